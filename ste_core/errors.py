@@ -1,0 +1,18 @@
+"""What a user can get wrong, said in one line.
+
+Everything that comes from outside (study files, the release, model output files, parameters) is checked where it
+enters; what is wrong is raised as a `UserError` whose text is one line that names the field and the fix. The command
+line prints that line and leaves with its `exit_code`; no traceback.
+"""
+
+
+class UserError(Exception):
+    """A mistake in what the user gave us: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class DataUnavailable(UserError):
+    """Data that are neither here nor to be had (no copy, no network): one line, exit code 1."""
+
+    exit_code = 1

@@ -1,0 +1,127 @@
+"""Results on disk: tables, append-only records, and the record of a run.
+
+>>> append_jsonl(path, [record]); read_jsonl(path, Judgement)            # doctest: +SKIP
+
+Files appear whole or not at all (written beside, then renamed). Append-only files may end in a torn line after a kill;
+the torn line is not believed, and the next append starts on a fresh line.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from pydantic import ValidationError
+
+from ste_core.errors import UserError
+from ste_core.records import Record
+
+R = TypeVar("R", bound=Record)
+
+#: packages whose versions can move a result
+PACKAGES = ("ste-study", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn", "papermill", "snakemake")
+
+
+def write_text(path: Path, text: str) -> bool:
+    """Write a file whole, and only if its content changes; True if it was written."""
+    if path.exists() and path.read_bytes() == text.encode("utf-8"):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    return True
+
+
+def write_table(frame: pd.DataFrame, path: Path, *, decimals: int = 3) -> pd.DataFrame:
+    """Write a table as CSV, floats rounded to `decimals` places (p-values live with that); returns what was written.
+
+    The same frame gives the same bytes: fixed number format, `\\n` line ends, no index.
+    """
+    write_text(path, frame.to_csv(index=False, float_format=f"%.{decimals}f", lineterminator="\n"))
+    return read_table(path)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table that `write_table` wrote.
+
+    Raises:
+        UserError: the file is not there.
+    """
+    try:
+        return pd.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such table; the study that makes it has not run") from None
+
+
+def append_jsonl(path: Path, records: Iterable[Record]) -> None:
+    """Append records, a line each, and see them onto the disk before returning."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = "".join(record.model_dump_json() + "\n" for record in records).encode("utf-8")
+    with path.open("ab+") as file:
+        if file.tell() and not _ends_in_newline(file):
+            data = b"\n" + data  # end the line that a kill tore
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_in_newline(file: Any) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def read_jsonl(path: Path, kind: type[R]) -> list[R]:
+    """Read an append-only file; a missing file is empty, and lines torn by a kill are passed over.
+
+    Raises:
+        UserError: a whole line that is not a record of that kind (another program's file, or another version's).
+    """
+    if not path.exists():
+        return []
+    records = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line:
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError:
+            continue  # torn
+        try:
+            records.append(kind.model_validate(value))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise UserError(f"{path}:{number}: not a {kind.__name__}: {field}: {first['msg']}") from None
+    return records
+
+
+def provenance(configuration: dict[str, Any]) -> dict[str, Any]:
+    """What a run's results depend on: configuration, versions, commit of the code, and the machine's kind."""
+    return {
+        "configuration": configuration,
+        "code": {"commit": _git("rev-parse", "HEAD"), "changed": bool(_git("status", "--porcelain", "--", "ste_core"))},
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "platform": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    root = Path(__file__).parent
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None  # installed from an archive
+    return done.stdout.strip()
+
+
