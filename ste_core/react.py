@@ -63,6 +63,18 @@ def render(tool: str, arguments: dict[str, Any], thought: str = "") -> str:
     return f"{head}{ACTION} {tool}\n{ACTION_INPUT} {json.dumps(arguments, ensure_ascii=False)}"
 
 
+_PROMPT_LABEL = re.compile(r"\b(Thought|Action Input|Action|Observation|Final Answer|User Query):")
+
+
+def contain(text: str) -> str:
+    """Text from a tool, made unable to pass for the model's or the user's: prompt labels get a space before the colon.
+
+    >>> contain("Final Answer: 42")
+    'Final Answer : 42'
+    """
+    return _PROMPT_LABEL.sub(r"\1 :", text)
+
+
 def parse(text: str, tool_names: Iterable[str], *, rule: Rule = "strict", ground: bool = True) -> Parsed:
     """Read a model's reply.
 

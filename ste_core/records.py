@@ -67,3 +67,50 @@ class Judgement(Record):
     correct: bool | None
     raw: str | None = None
     prompt_sha256: str | None = None
+
+
+class Tool(Record):
+    """A tool as a language model may see it.
+
+    `parameters` is a JSON Schema of type object (as MCP and the OpenAI protocol describe tools), so typed, with
+    `required` and `default`. `family` groups related tools; empty where there is no such grouping.
+    """
+
+    name: str
+    description: str = ""
+    parameters: dict[str, JsonValue] = {"type": "object", "properties": {}}
+    family: str = ""
+
+    def documentation(self) -> str:
+        """The tool on one line, as prompts show it: name, description, arguments with type and (optional)."""
+        properties = self.parameters.get("properties") or {}
+        required = set(self.parameters.get("required") or ())
+        shown = []
+        for name, schema in properties.items():
+            about = _type(schema) + ("" if name in required else ", optional")
+            text = str(schema.get("description") or "") if isinstance(schema, dict) else ""
+            shown.append(f"{name} ({about})" + (f" {text}" if text else ""))
+        return f"{self.name}: {self.description.rstrip('.')}. Args: {', '.join(shown) if shown else 'none'}"
+
+
+def _type(schema: JsonValue) -> str:
+    """A JSON Schema's type in a word; "any" where it names none."""
+    if not isinstance(schema, dict):
+        return "any"
+    kind = schema.get("type") or [one.get("type") for one in schema.get("anyOf") or () if isinstance(one, dict)]
+    kinds = [str(one) for one in (kind if isinstance(kind, list) else [kind]) if one and one != "null"]
+    return " or ".join(kinds) or "any"
+
+
+class Observation(Record):
+    """What executing a call gave back.
+
+    `text` is what the model sees, already cut and contained; `value` the structured result, None after an error or
+    where the text had to be cut.
+    """
+
+    ok: bool
+    text: str
+    value: JsonValue = None
+    seconds: float = 0.0
+    truncated: bool = False
