@@ -77,7 +77,7 @@ class OpenAIChat:
         self.name = model
         key = os.environ.get("OPENAI_API_KEY")
         if not key and base_url is None:
-            raise UserError("OPENAI_API_KEY: not set in the environment; set it, or name a local server by its base URL")
+            raise UserError("OPENAI_API_KEY: not set in the environment; set it, or name a server by its base URL")
         self._client = openai.AsyncOpenAI(
             api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=retries
         )

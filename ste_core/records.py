@@ -32,6 +32,7 @@ class StoredVerdict(Record):
     err: int
     api_match: int | None = None
     args_correct: int | None = None
+    chatgpt_args_jud: str | None = None  # the judge's reply, kept in some files
 
 
 class Prediction(Record):

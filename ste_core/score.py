@@ -202,7 +202,9 @@ class ModelJudge:
         return _judgement(row, self.name, read_yes_no(completion.text), raw=completion.text, prompt=prompt)
 
 
-def _judgement(row: Any, judge: str, correct: bool | None, raw: str | None = None, prompt: str | None = None) -> Judgement:
+def _judgement(
+    row: Any, judge: str, correct: bool | None, raw: str | None = None, prompt: str | None = None
+) -> Judgement:
     return Judgement(
         system=row.system,
         setting=row.setting,
@@ -220,7 +222,9 @@ def to_judge(verdict_rows: pd.DataFrame, string_rule_tools: Iterable[str]) -> pd
     return verdict_rows[verdict_rows["api_match"] & ~verdict_rows["tool"].isin(frozenset(string_rule_tools))]
 
 
-async def rejudge(verdict_rows: pd.DataFrame, judge: Judge, path: Path, *, done: Callable[[], object] = lambda: None) -> None:
+async def rejudge(
+    verdict_rows: pd.DataFrame, judge: Judge, path: Path, *, done: Callable[[], object] = lambda: None
+) -> None:
     """Judge rows concurrently and append each judgement to `path` as it comes; rows already there are skipped.
 
     Args:

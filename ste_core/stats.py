@@ -38,8 +38,9 @@ class Interval:
 class Difference:
     """A paired difference A - B in percentage points, with two tests of "no difference".
 
-    `p` is a permutation test that exchanges A and B tool by tool; `p_mcnemar` McNemar's exact test on items, a second
-    opinion that takes items for independent (and is too sure where they are not).
+    `relative` is the same gain in percent of B (nan where B is hardly ever right). `p` is a permutation test that
+    exchanges A and B tool by tool; `p_mcnemar` McNemar's exact test on items, a second opinion that takes items for
+    independent (and is too sure where they are not).
     """
 
     value: float
@@ -47,6 +48,7 @@ class Difference:
     high: float
     p: float
     p_mcnemar: float
+    relative: Interval
 
 
 def percent(
@@ -74,7 +76,12 @@ def percent(
 
 
 def difference(
-    a: ArrayLike, b: ArrayLike, tools: Sequence[str], *, rng: np.random.Generator, level: float = LEVEL,
+    a: ArrayLike,
+    b: ArrayLike,
+    tools: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    level: float = LEVEL,
     resamples: int = RESAMPLES,
 ) -> Difference:
     """Paired difference in percent right between A and B on the same items.
@@ -91,8 +98,10 @@ def difference(
     right_a, right_b, n = (np.bincount(cluster, weights=w) for w in (a, b, np.ones(a.size)))
     value = 100 * (right_a.sum() - right_b.sum()) / n.sum()
     p_mcnemar = mcnemar(a, b)
-    if np.array_equal(right_a, right_b):
-        return Difference(value, value, value, 1.0, p_mcnemar)
+    ratio = 100 * (right_a.sum() / right_b.sum() - 1) if right_b.any() else np.nan
+    if np.ptp((right_a - right_b) / n) == 0:  # every tool alike: no spread to resample
+        p = 1.0 if value == 0 else 2.0 ** (1 - n.size)
+        return Difference(value, value, value, p, p_mcnemar, Interval(ratio, ratio, ratio))
     low, high = _bootstrap(
         (right_a, right_b, n), lambda a, b, n, axis: 100 * (a - b).sum(axis) / n.sum(axis), True, rng, level, resamples
     )
@@ -100,7 +109,12 @@ def difference(
         (right_a, right_b), lambda a, b, axis: (a - b).sum(axis), permutation_type="samples", vectorized=True,
         n_resamples=resamples, rng=rng,
     ).pvalue  # fmt: skip
-    return Difference(value, low, high, float(p), p_mcnemar)
+    relative = Interval(np.nan, np.nan, np.nan)
+    if np.count_nonzero(right_b) > 2:  # else resamples without a right answer of B are common
+        pair = (right_a, right_b)
+        bounds = _bootstrap(pair, lambda a, b, axis: 100 * (a.sum(axis) / b.sum(axis) - 1), True, rng, level, resamples)
+        relative = Interval(ratio, *bounds)
+    return Difference(value, low, high, float(p), p_mcnemar, relative)
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
@@ -120,8 +134,8 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 FORGETTING = {
     "final_average": "mean correctness over all batches after the last round",
-    "backward_transfer": "mean change of earlier batches from when they were learnt to the end (Lopez-Paz & Ranzato 2017)",
-    "drop_from_best": "mean drop of earlier batches from their best round to the end (Chaudhry et al. 2018)",
+    "backward_transfer": "mean change of earlier batches since they were learnt (Lopez-Paz & Ranzato 2017)",
+    "drop_from_best": "mean drop of earlier batches from their best round to the last (Chaudhry et al. 2018)",
 }
 
 
@@ -154,7 +168,10 @@ def forgetting(matrix: ArrayLike) -> dict[str, NDArray[np.float64]]:
 
 
 def forgetting_intervals(
-    runs: Sequence[Sequence[NDArray[np.float64]]], *, rng: np.random.Generator, level: float = LEVEL,
+    runs: Sequence[Sequence[NDArray[np.float64]]],
+    *,
+    rng: np.random.Generator,
+    level: float = LEVEL,
     resamples: int = RESAMPLES,
 ) -> list[dict[str, Interval]]:
     """Forgetting measures with bootstrap intervals (percentile), tools resampled within their batch.
@@ -166,11 +183,13 @@ def forgetting_intervals(
     Returns:
         One dict of measures a run; with two runs a third, the difference first - second on the same resamples.
     """
+
     def measures(*picks: NDArray[np.intp], axis: int) -> NDArray[np.float64]:
         rows = []
         for run in runs:
             # (..., tools, rounds) -> (..., rounds) a batch -> (..., rounds, batches)
-            matrix = np.stack([batch[np.moveaxis(pick, axis, -1)].mean(-2) for batch, pick in zip(run, picks, strict=True)], -1)
+            pairs = zip(run, picks, strict=True)
+            matrix = np.stack([batch[np.moveaxis(pick, axis, -1)].mean(-2) for batch, pick in pairs], -1)
             rows.append(np.stack(list(forgetting(matrix).values()), 0))
         if len(rows) == 2:
             rows.append(rows[0] - rows[1])

@@ -123,5 +123,3 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None  # installed from an archive
     return done.stdout.strip()
-
-

@@ -26,7 +26,9 @@ from ste_core.toolbox import Toolbox
 Function = Callable[..., Any]
 
 
-def function_tool(*, family: str = "", description: str | None = None, name: str | None = None) -> Callable[[Function], Function]:
+def function_tool(
+    *, family: str = "", description: str | None = None, name: str | None = None
+) -> Callable[[Function], Function]:
     """Mark a function as a tool and say what a language model gets to read about it.
 
     Args:
