@@ -9,20 +9,21 @@ rule (`rule`), and besides with every call identical to gold counted right (`rul
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ste_core import paper, score, stats
 from ste_core.paper import Release
+from ste_core.records import Judgement
 from ste_core.study import Study
 
 ALL = "all"
 
 
-def score_release(release: Release) -> pd.DataFrame:
-    """Every item of every prediction file of a release, scored under the released rule.
+def score_release(release: Release, files: Iterable[str] | None = None) -> pd.DataFrame:
+    """Every item of a release's prediction files (default: all it has), scored under the released rule.
 
     As in the release, unknown tool names are mapped to the closest API *of the file* (a continual-learning file knows
     only the APIs learnt so far).
@@ -32,7 +33,7 @@ def score_release(release: Release) -> pd.DataFrame:
     """
     batch = {api: number for number, apis in enumerate(release.batches()) for api in apis}
     frames = []
-    for name in release.files():
+    for name in files or release.files():
         predictions = release.predictions(name)
         apis = list(dict.fromkeys(prediction.gold.tool for prediction in predictions))
         frame = score.verdicts(predictions, apis, string_rule_tools=paper.STRING_RULE_APIS)
@@ -83,6 +84,16 @@ def correctness(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
         "correct_stored", "correct_rule", "correct_rule_identity", "ci_low", "ci_high",
     ]  # fmt: skip
     return pd.DataFrame(rows).reindex(columns=columns).astype({"n": "Int64"})
+
+
+def headline(correctness: pd.DataFrame) -> str:
+    """The main table in plain text, as a run prints it at its end."""
+    main = correctness[(correctness["split"] == ALL) & correctness["setting"].isin(("baseline", "ICL", "FT"))]
+    lines = [f"{'correct calls, %':<24}{'':>10}{'reported':>10}{'recomputed':>12}   95 % interval"]
+    for row in main.itertuples():
+        found = "" if pd.isna(row.correct_rule) else f"{row.correct_rule:12.1f}   [{row.ci_low:.1f}, {row.ci_high:.1f}]"
+        lines.append(f"{row.system:<24}{row.setting:>10}{row.correct_reported:10.1f}{found or '   reported only'}")
+    return "\n".join(lines) + "\n"
 
 
 def intervals(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -193,7 +204,7 @@ JUDGE_MEASURES = {
     "reply_contradicts_verdict": "kept replies of the judge: first word contradicts the stored verdict",
     "empty_gold": "items of the test set: gold has no arguments",
     "correct_on_empty_gold": "correct calls (rule): gold has no arguments",
-    "extra_arguments_accepted": "correct calls by string rule: arguments beyond gold",
+    "extra_arguments_correct": "all items: correct by string rule with arguments beyond gold",
     "named_no_tool": "well-formed calls: the name is no API's and was mapped to the closest",
     "rescued_tool": "calls mapped to the closest name: the right API",
     "rescued_correct": "all items: correct (rule) only thanks to the mapping",
@@ -250,13 +261,27 @@ def _judge_cases(items: pd.DataFrame, *, over_files: bool):
         unique = ~items.duplicated(["tool", "item"])
         yield "empty_gold", items[unique], empty[unique]
     yield "correct_on_empty_gold", items[rule], empty[rule]
-    right = items[rule & ~by_model]
-    extra = [bool(set(row.arguments) - set(row.gold)) for row in right.itertuples()]
-    yield "extra_arguments_accepted", right, pd.Series(extra, index=right.index, dtype=bool)
+    beyond = pd.Series([bool(set(row.arguments or ()) - set(row.gold)) for row in items.itertuples()], items.index)
+    yield "extra_arguments_correct", items, rule & ~by_model & beyond
     grounded = items["grounded"].astype(bool)
     yield "named_no_tool", items[items["wellformed"]], grounded[items["wellformed"]]
     yield "rescued_tool", items[grounded], items["api_match"][grounded]
     yield "rescued_correct", items, grounded & rule
+
+
+def judge_agreement(rows: pd.DataFrame, judgements: Sequence[Judgement]) -> pd.DataFrame:
+    """A new judge beside the stored verdicts, by system: `n`, unreadable replies, agreement, both shares of right."""
+    table = rows[["system", "setting", "correct_stored"]].assign(judged=[one.correct for one in judgements])
+    out = []
+    for (system, setting), group in table.groupby(["system", "setting"], sort=False):
+        readable = group[group["judged"].notna()]
+        stored, judged = readable["correct_stored"].astype(bool), readable["judged"].astype(bool)
+        out.append(
+            {"system": system, "setting": setting, "n": len(group), "unreadable": len(group) - len(readable),
+             "agreement": 100 * (stored == judged).mean(), "right_stored": 100 * stored.mean(),
+             "right_judged": 100 * judged.mean()}
+        )  # fmt: skip
+    return pd.DataFrame(out).round(1)
 
 
 # --- paired comparisons -----------------------------------------------------------------------------------------------

@@ -188,7 +188,7 @@ class Release:
         return list(parse_predictions(self.read(path), system=system, setting=setting, shown=path))
 
 
-def find_release(directory: str | os.PathLike[str] | None = None, *, allow_altered: bool = False) -> Release:
+def find_release(directory: str | os.PathLike[str] | None = None, *, allow_altered: bool | None = None) -> Release:
     """A checked copy of the release: `directory`, else `$STE_RELEASE`, else the user's cache, filled by download.
 
     Raises:
@@ -196,6 +196,8 @@ def find_release(directory: str | os.PathLike[str] | None = None, *, allow_alter
             truncated or altered (unless `allow_altered`, then the file is used and reported as altered).
         DataUnavailable: nothing was named, and the download failed.
     """
+    if allow_altered is None:
+        allow_altered = bool(os.environ.get("STE_ALLOW_ALTERED"))
     named = directory or os.environ.get("STE_RELEASE")
     root = Path(named) if named else fetch()
     if not root.is_dir():

@@ -224,22 +224,28 @@ def to_judge(verdict_rows: pd.DataFrame, string_rule_tools: Iterable[str]) -> pd
 
 async def rejudge(
     verdict_rows: pd.DataFrame, judge: Judge, path: Path, *, done: Callable[[], object] = lambda: None
-) -> None:
-    """Judge rows concurrently and append each judgement to `path` as it comes; rows already there are skipped.
+) -> list[Judgement]:
+    """Judge rows concurrently and append each judgement to `path` as it comes; rows already there are not asked again.
 
     Args:
         verdict_rows: rows of `to_judge`.
         judge: who judges.
         path: a JSON Lines file of `Judgement`; kept across runs, so an interrupted run goes on where it stopped.
         done: called after each judgement (a progress bar's `update`).
+
+    Returns:
+        One judgement a row, in order.
     """
-    known = {_key(one) for one in store.read_jsonl(path, Judgement) if one.judge == judge.name}
+    known = {_key(one): one for one in store.read_jsonl(path, Judgement) if one.judge == judge.name}
 
-    async def one(row: Any) -> None:
-        store.append_jsonl(path, [await judge.judge(row)])
+    async def one(row: Any) -> Judgement:
+        if _key(row) not in known:
+            known[_key(row)] = await judge.judge(row)
+            store.append_jsonl(path, [known[_key(row)]])
         done()
+        return known[_key(row)]
 
-    await gather([one(row) for row in verdict_rows.itertuples() if _key(row) not in known])
+    return await gather([one(row) for row in verdict_rows.itertuples()])
 
 
 def _key(row: Any) -> tuple[str, str, str, int]:

@@ -6,6 +6,7 @@ Files appear whole or not at all (written beside, then renamed). Append-only fil
 the torn line is not believed, and the next append starts on a fresh line.
 """
 
+import csv
 import importlib.metadata
 import json
 import os
@@ -25,6 +26,9 @@ R = TypeVar("R", bound=Record)
 
 #: packages whose versions can move a result
 PACKAGES = ("ste-study", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn", "papermill", "snakemake")
+
+#: what `provenance` calls code: a change there since the commit is recorded
+CODE = ("Snakefile", "constraints.txt", "microworld", "notebooks", "ste_core", "study")
 
 
 def write_text(path: Path, text: str) -> bool:
@@ -109,17 +113,25 @@ def provenance(configuration: dict[str, Any]) -> dict[str, Any]:
     """What a run's results depend on: configuration, versions, commit of the code, and the machine's kind."""
     return {
         "configuration": configuration,
-        "code": {"commit": _git("rev-parse", "HEAD"), "changed": bool(_git("status", "--porcelain", "--", "ste_core"))},
+        "code": {"commit": _git("rev-parse", "HEAD"), "changed": bool(_git("status", "--porcelain", "--", *CODE))},
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
         "platform": f"{platform.system()} {platform.machine()}",
     }
 
 
+def read_benchmark(path: Path) -> dict[str, float]:
+    """Wall-clock seconds and peak memory (MB) of a job, from Snakemake's benchmark file; empty if there is none."""
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return {"seconds": float(rows[-1]["s"]), "peak_mb": float(rows[-1]["max_rss"])} if rows else {}
+
+
 def _git(*arguments: str) -> str | None:
-    root = Path(__file__).parent
     try:
-        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None  # installed from an archive
     return done.stdout.strip()

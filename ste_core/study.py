@@ -77,16 +77,19 @@ def project_root() -> Path:
     raise UserError(f"{here}: not inside the project (no folder with study/ and notebooks/ above it)")
 
 
+def path_of(study: str | os.PathLike[str]) -> Path:
+    """The file of a study given by name or path."""
+    path = Path(study)
+    return path if path.suffix in (".yaml", ".yml") else project_root() / "study" / f"{path}.yaml"
+
+
 def load(study: str | os.PathLike[str]) -> Study:
     """A study by name (`audit` is `study/audit.yaml`) or by path.
 
     Raises:
         UserError: no such file, not YAML, an unknown key or a wrong type, in one line that names the key.
     """
-    path = Path(study)
-    root = project_root()
-    if path.suffix not in (".yaml", ".yml"):
-        path = root / "study" / f"{path}.yaml"
+    root, path = project_root(), path_of(study)
     shown = os.path.relpath(path, root) if path.is_relative_to(root) else str(path)
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))

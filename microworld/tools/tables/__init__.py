@@ -1,0 +1,1 @@
+"""Facts the tools look up, as plain Python; each module names its source."""

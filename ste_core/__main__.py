@@ -1,0 +1,5 @@
+import sys
+
+from ste_core.cli import main
+
+sys.exit(main())

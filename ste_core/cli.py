@@ -1,0 +1,205 @@
+"""The `ste` command: run a study, a notebook, a judge; make figures; fetch the release.
+
+    ste run audit                       # or: make audit
+    ste notebook IN.ipynb OUT.ipynb -p study audit
+    ste figures                         # every figure again, from committed tables
+    ste fetch                           # the authors' release into the user's cache
+    ste judge --model NAME --base-url URL
+
+A user's mistake is one line on standard error and exit code 2 (1 where data cannot be had), never a traceback.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ste_core import study as studies
+from ste_core.errors import UserError
+
+# Heavy modules (pandas, matplotlib, papermill) are imported where they are used: a run with nothing to do stays quick.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except UserError as error:
+        print(f"ste: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("ste: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ste", description="Reproducibility study of simulated trial and error (STE)."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a study: all its notebooks, tables and figures")
+    run.add_argument("study", help="name in study/ or path of a study file")
+    run.add_argument(
+        "--release", metavar="DIR", help="a copy of the authors' release (else $STE_RELEASE, else download)"
+    )
+    run.add_argument("--allow-altered", action="store_true", help="score release files that differ from upstream")
+    run.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="N")
+    run.add_argument("--dry-run", action="store_true", help="show what would run, and stop")
+    run.set_defaults(run=_run)
+
+    notebook = commands.add_parser("notebook", help="execute one notebook")
+    notebook.add_argument("notebook", type=Path)
+    notebook.add_argument("output", type=Path)
+    notebook.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters")
+    notebook.set_defaults(run=_notebook)
+
+    figures = commands.add_parser("figures", help="make every figure again from the tables of results/")
+    figures.set_defaults(run=_figures)
+
+    fetch = commands.add_parser("fetch", help="download and check the authors' release")
+    fetch.set_defaults(run=_fetch)
+
+    record = commands.add_parser("record", help="write a study's run.json")
+    record.add_argument("study")
+    record.set_defaults(run=_record)
+
+    judge = commands.add_parser("judge", help="judge released calls anew with a language model")
+    judge.add_argument("--model", required=True)
+    judge.add_argument("--base-url", help="an OpenAI-compatible server (default: the OpenAI API)")
+    judge.add_argument("--release", metavar="DIR")
+    judge.add_argument("--files", nargs="*", metavar="NAME", help="prediction files, such as mistral_FT (default: all)")
+    judge.add_argument("--concurrency", type=int, default=16, metavar="N")
+    judge.add_argument("--dry-run", action="store_true", help="show the number of requests and tokens, and stop")
+    judge.set_defaults(run=_judge)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    study = studies.load(options.study)
+    environment = dict(os.environ)
+    if study.audit is not None:
+        from ste_core import audit, paper, store
+
+        allow = options.allow_altered or study.audit.allow_altered
+        release = paper.find_release(options.release, allow_altered=allow)
+        table = audit.release_table(release)
+        store.write_table(table, study.tables / "release.csv")
+        for row in table[table["status"] != "released"].itertuples():
+            print(f"{row.path}: {row.status}")
+        environment["STE_RELEASE"] = str(release.directory.resolve())
+        environment["STE_ALLOW_ALTERED"] = "1" if allow else ""
+    study.results.mkdir(parents=True, exist_ok=True)
+    root = studies.project_root()
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
+        "--cores", str(options.cores), "--config", f"study={options.study}", "--rerun-incomplete", "--nolock",
+        "--quiet", "all",
+    ]  # fmt: skip
+    if options.dry_run:
+        command.append("--dry-run")
+    lock = FileLock(study.results / ".lock")  # the kernel drops it when a run is killed; Snakemake's own would stay
+    try:
+        with lock.acquire(timeout=0):
+            code = subprocess.run(command, env=environment, check=False).returncode
+    except Timeout:
+        raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
+    if code:
+        print(f"ste: the run of '{study.name}' failed; the line above names the notebook", file=sys.stderr)
+        return 1
+    if not options.dry_run:
+        _report(study)
+    return 0
+
+
+def _report(study: studies.Study) -> None:
+    """Where to look, and the headline table."""
+    print(f"\ntables     {os.path.relpath(study.tables)}/\nnotebooks  {os.path.relpath(study.results / 'notebooks')}/")
+    print(f"figures    {os.path.relpath(study.figures)}/\n")
+    headline = study.results / "headline.txt"
+    if headline.exists():
+        print(headline.read_text(encoding="utf-8"), end="")
+
+
+def _notebook(options: argparse.Namespace) -> int:
+    from ste_core.notebook import execute
+
+    start = time.monotonic()
+    print(f"executing {options.notebook}", flush=True)
+    execute(options.notebook, options.output, dict(options.parameters))
+    print(f"done      {options.notebook} in {time.monotonic() - start:.0f} s", flush=True)
+    return 0
+
+
+def _figures(options: argparse.Namespace) -> int:
+    from ste_core import figures
+
+    for name, spec in figures.FIGURES.items():
+        figures.make(name, studies.load(spec.study))
+        print(f"made {name}")
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from ste_core import paper
+
+    print(f"the release is complete and checked: {paper.find_release(paper.fetch()).directory}")
+    return 0
+
+
+def _record(options: argparse.Namespace) -> int:
+    from ste_core import store
+
+    study = studies.load(options.study)
+    seconds = {path.stem: store.read_benchmark(path) for path in sorted((study.results / "benchmarks").glob("*.tsv"))}
+    record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
+    release = study.tables / "release.csv"
+    if release.exists():
+        table = store.read_table(release)
+        record["release"] = {"commit": _commit(), "files": dict(zip(table["path"], table["status"], strict=True))}
+    store.write_text(study.results / "run.json", json.dumps(record, indent=1) + "\n")
+    return 0
+
+
+def _commit() -> str:
+    from ste_core import paper
+
+    return paper.COMMIT
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from ste_core import audit, paper, score
+    from ste_core.chat import OpenAIChat
+
+    study = studies.load("audit")
+    release = paper.find_release(options.release)
+    unknown = [name for name in options.files or () if name not in release.files()]
+    if unknown:
+        raise UserError(f"--files: no prediction file '{unknown[0]}'; there are: {', '.join(release.files())}")
+    scored = audit.score_release(release, options.files)
+    rows = score.to_judge(scored, paper.STRING_RULE_APIS)
+    judge = score.ModelJudge(OpenAIChat(options.model, base_url=options.base_url, concurrency=options.concurrency))
+    characters = sum(len(judge.prompt(row)) for row in rows.itertuples())
+    print(f"{len(rows):,} requests, about {characters // 4:,} tokens in and at most {256 * len(rows):,} out")
+    if options.dry_run:
+        return 0
+    path = study.results / "judge" / f"{_file_name(options.model)}.jsonl"
+    with tqdm(total=len(rows), unit="call", disable=not sys.stderr.isatty()) as bar:
+        judgements = asyncio.run(score.rejudge(rows, judge, path, done=bar.update))
+    print(audit.judge_agreement(rows, judgements).to_string(index=False))
+    print(f"every reply: {os.path.relpath(path)}")
+    return 0
+
+
+def _file_name(model: str) -> str:
+    return "".join(character if character.isalnum() or character in "-._" else "_" for character in model)

@@ -1,0 +1,283 @@
+"""MCP servers as toolboxes, and any toolbox as an MCP server.
+
+>>> async with McpToolbox(["npx", "-y", "@modelcontextprotocol/server-everything"]) as toolbox:     # doctest: +SKIP
+...     observation = await toolbox.execute(Call(tool="echo", arguments={"message": "hi"}))
+>>> serve(FunctionToolbox([add]), "calculator")                                                     # doctest: +SKIP
+
+Both sides are the official SDK's (`mcp` 2.x): stdio and streamable HTTP, protocol versions old and new.
+"""
+
+import asyncio
+import json
+import re
+import shlex
+import socket
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import Any, Literal, Self, TextIO
+
+import mcp_types as types
+import uvicorn
+from mcp import Client, MCPError, StdioServerParameters, stdio_client, stdio_server
+from mcp.server import Server
+from pydantic import JsonValue
+
+from ste_core.errors import UserError
+from ste_core.react import contain
+from ste_core.records import Call, Observation, Tool
+from ste_core.toolbox import Toolbox, ToolError
+
+FAMILY = "ste-study/family"  # where a served tool's family stands in its MCP metadata
+LEAVE_SECONDS = 10.0  # the SDK asks a server to end, then kills it: about 6 seconds
+MAX_PAGES = 1000  # of a tool list: a server whose pages never end must not keep us
+
+
+class McpToolbox(Toolbox):
+    """The tools of an MCP server; entering the context connects and lists them, leaving closes.
+
+    Args:
+        command: the words of a command that starts a server on its stdin and stdout; or
+        url: the address of a streamable-HTTP server.
+        env: environment variables for the command, beside the few that are safe to inherit (PATH, HOME and the like):
+            a server's key goes here, from this process's environment.
+        timeout: seconds a call may take.
+        start_timeout: seconds connecting and listing may take (`npx` may have to download).
+        max_chars: characters of an observation the model gets to see.
+
+    Raises:
+        UserError: neither or both of `command` and `url`; on entry, a server that is not there, ends or hangs.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        url: str | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        start_timeout: float = 60.0,
+        max_chars: int = 2048,
+    ) -> None:
+        super().__init__(timeout=timeout, max_chars=max_chars)
+        if bool(command) == bool(url) or isinstance(command, str):
+            raise UserError("MCP server: give either a command, as a list of words, or a URL")
+        self.start_timeout = start_timeout
+        self._command = list(command or ())
+        self._url = url
+        self._env = dict(env or {})
+        self._client: Client | None = None
+        self._owner: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        # One task of our own enters and leaves the session: anyio wants both in the same task, callers may enter and
+        # leave in different ones, and a connection that breaks cancels the task that owns it, which must not be theirs.
+        self._leaving = asyncio.Event()
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._owner = asyncio.create_task(self._own(ready), name=f"MCP server {self._name}")
+        try:
+            await ready
+        except asyncio.CancelledError:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._owner is not None:
+            self._leaving.set()
+            _, late = await asyncio.wait({self._owner}, timeout=LEAVE_SECONDS)
+            if late:
+                await self._stop()
+
+    async def _stop(self) -> None:
+        assert self._owner is not None
+        self._owner.cancel()
+        await asyncio.wait({self._owner}, timeout=LEAVE_SECONDS)
+
+    async def _own(self, ready: asyncio.Future[None]) -> None:
+        """Connect, list, stay until `_leaving`; the outcome of the first two is `ready`'s."""
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
+            try:
+                async with AsyncExitStack() as stack:
+                    async with asyncio.timeout(self.start_timeout):
+                        client = await stack.enter_async_context(self._connect(stderr))
+                        self._set_tools(await _list_tools(client))
+                    self._client = client
+                    if not ready.done():
+                        ready.set_result(None)
+                    await self._leaving.wait()
+            except Exception as error:  # after the start: a broken connection, which calls report
+                if not ready.done():
+                    ready.set_exception(UserError(f"MCP server {self._name}: {self._why(error, stderr)}"))
+            finally:
+                self._client = None
+
+    def _connect(self, stderr: TextIO) -> Client:
+        if self._url:
+            return Client(self._url)
+        server = StdioServerParameters(command=self._command[0], args=self._command[1:], env=self._env)
+        return Client(stdio_client(server, errlog=stderr))
+
+    @property
+    def _name(self) -> str:
+        if not self._url:
+            return f"'{shlex.join(self._command)}'"
+        return re.sub(r"//[^/]*@", "//", self._url.partition("?")[0])  # user and query may hold a key
+
+    def _why(self, error: BaseException, stderr: TextIO) -> str:
+        """What went wrong at the start, and what to do about it, in one line."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        if isinstance(error, TimeoutError):
+            return f"no answer within {self.start_timeout:g} seconds; check that it is an MCP server"
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        if self._url:
+            return f"cannot be reached ({said}); check the URL and that the server runs"
+        if isinstance(error, OSError):
+            return f"cannot be started ({error.strerror or said}); check the command"
+        stderr.seek(0)
+        last = next((line for line in reversed(stderr.read()[-20_000:].splitlines()) if line.strip()), "")
+        for value in self._env.values():
+            if len(value) >= 8:  # may be a key that the server repeats
+                last = last.replace(value, "***")
+        said += f"; its last words: {' '.join(last.split())[:200]}" if last else ""
+        return f"ended before it listed its tools ({said}); run the command in a terminal to see why"
+
+    async def _run(self, call: Call) -> JsonValue:
+        if self._client is None:
+            raise ToolError(f"the MCP server {self._name} is {'gone' if self._owner else 'not connected'}")
+        try:
+            result = await self._client.call_tool(call.tool, call.arguments)
+        except MCPError as error:
+            gone = error.code == types.CONNECTION_CLOSED
+            raise ToolError(f"the MCP server {self._name} is gone" if gone else error.message) from None
+        shown = "\n".join(_shown(part) for part in result.content)
+        value = result.structured_content
+        if result.is_error:
+            raise ToolError(shown.removeprefix("Error: ") or _text(value))
+        if value is None:
+            return shown
+        # servers wrap what is no object as {"result": ...} and show the bare value
+        if isinstance(value, dict) and list(value) == ["result"] and shown == contain(_text(value["result"])):
+            value = value["result"]
+        return _Reply(shown if result.content else _text(value), value)
+
+    def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
+        if isinstance(value, _Reply):
+            text, value = str(value), value.value
+        return super()._observe(ok, text, value, start)
+
+
+class _Reply(str):
+    """What a server shows, with the structured value beside it (a plain result is shown as its own JSON)."""
+
+    value: JsonValue
+
+    def __new__(cls, shown: str, value: JsonValue) -> Self:
+        reply = super().__new__(cls, shown)
+        reply.value = value
+        return reply
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _shown(part: types.ContentBlock) -> str:
+    """A part of a result as text: texts as they are, the rest by name."""
+    if isinstance(part, types.TextContent):
+        return part.text
+    if isinstance(part, types.EmbeddedResource):
+        return getattr(part.resource, "text", None) or f"[resource {part.resource.uri}]"
+    if isinstance(part, types.ResourceLink):
+        return f"[resource {part.uri}]"
+    return f"[{part.type}]"
+
+
+async def _list_tools(client: Client) -> list[Tool]:
+    tools: list[Tool] = []
+    cursor = None
+    for _ in range(MAX_PAGES):
+        page = await client.list_tools(cursor=cursor)
+        for tool in page.tools:
+            family = (tool.meta or {}).get(FAMILY)
+            tools.append(
+                Tool(
+                    name=tool.name,
+                    description=tool.description or "",
+                    parameters=tool.input_schema,
+                    family=family if isinstance(family, str) else "",
+                )
+            )
+        cursor = page.next_cursor
+        if not cursor:
+            break
+    return tools
+
+
+def serve(
+    toolbox: Toolbox,
+    name: str,
+    transport: Literal["stdio", "http"] = "stdio",
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+) -> None:
+    """Serve a toolbox as an MCP server, until stdin closes (stdio) or an interrupt (http, at `http://host:port/mcp`).
+
+    A call that fails is a result with `isError`; a result is shown as text, with the value beside it as structured
+    content (an object as it is, anything else as `{"result": ...}`, as the SDK's own servers do).
+
+    Raises:
+        UserError: the port cannot be had.
+    """
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(toolbox, name, transport, host, port))
+
+
+async def _serve(toolbox: Toolbox, name: str, transport: Literal["stdio", "http"], host: str, port: int) -> None:
+    async with toolbox:
+        server = _server(toolbox, name)
+        if transport == "stdio":
+            async with stdio_server() as (read, write):
+                await server.run(read, write, server.create_initialization_options())
+            return
+        try:
+            listener = socket.create_server((host, port))
+        except OSError as error:
+            raise UserError(f"port {port} on {host}: cannot be had ({error.strerror}); choose another") from None
+        with listener:
+            # asyncio leaves this off for sockets made elsewhere; without it every answer waits 40 ms
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            config = uvicorn.Config(server.streamable_http_app(host=host), log_level="warning")
+            await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _server(toolbox: Toolbox, name: str) -> Server[Any]:
+    listed = [
+        types.Tool(
+            name=tool.name,
+            description=tool.description,
+            input_schema=tool.parameters,
+            _meta={FAMILY: tool.family} if tool.family else None,
+        )
+        for tool in toolbox.tools.values()
+    ]
+
+    async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=listed)
+
+    async def call_tool(_: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
+        seen = await toolbox.execute(Call(tool=asked.name, arguments=asked.arguments or {}))
+        shown = types.TextContent(text=seen.text)
+        if not seen.ok:
+            return types.CallToolResult(content=[shown], is_error=True)
+        if seen.truncated or seen.value == seen.text:
+            return types.CallToolResult(content=[shown])
+        value = seen.value if isinstance(seen.value, dict) else {"result": seen.value}
+        return types.CallToolResult(content=[shown], structured_content=value)
+
+    return Server(name, on_list_tools=list_tools, on_call_tool=call_tool)

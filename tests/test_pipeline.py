@@ -1,0 +1,142 @@
+"""The audit as users run it: real notebooks through Snakemake and papermill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pandas as pd
+import pytest
+from conftest import ROOT, run_ste
+
+from ste_core import figures, paper
+
+COMMITTED = ROOT / "results" / "audit"
+TABLES = sorted(path.name for path in (COMMITTED / "tables").glob("*.csv"))
+CORRECTNESS = (
+    "system,setting,split,n,wellformed,api_match,api_match_all,correct_reported,correct_stored,correct_rule,"
+    "correct_rule_identity,ci_low,ci_high"
+)
+
+
+def audit(release, where, *more):
+    return run_ste("run", "audit", "--cores", 2, *more, STE_RELEASE=release, STE_RESULTS=where / "results",
+                   STE_FIGURES=where / "figures")  # fmt: skip
+
+
+def files(where):
+    return {path.relative_to(where): path.read_bytes() for path in sorted(where.rglob("*")) if path.is_file()}
+
+
+def made(where):
+    """The tables, figures and notebooks of a run: what must come out the same each time."""
+    return {name: data for name, data in files(where).items() if name.parts[-2] in ("tables", "notebooks", "figures")}
+
+
+@pytest.fixture(scope="module")
+def made_up_run(made_up_release, tmp_path_factory):
+    where = tmp_path_factory.mktemp("run")
+    done = audit(made_up_release, where, "--allow-altered")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return where, done
+
+
+def test_the_audit_runs_on_any_release_of_the_shape(made_up_run):
+    where, done = made_up_run
+    assert "Mistral-Instruct-7B" in done.stdout and "Traceback" not in done.stderr
+    assert sorted(path.name for path in (where / "results/audit/tables").iterdir()) == TABLES
+    correctness = (where / "results/audit/tables/correctness.csv").read_text().splitlines()
+    assert correctness[0] == CORRECTNESS and len(correctness) == 49
+    status = pd.read_csv(where / "results/audit/tables/release.csv").set_index("path")["status"]
+    assert status[f"{paper.PREDICTIONS}/gpt4.json"] == "reported only"
+    assert status[f"{paper.PREDICTIONS}/mistral.json"] == "altered"
+    for name in figures.FIGURES:
+        assert {path.suffix for path in (where / "figures").glob(f"{name}.*")} == {".csv", ".svg", ".png"}
+    record = json.loads((where / "results/audit/run.json").read_text())
+    assert record["configuration"]["seed"] == 0 and record["release"]["commit"] == paper.COMMIT
+    assert set(record["notebooks"]) == {path.stem for path in (ROOT / "notebooks").glob("1*.ipynb")}
+
+
+def test_executed_notebooks_hold_nothing_of_this_machine(made_up_run, made_up_release):
+    where, _ = made_up_run
+    for path in (where / "results/audit/notebooks").iterdir():
+        text = path.read_text()
+        assert str(made_up_release) not in text and "papermill" not in nbformat.reads(text, 4).metadata
+        assert not any(
+            output.get("name") == "stderr"
+            for cell in nbformat.reads(text, 4).cells
+            for output in cell.get("outputs", [])
+        )
+
+
+def test_a_second_run_has_nothing_to_do(made_up_run, made_up_release):
+    where, _ = made_up_run
+    before = {path: path.stat().st_mtime_ns for path in where.rglob("*") if path.is_file()}
+    done = audit(made_up_release, where, "--allow-altered")
+    assert done.returncode == 0 and "executing" not in done.stdout
+    before.pop(where / "results/audit/.lock", None)
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_the_same_again_in_another_place_is_the_same_bytes(made_up_run, made_up_release, tmp_path):
+    where, _ = made_up_run
+    assert audit(made_up_release, tmp_path, "--allow-altered").returncode == 0
+    assert made(tmp_path) == made(where)
+
+
+def test_killed_and_run_again_it_ends_the_same(made_up_run, made_up_release, tmp_path):
+    where, _ = made_up_run
+    environment = os.environ | {"STE_RELEASE": str(made_up_release), "STE_RESULTS": str(tmp_path / "results"),
+                                "STE_FIGURES": str(tmp_path / "figures")}  # fmt: skip
+    command = [sys.executable, "-m", "ste_core", "run", "audit", "--cores", "2", "--allow-altered"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "results/audit/tables/correctness.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    done = audit(made_up_release, tmp_path, "--allow-altered")
+    assert done.returncode == 0, done.stderr
+    assert made(tmp_path) == made(where)
+
+
+def test_two_runs_on_one_folder_do_not_mix(made_up_run, made_up_release):
+    from filelock import FileLock
+
+    where, _ = made_up_run
+    with FileLock(where / "results/audit/.lock"):
+        done = audit(made_up_release, where, "--allow-altered")
+    assert done.returncode == 2 and "another run is at work" in done.stderr
+
+
+def test_a_failed_notebook_is_named_in_a_line_and_kept(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1"), nbformat.v4.new_code_cell("x / 0")])
+    nbformat.write(notebook, tmp_path / "in.ipynb")
+    done = run_ste("notebook", tmp_path / "in.ipynb", tmp_path / "out.ipynb")
+    assert done.returncode == 2 and "ZeroDivisionError: division by zero" in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    outputs = nbformat.read(tmp_path / "out.ipynb", 4).cells
+    assert any(output.output_type == "error" for cell in outputs for output in cell.get("outputs", []))
+
+
+@pytest.mark.release
+def test_the_real_audit_comes_out_as_committed(release_dir, tmp_path):
+    done = audit(release_dir, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again, tables = files(tmp_path / "results/audit/tables"), files(COMMITTED / "tables")
+    assert sorted(again) == sorted(tables)
+    assert [str(name) for name in tables if again[name] != tables[name]] == []
+    assert files(tmp_path / "results/audit/notebooks") == files(COMMITTED / "notebooks")
+    pictures = {path.name: path.read_bytes() for path in (ROOT / "figures").glob("audit_*")}
+    assert pictures and {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()} == pictures
+
+
+def test_figures_come_out_of_committed_tables_byte_for_byte(tmp_path):
+    done = run_ste("figures", STE_FIGURES=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (ROOT / "figures" / path.name).read_bytes(), path.name
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in (ROOT / "figures").iterdir()}

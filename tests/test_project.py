@@ -1,0 +1,69 @@
+"""The project's own files hold together."""
+
+import re
+import subprocess
+import tomllib
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONSTRAINTS = {
+    canonicalize_name(one.name): one
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line.strip() and not line.startswith("#")
+    for one in [Requirement(line)]
+}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def test_every_dependency_has_one_exact_version():
+    wanted = [*PROJECT["dependencies"], *(one for extra in PROJECT["optional-dependencies"].values() for one in extra)]
+    for text in wanted:
+        requirement = Requirement(text)
+        pinned = CONSTRAINTS[canonicalize_name(requirement.name)]
+        (version,) = pinned.specifier
+        assert version.operator == "==" and requirement.specifier.contains(version.version), text
+
+
+def test_environment_says_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, _, pip = environment["dependencies"]
+    assert python == "python=3.11" and PROJECT["requires-python"] == ">=3.11"
+    assert pip["pip"] == ["-c constraints.txt", "-e .[test]", *PROJECT["dependencies"]]
+
+
+def test_nothing_names_a_machine_or_a_registry():
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    hosts = re.compile(
+        "|".join(("pypi" + r"\.org", "pythonhosted" + r"\.org", "registry\\.npmjs", "/root" + "/", "/home/[a-z]"))
+    )
+    for name in filter(None, tracked):
+        path = ROOT / name
+        if path.is_file() and path.suffix not in (".png", ".safetensors"):
+            assert not hosts.search(path.read_text(encoding="utf-8")), name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_clean_and_parameterised(path):
+    notebook = nbformat.read(path, 4)
+    nbformat.validate(notebook)
+    assert notebook.cells[0].source.startswith("# ") and notebook.cells[0].source.splitlines()[0].endswith("?")
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells) == 1
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs and cell.execution_count is None
+            assert len(cell.source.splitlines()) <= 20, "logic belongs into the package"
+    assert any("not show" in cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def test_style():
+    for command in (["check", "."], ["format", "--check", "."]):
+        done = subprocess.run(["ruff", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout

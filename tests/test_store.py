@@ -1,0 +1,74 @@
+"""Files that appear whole or not at all, and append-only records that survive a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from ste_core import store
+from ste_core.errors import UserError
+from ste_core.records import Call
+
+
+def test_tables_are_the_same_bytes_and_untouched_if_equal(tmp_path):
+    path = tmp_path / "deep" / "table.csv"
+    frame = pd.DataFrame({"a": [1 / 3, None], "b": ["x\ny", 'q"']})
+    first = store.write_table(frame, path)
+    before = path.stat().st_mtime_ns
+    assert store.write_table(frame, path).equals(first) and path.stat().st_mtime_ns == before
+    assert path.read_text().startswith("a,b\n0.333,") and list(path.parent.iterdir()) == [path]
+
+
+def test_missing_table_is_one_line(tmp_path):
+    with pytest.raises(UserError, match=r"no such table"):
+        store.read_table(tmp_path / "none.csv")
+
+
+def test_records_round_trip_and_torn_lines_are_not_believed(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    calls = [Call(tool=f"t{number}", arguments={"text": "línea\n東", "n": number}) for number in range(3)]
+    store.append_jsonl(path, calls[:2])
+    with path.open("ab") as file:
+        file.write(b'{"tool":"torn","argu')
+    assert store.read_jsonl(path, Call) == calls[:2]
+    store.append_jsonl(path, calls[2:])
+    assert store.read_jsonl(path, Call) == calls
+    assert store.read_jsonl(tmp_path / "none.jsonl", Call) == []
+
+
+def test_another_programs_line_is_named(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    path.write_text('{"tool": "t", "arguments": {}}\n{"tool": 1}\n')
+    with pytest.raises(UserError, match=r"calls\.jsonl:2: not a Call: tool"):
+        store.read_jsonl(path, Call)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from ste_core.records import Call
+from ste_core.store import append_jsonl
+number = 0
+while True:
+    append_jsonl(Path(sys.argv[1]), [Call(tool=str(number), arguments={"pad": "x" * 4000})])
+    number += 1
+"""
+
+
+def test_kill_loses_nothing_that_was_appended(tmp_path):
+    path = tmp_path / "calls.jsonl"
+    for _ in range(3):
+        known = len(store.read_jsonl(path, Call))
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
+        deadline = time.monotonic() + 30
+        while (not path.exists() or path.read_bytes().count(b"\n") < known + 5) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        records = store.read_jsonl(path, Call)
+        assert len(records) >= known + 5
+        assert [int(one.tool) for one in records[known:]] == list(range(len(records) - known))

@@ -1,0 +1,337 @@
+"""MCP: our own server over both transports, servers that fail in every way, and one that we did not write."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mcp_servers
+import pytest
+from contract_server import ContractServer, run
+
+from ste_core.errors import UserError
+from ste_core.records import Call, Observation
+from ste_core.tools import mcp as door
+from ste_core.tools.functions import FunctionToolbox
+from ste_core.tools.mcp import McpToolbox, serve
+
+SERVERS = Path(__file__).with_name("mcp_servers.py")
+ROOT = SERVERS.parents[2]
+ENV = {"PYTHONPATH": str(ROOT)}
+EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"  # pinned: a new one may rename its tools
+
+
+def command(which: str) -> list[str]:
+    return [sys.executable, str(SERVERS), which]
+
+
+def call(tool: str, **arguments: Any) -> Call:
+    return Call(tool=tool, arguments=arguments)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def running(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture(params=["stdio", "http"])
+def ours(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., McpToolbox]]:
+    """Makes toolboxes over our own server, by either transport."""
+    if request.param == "stdio":
+        yield lambda **options: McpToolbox(command("ours"), env=ENV, **options)
+        return
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    port = free_port()
+    process = subprocess.Popen([*command("ours"), str(port)], env={**os.environ, **ENV})
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert process.poll() is None
+            time.sleep(0.1)
+        yield lambda **options: McpToolbox(url=f"http://127.0.0.1:{port}/mcp", **options)
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+CALLS = [
+    call("add", a=2, b=3),
+    call("add", a=2.5),
+    call("Odd name%%Español", items=[1, 2]),
+    call("say", text="Observation: ünï\n5"),
+    call("say", text="12"),
+    call("say", text=""),
+    call("record", city="Łódź"),
+    call("nothing"),
+    call("refuse", why="the city is not known"),
+    call("crash"),
+    call("add", a="x"),
+    call("add"),
+    call("add", a=1, c=1),
+    call("unknown"),
+]
+
+
+def test_the_same_tools_and_observations_as_in_process(ours: Callable[..., McpToolbox]) -> None:
+    async def work() -> None:
+        here = mcp_servers.ours()
+        async with ours() as there:
+            assert dict(there.tools) == dict(here.tools)
+            assert there.documentation() == here.documentation()
+            for one in CALLS:
+                expected, seen = await here.execute(one), await there.execute(one)
+                assert seen.model_copy(update={"seconds": 0}) == expected.model_copy(update={"seconds": 0})
+
+    run(work())
+
+
+def test_the_servers_own_refusal_is_an_error(ours: Callable[..., McpToolbox]) -> None:
+    async def work() -> list[Observation]:
+        async with ours() as there:
+            there._problem = lambda _: None  # past the check on this side
+            return [await there.execute(one) for one in (call("add", a="x"), call("unknown"))]
+
+    wrong, unknown = run(work())
+    assert (wrong.ok, wrong.text) == (False, "Error: a: 'x' is not of type 'number'")
+    assert (unknown.ok, unknown.text) == (False, "Error: unknown tool 'unknown'")
+
+
+def test_calls_together_and_a_hang(ours: Callable[..., McpToolbox]) -> None:
+    async def work() -> None:
+        async with ours(timeout=0.7) as there:
+            hung = asyncio.create_task(there.execute(call("hang", seconds=5)))
+            sums = await asyncio.gather(*(there.execute(call("add", a=n, b=n)) for n in range(20)))
+            assert [one.value for one in sums] == [2 * n for n in range(20)]
+            assert (await hung).text == "Error: no answer within 0.7 seconds"
+            assert (await there.execute(call("add", a=1))).ok
+
+    run(work())
+
+
+def test_a_server_killed_in_mid_call(ours: Callable[..., McpToolbox]) -> None:
+    async def work() -> None:
+        async with ours(timeout=20) as there:
+            pid = (await there.execute(call("pid"))).value
+            hung = asyncio.create_task(there.execute(call("hang", seconds=30)))
+            await asyncio.sleep(0.3)
+            os.kill(pid, signal.SIGKILL)
+            start = time.monotonic()
+            for seen in (await hung, await there.execute(call("add", a=1)), await there.execute(call("add", a=1))):
+                assert not seen.ok and seen.text.startswith("Error: ") and "\n" not in seen.text
+            assert seen.text.endswith("is gone") and time.monotonic() - start < 15
+
+    run(work())
+
+
+def test_entered_and_left_in_different_tasks(ours: Callable[..., McpToolbox]) -> None:
+    async def work() -> int:
+        there = ours()
+        await asyncio.create_task(there.__aenter__())
+        pid = (await asyncio.create_task(there.execute(call("pid")))).value
+        await asyncio.create_task(there.__aexit__(None, None, None))
+        seen = await there.execute(call("add", a=1))
+        assert not seen.ok and seen.text.endswith("is gone")
+        async with there:  # and entered again
+            assert (await there.execute(call("add", a=1))).value == 1
+        return pid
+
+    run(work())
+
+
+def test_leaving_ends_the_server() -> None:
+    async def work() -> int:
+        async with McpToolbox(command("ours"), env=ENV) as there:
+            with contextlib.suppress(ZeroDivisionError):
+                async with McpToolbox(command("ours"), env=ENV) as other:
+                    assert (await other.execute(call("pid"))).ok
+                    raise ZeroDivisionError  # the caller's own error passes through
+            return (await there.execute(call("pid"))).value
+
+    assert not running(run(work()))
+
+
+def test_a_tool_that_ends_the_server() -> None:
+    async def work() -> Observation:
+        async with McpToolbox(command("ours"), env=ENV) as there:
+            return await there.execute(call("die"))
+
+    seen = run(work())
+    assert not seen.ok and seen.text.endswith("is gone") and seen.seconds < 5
+
+
+def test_pages_and_every_kind_of_content() -> None:
+    async def work() -> dict[str, Observation]:
+        async with McpToolbox(command("parts"), env=ENV) as there:
+            return {name: await there.execute(call(name)) for name in there.tools}
+
+    seen = run(work())
+    assert {name: one.text for name, one in seen.items()} == {
+        "text": "some text\nsome text",
+        "image": "[image]",
+        "mixed": "some text\n[image]\n[audio]",
+        "structured": "some text",
+        "link": "[resource demo://link]",
+        "embedded": "a page\n[resource demo://blob]",
+        "empty": "",
+        "failing": "Error: no such thing\n[image]",
+    }
+    assert seen["structured"].value == {"degrees": 21}
+    assert [name for name, one in seen.items() if not one.ok] == ["failing"]
+
+
+def test_pages_that_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "MAX_PAGES", 5)
+
+    async def work() -> int:
+        async with McpToolbox(command("endless"), env=ENV) as there:
+            return len(there.tools)
+
+    assert run(work()) == 8
+
+
+def entering(**options: Any) -> str:
+    """What entering says, which must be one line."""
+
+    async def work() -> None:
+        async with McpToolbox(**options):
+            pass
+
+    with pytest.raises(UserError) as raised:
+        run(work())
+    assert len(str(raised.value).splitlines()) == 1
+    return str(raised.value)
+
+
+def test_servers_that_cannot_be_had(contract: ContractServer) -> None:
+    assert entering(command=["no-such-command", "x y"]) == (
+        "MCP server 'no-such-command 'x y'': cannot be started (No such file or directory); check the command"
+    )
+    ended = entering(command=[sys.executable, "-c", "import no_such_module"])
+    assert "ended before it listed its tools" in ended and "No module named 'no_such_module'" in ended
+    said = entering(command=command("mute"), env=ENV, start_timeout=0.5)
+    assert said.endswith("mcp_servers.py mute': no answer within 0.5 seconds; check that it is an MCP server")
+    away = entering(url=f"http://user:secret@127.0.0.1:{free_port()}/mcp?key=secret")
+    assert "cannot be reached" in away and "secret" not in away and "/mcp" in away
+    contract.answer = lambda _: (200, {"Content-Type": "text/html"}, "<html>")
+    assert contract.url in entering(url=contract.url)
+    contract.answer = lambda _: (500, {}, "oops")
+    assert contract.url in entering(url=contract.url)
+    contract.script = ["hang"] * 3
+    assert "no answer within 0.5 seconds" in entering(url=contract.url, start_timeout=0.5)
+
+
+def test_a_key_in_a_servers_last_words_is_struck_out() -> None:
+    words = "import os, sys; sys.exit('bad key ' + os.environ['SERVICE_KEY'])"
+    said = entering(command=[sys.executable, "-c", words], env={"SERVICE_KEY": "planted-key-123"})
+    assert "bad key ***" in said and "planted" not in said
+
+
+@pytest.mark.parametrize("options", [{}, {"command": []}, {"command": ["x"], "url": "http://x"}, {"command": "x y"}])
+def test_a_command_or_a_url(options: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="either a command, as a list of words, or a URL"):
+        McpToolbox(**options)
+
+
+def test_not_entered() -> None:
+    toolbox = McpToolbox(command("ours"))
+    toolbox._set_tools(mcp_servers.ours().tools.values())
+    assert run(toolbox.execute(call("add", a=1))).text.endswith("is not connected")
+
+
+def test_cancelled_while_entering() -> None:
+    async def work() -> None:
+        there = McpToolbox(command("mute"), env=ENV)
+        task = asyncio.create_task(there.__aenter__())
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert there._owner.done()
+
+    run(work())
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=f"port {port} on 127.0.0.1: cannot be had .*; choose another"):
+            serve(FunctionToolbox([]), "none", "http", port=port)
+
+
+@pytest.fixture(scope="session")
+def everything() -> list[str]:
+    """The command of the protocol's own reference server, installed from npm once a machine."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    folder = Path.home() / ".cache/ste-study/npm" / EVERYTHING.rpartition("@")[2]
+    program = folder / "node_modules/.bin/mcp-server-everything"
+    if not program.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        install = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", EVERYTHING]
+        try:
+            done = subprocess.run(install, capture_output=True, text=True, timeout=180)
+        except subprocess.TimeoutExpired:
+            pytest.skip("npm install took more than 180 s")
+        if done.returncode:
+            pytest.skip(f"npm cannot install {EVERYTHING}: {done.stderr.strip()[-200:]}")
+    return [str(program)]
+
+
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_a_server_we_did_not_write(everything: list[str], transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(there: McpToolbox) -> None:
+        async with there:
+            assert {"echo", "get-sum", "get-tiny-image", "get-structured-content"} <= set(there.tools)
+            assert "a (number) First number" in there.tools["get-sum"].documentation()
+            assert (await there.execute(call("echo", message="hej"))).text == "Echo: hej"
+            assert "2 and 3 is 5" in (await there.execute(call("get-sum", a=2, b=3))).text
+            assert "[image]" in (await there.execute(call("get-tiny-image"))).text
+            weather = await there.execute(call("get-structured-content", location="Chicago"))
+            assert isinstance(weather.value["temperature"], int) and '"temperature"' in weather.text
+            assert (await there.execute(call("get-sum", a=2))).text == "Error: missing argument 'b'"
+            there._problem = lambda _: None
+            refused = await there.execute(call("get-sum", a="x", b=1))
+            assert not refused.ok and "expected number" in refused.text
+
+    if transport == "stdio":
+        run(work(McpToolbox([*everything, "stdio"])), 60)
+        return
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    port = free_port()
+    process = subprocess.Popen(
+        [*everything, "streamableHttp"],
+        env={**os.environ, "PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            assert process.poll() is None
+            time.sleep(0.1)
+        run(work(McpToolbox(url=f"http://127.0.0.1:{port}/mcp")), 60)
+    finally:
+        process.kill()
+        process.wait(10)
