@@ -182,7 +182,8 @@ def gold_changes(scored: pd.DataFrame) -> pd.DataFrame:
                 "calls": len(group),
             }
         )
-    return pd.DataFrame(rows)
+    columns = ("api", "item", "query", "gold", "identical_calls", "identical_stored_wrong", "earlier_gold", "explained")
+    return pd.DataFrame(rows, columns=[*columns, "calls"])
 
 
 def _shared(arguments: Iterable[dict]) -> dict:

@@ -51,7 +51,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
 def _parameters(notebook: Path) -> dict[str, Any]:
     try:
         return papermill.inspect_notebook(str(notebook))
-    except (ValueError, nbformat.validator.NotebookValidationError) as error:
+    except (ValueError, nbformat.ValidationError) as error:
         raise UserError(f"{notebook}: not a notebook ({' '.join(str(error).split())[:200]})") from None
 
 

@@ -25,6 +25,20 @@ class Call(Record):
     arguments: dict[str, JsonValue]
 
 
+class TestItem(Record):
+    """A query of a test set with its gold call, and what the gold call returned when the set was made.
+
+    `item` counts within the gold tool. `result` is None where gold calls cannot be executed.
+    """
+
+    __test__ = False  # not a test case, whatever pytest makes of the name
+
+    item: int
+    query: str
+    gold: Call
+    result: JsonValue = None
+
+
 class StoredVerdict(Record):
     """The verdicts the authors stored beside a prediction (0 or 1; absent where their scorer stopped earlier)."""
 

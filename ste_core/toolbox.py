@@ -65,6 +65,15 @@ class Toolbox:
         chosen = self._tools if names is None else names
         return "\n".join(self._tools[name].documentation() for name in chosen)
 
+    @property
+    def near_duplicates(self) -> Mapping[str, str]:
+        """Tools that nearly do the same as another, by name; empty where nobody declared any."""
+        return {}
+
+    def same_result(self, tool: str, a: JsonValue, b: JsonValue) -> bool:
+        """Whether two results of a tool are equally good; plain equality unless a subclass knows better."""
+        return a == b
+
     async def execute(self, call: Call) -> Observation:
         """Execute a call; whatever goes wrong is in the observation, never raised."""
         start = time.perf_counter()

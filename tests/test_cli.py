@@ -1,7 +1,7 @@
 """The command line as users meet it: mistakes are one line and exit code 2."""
 
 import pytest
-from conftest import ROOT, one_line, run_ste
+from support import ROOT, one_line, run_ste
 
 
 def test_unknown_study_key(tmp_path):

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from conftest import one_line, run_ste
+from support import one_line, run_ste
 
 from ste_core import audit, paper, score
 from ste_core.records import Judgement

@@ -8,7 +8,7 @@ import threading
 from functools import partial
 
 import pytest
-from conftest import one_line, run_ste, write_json
+from support import one_line, run_ste, write_json
 
 from ste_core import paper
 from ste_core.errors import DataUnavailable, UserError

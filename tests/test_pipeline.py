@@ -10,7 +10,7 @@ import time
 import nbformat
 import pandas as pd
 import pytest
-from conftest import ROOT, run_ste
+from support import ROOT, run_ste
 
 from ste_core import figures, paper
 

@@ -2,14 +2,15 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from support import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = {
@@ -65,5 +66,7 @@ def test_notebooks_are_clean_and_parameterised(path):
 
 def test_style():
     for command in (["check", "."], ["format", "--check", "."]):
-        done = subprocess.run(["ruff", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command], cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout

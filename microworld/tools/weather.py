@@ -210,18 +210,6 @@ def wind_force(speed: float, unit: Annotated[str, "of speed"] = "ms") -> dict[st
     return {"force": force, "name": _FORCES[force]}
 
 
-@study_tool(family="weather", description="Severe weather warnings in force worldwide now.")
-def active_warnings() -> dict[str, str]:
-    """The (fictional) warnings of today, a kind by city: "strong gale" (wind from 21 m/s), "heavy rain" (from 33 mm),
-    "frost" (to -5 degrees Celsius), "heat" (from 33).
-
-    They agree with what `current_weather` and `compare_weather` say. It takes no arguments and has no errors of its
-    own.
-    """
-    found = {name: _warning(_weather(CITIES[name], 0)) for name in sorted(CITIES)}
-    return {name: warning for name, warning in found.items() if warning}
-
-
 def _warning(weather: _Weather) -> str:
     """The kind of warning that a day's weather calls for, "" for none."""
     if weather.wind >= 21:
@@ -231,6 +219,18 @@ def _warning(weather: _Weather) -> str:
     if weather.temperature <= -5:
         return "frost"
     return "heat" if weather.temperature >= 33 else ""
+
+
+@study_tool(family="weather", description="Severe weather warnings in force worldwide now.")
+def active_warnings() -> dict[str, str]:
+    """The (fictional) weather warnings of today: city and kind, in alphabetical order.
+
+    Kinds are "strong gale" (wind from 21 m/s), "heavy rain" (from 33 mm), "frost" (down to -5 degrees Celsius or less)
+    and "heat" (from 33 degrees); they agree with what `current_weather` and `compare_weather` say. It takes no
+    arguments and has no errors of its own.
+    """
+    found = {name: _warning(_weather(CITIES[name], 0)) for name in sorted(CITIES)}
+    return {name: warning for name, warning in found.items() if warning}
 
 
 TOOLS: list[Callable[..., Any]] = [current_weather, weather_forecast, compare_weather, wind_force, active_warnings]

@@ -78,8 +78,8 @@ def test_country_fact(country: str, fact: str | None, result: dict[str, Any]) ->
     assert value("country_fact", country=country, **optional) == result
 
 
-#: the most populous countries of mid-2023 in order (United Nations, World Population Prospects 2022), without Bangladesh,
-#: Russia and Ethiopia, and the largest by area, without Russia: the table has none of these
+#: the most populous countries of mid-2023 in order (United Nations, World Population Prospects 2022) and the largest by
+#: area, without Bangladesh, Russia and Ethiopia, which the table does not have
 MOST_PEOPLE = ["IN", "CN", "US", "ID", "PK", "NG", "BR", "MX"]
 LARGEST = ["CA", "US", "CN", "BR", "AU", "IN"]
 

@@ -41,10 +41,13 @@ _FASTEST = {"ms": 38, "kmh": 135, "mph": 85, "kn": 75}
 
 
 def _cities(rng: random.Random, count: int) -> tuple[list[str], list[str]]:
-    """Different cities: how they read, all in the same way, and as "City, CC"."""
+    """Different cities: how they read, all in the same way, and as "City, CC".
+
+    Three read with codes, to keep queries short.
+    """
     cities = [CITIES[name] for name in rng.sample(list(CITIES), count)]
     arguments = [f"{city.name}, {city.country}" for city in cities]
-    if rng.random() < 0.5:
+    if count > 2 or rng.random() < 0.5:
         return [f"{city.name} ({city.country})" for city in cities], arguments
     countries = [COUNTRIES[city.country].name for city in cities]
     articles = ["the " if country in _WITH_ARTICLE else "" for country in countries]
@@ -149,7 +152,7 @@ WORDINGS: dict[str, Wordings] = {
             "Which has the highest {measure} now, of {cities}?",
             "Compare {cities} by present {measure}.",
             "Of {cities}, where is {measure} greatest at the moment?",
-            "I want to see the {measure} right now for {cities} and who is ahead.",
+            "Show the {measure} right now for {cities} and who is ahead.",
             "{cities}: which one leads in {measure} now?",
             "For my chart I need the current {measure} of {cities} together.",
         ),

@@ -3,11 +3,12 @@
 Codes are ISO 3166-1, currencies ISO 4217, calling codes ITU-T E.164, languages ISO 639-1. Population is that of
 mid-2023 in millions (United Nations, World Population Prospects 2022), area the total in thousands of square kilometres
 (United Nations, Demographic Yearbook), both rounded so that revisions hardly touch them. Codes, capitals, continents
-and calling codes were checked in November 2026 against GeoNames' countryInfo table, areas and most populations against
-public copies of the figures named.
+and calling codes were checked in November 2026 against GeoNames' countryInfo table, currencies against the Unicode
+CLDR, areas and most populations against public copies of the figures named.
 
 `languages` are those with official or de facto official standing in the whole country; regional ones and those without
-a two-letter code are left out. Where a country lies on two continents the table has the one GeoNames gives.
+a two-letter code are left out, and Norwegian is not split. Where a country lies on two continents the table has the one
+GeoNames gives.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,113 @@
+"""Fifty tools in ten families that really run: in process, deterministic, with a frozen clock.
+
+>>> import asyncio
+>>> from ste_core.records import Call
+>>> box = toolbox()
+>>> asyncio.run(box.execute(Call(tool="convert_base", arguments={"digits": "D3", "target": 2, "source": 16}))).text
+'11010011'
+
+As with real APIs, the documentation a model sees leaves things out: formats, codes and ranges are learnt from errors and
+results. `properties()` tabulates what is special about each tool, and a test holds that table to behaviour.
+`python -m microworld.tools --selfcheck` runs every gold call of the test set; `--mcp` serves the tools to any MCP client.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from pydantic import JsonValue
+
+from microworld.tools._base import Properties
+from ste_core.tools.functions import FunctionToolbox
+
+FAMILIES = (
+    "calendar", "geography", "money", "numbers", "text", "weather", "transport", "games", "knowledge", "administration",
+)  # fmt: skip
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    """The fifty functions by tool name, family by family."""
+    found = [function for family in FAMILIES for function in import_module(f"microworld.tools.{family}").TOOLS]
+    return {function.tool.name: function for function in found}
+
+
+def batches() -> list[list[str]]:
+    """The four continual-learning batches of 12, 13, 12 and 13 tools; each has a tool of every family or nearly so."""
+    order = (1, 3, 0, 2)
+    dealt: list[list[str]] = [[], [], [], []]
+    for row, family in enumerate(FAMILIES):
+        for column, function in enumerate(import_module(f"microworld.tools.{family}").TOOLS):
+            dealt[order[(row + column) % 4]].append(function.tool.name)
+    return dealt
+
+
+class MicroworldToolbox(FunctionToolbox):
+    """The fifty tools, which also know how their results compare and which tools nearly do the same."""
+
+    def __init__(self, *, timeout: float = 5.0, max_chars: int = 2048) -> None:
+        self.functions = functions()
+        super().__init__(self.functions.values(), timeout=timeout, max_chars=max_chars)
+
+    @property
+    def near_duplicates(self) -> Mapping[str, str]:
+        pairs = {name: function.properties.near_duplicate for name, function in self.functions.items()}
+        return {name: other for name, other in pairs.items() if other}
+
+    def same_result(self, tool: str, a: JsonValue, b: JsonValue) -> bool:
+        properties: Properties = self.functions[tool].properties
+        if properties.compare == "property" and properties.same_property is not None:
+            return properties.same_property(a, b)
+        if properties.compare == "exact":
+            return a == b
+        return close(a, b, ordered=properties.compare != "unordered")
+
+
+def toolbox(**options: Any) -> MicroworldToolbox:
+    """The microworld as a study names it: `tools: microworld.tools:toolbox`."""
+    return MicroworldToolbox(**options)
+
+
+def close(a: JsonValue, b: JsonValue, *, ordered: bool = True) -> bool:
+    """Whether two results are the same up to 1e-6 relative in numbers and, unless `ordered`, the order of lists."""
+    if isinstance(a, bool) or isinstance(b, bool) or a is None or b is None:
+        return a is b
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(close(a[key], b[key], ordered=ordered) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        if len(a) != len(b):
+            return False
+        if not ordered:
+            a, b = sorted(a, key=repr), sorted(b, key=repr)
+        return all(close(one, other, ordered=ordered) for one, other in zip(a, b, strict=True))
+    return a == b
+
+
+def properties() -> list[dict[str, Any]]:
+    """What is special about each tool, a row a tool: the table that `--selfcheck` prints.
+
+    `tool, family, batch, arguments, optional` (numbers of them), `nested` (takes a list or an object), `convention`
+    (what the documentation leaves out), `shown_by` ("error" or "result"), `near_duplicate`, `compare`.
+    """
+    batch = {name: number for number, names in enumerate(batches()) for name in names}
+    rows = []
+    for name, function in functions().items():
+        schema, special = function.tool.parameters, function.properties
+        known = schema["properties"]
+        rows.append(
+            {
+                "tool": name,
+                "family": function.tool.family,
+                "batch": batch[name],
+                "arguments": len(known),
+                "optional": len(known) - len(schema.get("required", ())),
+                "nested": any(one.get("type") in ("array", "object") for one in known.values()),
+                "convention": special.convention,
+                "shown_by": ("result" if special.silent else "error") if special.convention else "",
+                "near_duplicate": special.near_duplicate,
+                "compare": special.compare,
+            }
+        )
+    return rows
