@@ -2,6 +2,7 @@
 # Run it by `make study` or `ste run <name>`, which check their input first. A failed notebook stays, as the rule's log.
 import os
 import sys
+from pathlib import Path
 
 from ste_core import study as studies
 
@@ -24,6 +25,7 @@ def figures(*names):
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("csv", "svg", "png")]
 
 
+MICROWORLD = sorted(str(path) for path in Path("microworld").rglob("*") if path.suffix in (".py", ".jsonl"))
 AUDIT_MODULES = modules("react", "score", "stats", "paper", "audit")
 FIGURE_MODULES = ["ste_core/figures.py", "ste_core/plots.py", "ste_core/style.mplstyle"]
 AUDIT_TABLES = (
@@ -37,6 +39,8 @@ rule all:
     input:
         tables(*AUDIT_TABLES) if STUDY.audit else [],
         figures(*AUDIT_FIGURES) if STUDY.audit else [],
+        tables("properties", "reference") if STUDY.world else [],
+        figures("microworld_reference") if STUDY.world else [],
         f"{RESULTS}/run.json",
 
 
@@ -108,9 +112,28 @@ rule audit_claims:
         EXECUTE
 
 
+rule microworld:
+    input:
+        modules("react", "score", "stats", "execution", "reference", "toolbox", "tools/functions"),
+        FIGURE_MODULES,
+        MICROWORLD,
+        STUDY_FILE,
+        notebook="notebooks/20_microworld.ipynb",
+    output:
+        tables("properties", "reference"),
+        figures("microworld_reference"),
+    log:
+        notebook=f"{RESULTS}/notebooks/20_microworld.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/20_microworld.tsv"
+    shell:
+        EXECUTE
+
+
 rule record:
     input:
         tables(*AUDIT_TABLES) if STUDY.audit else [],
+        tables("properties", "reference") if STUDY.world else [],
     output:
         f"{RESULTS}/run.json",
     shell:

@@ -76,7 +76,7 @@ def correctness(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for metric in score.METRICS:
                 counts = score.counts(items, metric)
                 out[metric] = 100 * counts["k"].sum() / counts["n"].sum() if counts["n"].sum() else np.nan
-            interval = _percent(items, "correct_rule", study, row.system, row.setting, row.split)
+            interval = score.interval(items, "correct_rule", study, row.system, row.setting, row.split)
             out |= {"ci_low": interval.low, "ci_high": interval.high}
         rows.append(out | {"correct_reported": row.correct})
     columns = [
@@ -102,23 +102,12 @@ def intervals(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     for row in paper.reported().itertuples():
         items = select(scored, row.system, row.setting, row.split)
         for metric in score.METRICS if len(items) else ():
-            found = _percent(items, metric, study, row.system, row.setting, row.split)
+            found = score.interval(items, metric, study, row.system, row.setting, row.split)
             rows.append(
                 {"system": row.system, "setting": row.setting, "split": row.split, "metric": metric,
                  "value": found.value, "ci_low": found.low, "ci_high": found.high}
             )  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def _percent(items: pd.DataFrame, metric: str, study: Study, *label: object) -> stats.Interval:
-    counts = score.counts(items, metric)
-    return _share(counts["k"], counts["n"], study, metric, *label)
-
-
-def _share(k: Iterable[float], n: Iterable[float], study: Study, *label: object) -> stats.Interval:
-    return stats.percent(
-        k, n, rng=study.rng("percent", *label), level=study.statistics.level, resamples=study.statistics.resamples
-    )
 
 
 def verdict_changes(scored: pd.DataFrame) -> pd.DataFrame:
@@ -230,7 +219,7 @@ def judge_noise(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
                 continue
             by_tool = pd.DataFrame({"tool": cases["tool"], "hit": hits}).groupby("tool")["hit"]
             k, n = by_tool.sum().astype(int), by_tool.size()
-            found = _share(k, n, study, measure)
+            found = score.share(k, n, study, measure)
             rows.append(
                 {"measure": measure, "system": system, "setting": setting, "n": int(n.sum()), "k": int(k.sum()),
                  "percent": found.value, "ci_low": found.low, "ci_high": found.high}
@@ -369,7 +358,7 @@ def forgetting_matrix(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for batch in range(number + 1):
                 key = (*_round(strategy, number), f"batch {batch}")
                 items = select(scored, *key)
-                found = _percent(items, "correct_rule", study, *key)
+                found = score.interval(items, "correct_rule", study, *key)
                 rows.append(
                     {"strategy": strategy, "round": number, "batch": batch, "n": len(items),
                      "reported": reported[key], "stored": 100 * items["correct_stored"].astype(bool).mean(),

@@ -125,6 +125,22 @@ def _judge(tables: Tables) -> pd.DataFrame:
     return pd.concat([doubt[shown], lenient[shown]])
 
 
+# --- the microworld ---------------------------------------------------------------------------------------------------
+
+_REFERENCE = {
+    "api_match_all": "right tool",
+    "correct_rule": "right call (string rule)",
+    "correct_execution": "right result (execution)",
+    "task_success": "task success",
+}
+
+
+def _reference(tables: Tables) -> pd.DataFrame:
+    table = tables["reference"]
+    table = table[table["metric"].isin(list(_REFERENCE))]
+    return table.assign(metric=table["metric"].map(_REFERENCE))[["system", "metric", "value", "ci_low", "ci_high"]]
+
+
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
         "audit", ("correctness",), _correctness, plots.correctness_points,
@@ -141,5 +157,9 @@ FIGURES: dict[str, FigureSpec] = {
     "audit_judge": FigureSpec(
         "audit", ("judge_noise",), _judge, plots.judge_panels,
         "How often stored verdicts are doubtful, and how much leniency gives each system.",
+    ),
+    "microworld_reference": FigureSpec(
+        "microworld", ("reference",), _reference, plots.reference_points,
+        "What predictors without understanding reach on the microworld's test set, with intervals.",
     ),
 }  # fmt: skip

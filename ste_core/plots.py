@@ -188,3 +188,26 @@ def judge_panels(data: pd.DataFrame) -> Figure:
            else f"Noise matters more than leniency: up to {doubt['value'].max():.0f} % of verdicts")  # fmt: skip
     figure.tight_layout()
     return figure
+
+
+def reference_points(data: pd.DataFrame) -> Figure:
+    """A few metrics of a few systems, points with intervals, systems in rows and metrics in colours.
+
+    Args:
+        data: `system, metric, value, ci_low, ci_high`, in drawing order.
+    """
+    systems, metrics = list(dict.fromkeys(data["system"])), list(dict.fromkeys(data["metric"]))
+    figure, axes = plt.subplots(figsize=(8.6, 0.9 * len(systems) + 1.6))
+    colours = dict(zip(metrics, (GREY, ORANGE, BLUE, GREEN), strict=False))
+    for number, metric in enumerate(metrics):
+        part = data[data["metric"] == metric]
+        part = part.assign(position=[float(systems.index(system)) for system in part["system"]])
+        points(axes, part, colour=colours[metric], label=metric, offset=0.18 * (number - (len(metrics) - 1) / 2))
+    _rows(axes, systems, range(len(systems)))
+    axes.set_xlim(0, 100.5)
+    axes.set_xlabel("% of items (95 % interval over tools)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.42, -0.22), ncols=4, handletextpad=0.3, columnspacing=1.2)
+    guess = data[data["system"] != systems[0]].groupby("metric", sort=False)["value"].max()
+    _title(figure, f"Without understanding: {guess.iloc[0]:.0f} % {metrics[0]}, but {guess.iloc[2]:.0f} % {metrics[2]}")
+    figure.tight_layout()
+    return figure

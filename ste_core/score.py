@@ -17,9 +17,10 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from ste_core import react, store
+from ste_core import react, stats, store
 from ste_core.chat import ChatModel, gather
 from ste_core.records import Judgement, Prediction
+from ste_core.study import Study
 
 # --- argument rules ---------------------------------------------------------------------------------------------------
 
@@ -135,17 +136,36 @@ METRICS = {
     "correct_rule_identity": ("correct_rule_identity", None),
 }
 
+#: besides, where calls can be executed (see `ste_core.execution`)
+EXECUTION_METRICS = {
+    "correct_execution": ("correct_execution", None),
+    "task_success": ("task_success", None),
+}
+
 
 def counts(verdict_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Numerator `k` and denominator `n` of a metric, one row a gold tool: the clusters of every interval and test.
 
     `api_match` keeps the release's denominator, the well-formed calls; all others are over all items.
     """
-    numerator, denominator = METRICS[metric]
+    numerator, denominator = (METRICS | EXECUTION_METRICS)[metric]
     group = verdict_rows.groupby("tool", sort=True)
     k = group[numerator].agg(lambda column: int(column.astype(bool).sum()))
     n = group.size() if denominator is None else group[denominator].sum().astype(int)
     return pd.DataFrame({"k": k, "n": n})
+
+
+def interval(verdict_rows: pd.DataFrame, metric: str, study: Study, *label: object) -> stats.Interval:
+    """A metric in percent with its interval over tools; `label` names the generator (see `Study.rng`)."""
+    found = counts(verdict_rows, metric)
+    return share(found["k"], found["n"], study, metric, *label)
+
+
+def share(k: Iterable[float], n: Iterable[float], study: Study, *label: object) -> stats.Interval:
+    """`stats.percent` with a study's level, number of resamples and generator."""
+    return stats.percent(
+        k, n, rng=study.rng("percent", *label), level=study.statistics.level, resamples=study.statistics.resamples
+    )
 
 
 # --- judges -----------------------------------------------------------------------------------------------------------

@@ -6,16 +6,22 @@ PosixPath('/.../results/audit/tables/correctness.csv')
 """
 
 import difflib
+import importlib
 import os
 import zlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError
 
 from ste_core.errors import UserError
+from ste_core.records import TestItem
+from ste_core.store import read_jsonl
+
+if TYPE_CHECKING:  # the audit needs no tools, and their schemas take a second to import
+    from ste_core.toolbox import Toolbox
 
 
 class Section(BaseModel):
@@ -37,6 +43,14 @@ class Audit(Section):
     allow_altered: bool = False  # score files that differ from the released ones, and say so in the results
 
 
+class World(Section):
+    """The tools of a study and the queries they are tested with."""
+
+    tools: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")]  # module:function that gives a Toolbox
+    test_set: str  # JSON Lines of TestItem, relative to the project
+    dev_set: str
+
+
 class Study(Section):
     """A validated study file.
 
@@ -48,6 +62,7 @@ class Study(Section):
     seed: int = Field(0, ge=0)
     statistics: Statistics = Statistics()
     audit: Audit | None = None
+    world: World | None = None
 
     _root: Path = PrivateAttr(default_factory=Path)
 
@@ -62,6 +77,33 @@ class Study(Section):
     @property
     def figures(self) -> Path:
         return Path(os.environ.get("STE_FIGURES") or self._root / "figures")
+
+    def toolbox(self) -> "Toolbox":
+        """The study's tools.
+
+        Raises:
+            UserError: the study names none, or what it names cannot be imported.
+        """
+        if self.world is None:
+            raise UserError(f"study '{self.name}': world: missing; name the tools there")
+        module, function = self.world.tools.split(":")
+        try:
+            return getattr(importlib.import_module(module), function)()
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"study '{self.name}': world.tools: {self.world.tools}: {error}") from None
+
+    def items(self, split: Literal["test", "dev"]) -> list[TestItem]:
+        """The items of the study's test or development set.
+
+        Raises:
+            UserError: the study names none, or the file is not there or not of that kind.
+        """
+        if self.world is None:
+            raise UserError(f"study '{self.name}': world: missing; name the test set there")
+        path = self._root / (self.world.test_set if split == "test" else self.world.dev_set)
+        if not path.is_file():
+            raise UserError(f"study '{self.name}': world.{split}_set: {path}: no such file")
+        return read_jsonl(path, TestItem)
 
     def rng(self, *label: object) -> np.random.Generator:
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""

@@ -24,6 +24,7 @@ from typing import Self
 
 from jsonschema import Draft202012Validator
 from pydantic import JsonValue
+from referencing import Registry
 
 from ste_core.react import contain
 from ste_core.records import Call, Observation, Tool
@@ -53,7 +54,10 @@ class Toolbox:
 
     def _set_tools(self, tools: Iterable[Tool]) -> None:
         self._tools = {tool.name: tool for tool in tools}
-        self._validators = {name: Draft202012Validator(tool.parameters) for name, tool in self._tools.items()}
+        # an empty registry: a foreign schema must not make us fetch what it refers to
+        self._validators = {
+            name: Draft202012Validator(tool.parameters, registry=Registry()) for name, tool in self._tools.items()
+        }
 
     @property
     def tools(self) -> Mapping[str, Tool]:
@@ -89,10 +93,13 @@ class Toolbox:
         except Exception as error:  # a tool's own bug, a lost connection: the caller goes on
             return self._observe(False, f"Error: {type(error).__name__}: {error}", None, start)
         try:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
             return self._observe(False, "Error: the tool's result is not JSON", None, start)
-        return self._observe(True, text, value, start)
+        clean = _encodable(text)
+        if clean != text:
+            value = clean if isinstance(value, str) else json.loads(clean)
+        return self._observe(True, clean, value, start)
 
     async def _run(self, call: Call) -> JsonValue:
         """Execute a checked call and return its result.
@@ -129,7 +136,7 @@ class Toolbox:
         return None
 
     def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
-        shown = contain(text[: self.max_chars + 1])
+        shown = contain(_encodable(text[: self.max_chars + 1]))
         truncated = len(shown) > self.max_chars
         if truncated:
             mark = f"... [cut, {len(text):,} characters in all]"
@@ -141,3 +148,8 @@ class Toolbox:
             seconds=time.perf_counter() - start,
             truncated=truncated,
         )
+
+
+def _encodable(text: str) -> str:
+    """The text with lone surrogates replaced, so that it can be written as UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")

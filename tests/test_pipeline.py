@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from support import ROOT, run_ste
 
-from ste_core import figures, paper
+from ste_core import figures, paper, study
 
 COMMITTED = ROOT / "results" / "audit"
 TABLES = sorted(path.name for path in (COMMITTED / "tables").glob("*.csv"))
@@ -22,9 +22,23 @@ CORRECTNESS = (
 )
 
 
+def run_study(name, where, *more, **environment):
+    return run_ste("run", name, "--cores", 2, *more, STE_RESULTS=where / "results", STE_FIGURES=where / "figures",
+                   **environment)  # fmt: skip
+
+
 def audit(release, where, *more):
-    return run_ste("run", "audit", "--cores", 2, *more, STE_RELEASE=release, STE_RESULTS=where / "results",
-                   STE_FIGURES=where / "figures")  # fmt: skip
+    return run_study("audit", where, *more, STE_RELEASE=release)
+
+
+def assert_as_committed(where, name):
+    """A study's tables, executed notebooks and figures are the committed ones, byte for byte."""
+    for kind in ("tables", "notebooks"):
+        again, committed = files(where / "results" / name / kind), files(ROOT / "results" / name / kind)
+        assert committed and [str(path) for path in committed if again.get(path) != committed[path]] == []
+        assert again.keys() == committed.keys()
+    pictures = {path.name: path.read_bytes() for path in (ROOT / "figures").glob(f"{name}_*")}
+    assert pictures and {path.name: path.read_bytes() for path in (where / "figures").iterdir()} == pictures
 
 
 def files(where):
@@ -53,7 +67,7 @@ def test_the_audit_runs_on_any_release_of_the_shape(made_up_run):
     status = pd.read_csv(where / "results/audit/tables/release.csv").set_index("path")["status"]
     assert status[f"{paper.PREDICTIONS}/gpt4.json"] == "reported only"
     assert status[f"{paper.PREDICTIONS}/mistral.json"] == "altered"
-    for name in figures.FIGURES:
+    for name in figures.of_study(study.load("audit")):
         assert {path.suffix for path in (where / "figures").glob(f"{name}.*")} == {".csv", ".svg", ".png"}
     record = json.loads((where / "results/audit/run.json").read_text())
     assert record["configuration"]["seed"] == 0 and record["release"]["commit"] == paper.COMMIT
@@ -126,12 +140,13 @@ def test_a_failed_notebook_is_named_in_a_line_and_kept(tmp_path):
 def test_the_real_audit_comes_out_as_committed(release_dir, tmp_path):
     done = audit(release_dir, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    again, tables = files(tmp_path / "results/audit/tables"), files(COMMITTED / "tables")
-    assert sorted(again) == sorted(tables)
-    assert [str(name) for name in tables if again[name] != tables[name]] == []
-    assert files(tmp_path / "results/audit/notebooks") == files(COMMITTED / "notebooks")
-    pictures = {path.name: path.read_bytes() for path in (ROOT / "figures").glob("audit_*")}
-    assert pictures and {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()} == pictures
+    assert_as_committed(tmp_path, "audit")
+
+
+def test_the_microworld_study_comes_out_as_committed(tmp_path):
+    done = run_study("microworld", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_as_committed(tmp_path, "microworld")
 
 
 def test_figures_come_out_of_committed_tables_byte_for_byte(tmp_path):

@@ -6,9 +6,9 @@
 >>> asyncio.run(box.execute(Call(tool="convert_base", arguments={"digits": "D3", "target": 2, "source": 16}))).text
 '11010011'
 
-As with real APIs, the documentation a model sees leaves things out: formats, codes and ranges are learnt from errors and
-results. `properties()` tabulates what is special about each tool, and a test holds that table to behaviour.
-`python -m microworld.tools --selfcheck` runs every gold call of the test set; `--mcp` serves the tools to any MCP client.
+As with real APIs, the documentation a model sees leaves things out: formats, codes and ranges are learnt from errors
+and results. `properties()` tabulates what is special about each tool, and a test holds that table to behaviour.
+`python -m microworld.tools --selfcheck` runs every gold call of the test set; `--mcp` serves the tools to any client.
 """
 
 import math

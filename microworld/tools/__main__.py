@@ -27,7 +27,7 @@ def main() -> int:
         from ste_core.tools.mcp import serve
 
         transport = "stdio" if options.http is None else "http"
-        asyncio.run(serve(toolbox(), "microworld", transport=transport, port=options.http or 0))
+        serve(toolbox(), "microworld", transport=transport, port=options.http or 0)
         return 0
     if options.selfcheck:
         return asyncio.run(selfcheck())

@@ -1,9 +1,10 @@
 """Wordings of the family `numbers`."""
 
+import math
 import random
 
 from microworld.test_set.wordings._base import Case, Wordings
-from microworld.tools.numbers import DIGITS, LANGUAGES
+from microworld.tools.numbers import DIGITS, LANGUAGES, convert_unit
 from microworld.tools.tables.units import UNITS, Unit
 
 Slots = frozenset[str]
@@ -92,10 +93,14 @@ def _convert_unit(rng: random.Random, slots: Slots) -> Case:
             value += 200
         elif rng.random() < 0.4:
             value += 0.5
+        decimals = rng.randrange(1, 4)
         # no result that rounding empties, and no sizes that nobody would compare
-        if old.quantity == "temperature" or (value * old.factor >= new.factor and old.factor <= 10000 * new.factor):
+        if old.quantity != "temperature" and (value * old.factor < new.factor or old.factor > 10000 * new.factor):
+            continue
+        # decimals are asked for where they make a difference
+        results = (convert_unit(value, old.code, new.code, places)["value"] for places in (4, decimals))
+        if "decimals" not in slots or not math.isclose(*results, rel_tol=1e-5):
             break
-    decimals = rng.randrange(1, 4)
     arguments: dict = {"value": value, "source": old.code, "target": new.code}
     if "decimals" in slots:
         arguments["decimals"] = decimals
