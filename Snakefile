@@ -26,7 +26,7 @@ def figures(*names):
 
 
 MICROWORLD = sorted(str(path) for path in Path("microworld").rglob("*") if path.suffix in (".py", ".jsonl"))
-AUDIT_MODULES = modules("react", "score", "stats", "paper", "audit")
+AUDIT_MODULES = modules("prompting", "react", "score", "stats", "paper", "audit")
 FIGURE_MODULES = ["ste_core/figures.py", "ste_core/plots.py", "ste_core/style.mplstyle"]
 AUDIT_TABLES = (
     "correctness", "intervals", "comparisons", "verdict_changes", "gold_changes",
@@ -114,7 +114,7 @@ rule audit_claims:
 
 rule microworld:
     input:
-        modules("react", "score", "stats", "execution", "reference", "toolbox", "tools/functions"),
+        modules("prompting", "react", "score", "stats", "execution", "reference", "toolbox", "tools/functions"),
         FIGURE_MODULES,
         MICROWORLD,
         STUDY_FILE,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from ste_core import paper, score, stats
+from ste_core import paper, prompting, score, stats
 from ste_core.paper import Release
 from ste_core.records import Judgement
 from ste_core.study import Study
@@ -244,7 +244,7 @@ def _judge_cases(items: pd.DataFrame, *, over_files: bool):
     yield "identical_judged_wrong", items[same & by_model], ~stored[same & by_model]
     yield "identical_stored_wrong", items[same & ~by_model], ~stored[same & ~by_model]
     replies = judged[judged["judge_reply"].notna()]
-    read = replies["judge_reply"].map(score.read_yes_no)
+    read = replies["judge_reply"].map(prompting.read_yes_no)
     yield "reply_contradicts_verdict", replies, read.map(lambda x: x is not None) & (read != stored[replies.index])
     empty = items["gold"].map(len) == 0
     if over_files:

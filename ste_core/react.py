@@ -23,6 +23,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
+from pydantic import ValidationError
+
+from ste_core.records import Call
+
 Rule = Literal["released", "strict"]
 
 ACTION, ACTION_INPUT, FINAL = "Action:", "Action Input:", "Final Answer:"
@@ -189,4 +193,8 @@ def _parse_strict(text: str, names: list[str]) -> Parsed:
         return _malformed("more than one call", thought)
     if named not in names:
         return _malformed(f"there is no tool named '{named}'", thought)
-    return Parsed("call", tool=named, named=named, arguments=arguments, thought=thought)
+    try:
+        call = Call(tool=named, arguments=arguments)
+    except ValidationError:  # the only JSON object that is no call's arguments
+        return _malformed("the arguments nest too deep", thought)
+    return Parsed("call", tool=named, named=named, arguments=call.arguments, thought=thought)

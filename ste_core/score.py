@@ -11,13 +11,12 @@ APIs and by a language model for the other 19. Both are judges here (`Judge`), s
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
-from ste_core import react, stats, store
+from ste_core import prompting, react, stats, store
 from ste_core.chat import ChatModel, gather
 from ste_core.records import Judgement, Prediction
 from ste_core.study import Study
@@ -203,11 +202,11 @@ class ModelJudge:
         self.name = model.name
         self._seed = seed
         self._max_tokens = max_tokens
-        self._template = resources.files("ste_core").joinpath("prompts", "judge_call.txt").read_text(encoding="utf-8")
 
     def prompt(self, row: Any) -> str:
         """The exact prompt for one row of `verdicts`."""
-        return self._template.format(
+        return prompting.fill(
+            "judge_call",
             query=row.query,
             tool=row.tool,
             gold=json.dumps(row.gold, ensure_ascii=False),
@@ -219,7 +218,7 @@ class ModelJudge:
         completion = await self.model.complete(
             [{"role": "user", "content": prompt}], temperature=0.0, max_tokens=self._max_tokens, seed=self._seed
         )
-        return _judgement(row, self.name, read_yes_no(completion.text), raw=completion.text, prompt=prompt)
+        return _judgement(row, self.name, prompting.read_yes_no(completion.text), raw=completion.text, prompt=prompt)
 
 
 def _judgement(
@@ -270,14 +269,3 @@ async def rejudge(
 
 def _key(row: Any) -> tuple[str, str, str, int]:
     return row.system, row.setting, row.tool, row.item
-
-
-def read_yes_no(reply: str) -> bool | None:
-    """Yes or No by the reply's first word; None if it is neither.
-
-    >>> read_yes_no("No. The date is missing."), read_yes_no("Nothing is missing")
-    (False, None)
-    """
-    first = reply.strip().lstrip("*\"'`").split(maxsplit=1)[:1]
-    word = first[0].strip(".,;:!*\"'`").lower() if first else ""
-    return {"yes": True, "no": False}.get(word)

@@ -81,25 +81,29 @@ class Toolbox:
     async def execute(self, call: Call) -> Observation:
         """Execute a call; whatever goes wrong is in the observation, never raised."""
         start = time.perf_counter()
+        limit = asyncio.timeout(self.timeout)
         try:
             problem = self._problem(call)
             if problem:
                 return self._observe(False, f"Error: {problem}", None, start)
-            value = await asyncio.wait_for(self._run(call), self.timeout)
-        except TimeoutError:
-            return self._observe(False, f"Error: no answer within {self.timeout:g} seconds", None, start)
+            async with limit:
+                value = await self._run(call)
         except ToolError as error:
             return self._observe(False, f"Error: {error}", None, start)
         except Exception as error:  # a tool's own bug, a lost connection: the caller goes on
+            if limit.expired():
+                return self._observe(False, f"Error: no answer within {self.timeout:g} seconds", None, start)
             return self._observe(False, f"Error: {type(error).__name__}: {error}", None, start)
         try:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
+            if isinstance(value, str):
+                text = _encodable(value)
+                plain = value if text == value else text
+            else:
+                text = _encodable(json.dumps(value, ensure_ascii=False, allow_nan=False))
+                plain = json.loads(text)  # as written: a tuple becomes a list, a key text
+            return self._observe(True, text, plain, start)
+        except (TypeError, ValueError, RecursionError):  # also the record's refusal of what nests too deep
             return self._observe(False, "Error: the tool's result is not JSON", None, start)
-        clean = _encodable(text)
-        if clean != text:
-            value = clean if isinstance(value, str) else json.loads(clean)
-        return self._observe(True, clean, value, start)
 
     async def _run(self, call: Call) -> JsonValue:
         """Execute a checked call and return its result.

@@ -10,7 +10,7 @@ import time
 import nbformat
 import pandas as pd
 import pytest
-from support import ROOT, run_ste
+from support import ROOT, one_line, run_ste
 
 from ste_core import figures, paper, study
 
@@ -134,6 +134,12 @@ def test_a_failed_notebook_is_named_in_a_line_and_kept(tmp_path):
     assert "Traceback" not in done.stderr
     outputs = nbformat.read(tmp_path / "out.ipynb", 4).cells
     assert any(output.output_type == "error" for cell in outputs for output in cell.get("outputs", []))
+
+
+def test_a_run_that_cannot_write_says_why_in_a_line(tmp_path):
+    (tmp_path / "figures").write_text("a file where a folder is wanted")
+    done = run_study("microworld", tmp_path)
+    assert done.returncode == 1 and "Not a directory" in one_line(done.stderr)
 
 
 @pytest.mark.release

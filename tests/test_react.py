@@ -111,6 +111,12 @@ def test_an_empty_name_is_malformed_where_the_authors_code_would_fail():
     assert parse("Action: \nAction Input: {}", TOOLS, rule="released").kind == "malformed"
 
 
+def test_strict_rule_refuses_what_no_call_can_hold():
+    deep = '{"a": ' * 300 + "1" + "}" * 300
+    parsed = parse(f"Action: add_date\nAction Input: {deep}", TOOLS, rule="strict")
+    assert parsed.kind == "malformed" and "deep" in parsed.reason
+
+
 def test_unknown_rule():
     with pytest.raises(ValueError, match="rule"):
         parse(CALL, TOOLS, rule="loose")

@@ -86,14 +86,3 @@ def test_counts_use_the_released_denominators():
     assert found["api_match"] == (2, 3)
     assert found["api_match_all"] == (2, 4)
     assert found["correct_rule"] == (2, 4)
-
-
-@pytest.mark.parametrize(
-    ("reply", "expected"),
-    [
-        ("Yes.", True), ("yes, because", True), ("**No.** The date", False), ("No", False), ("Not at all", None),
-        ("Nothing is missing. Yes.", None), ("", None), ("   ", None), ("I say: Yes.", None),
-    ],
-)  # fmt: skip
-def test_read_yes_no(reply, expected):
-    assert score.read_yes_no(reply) is expected

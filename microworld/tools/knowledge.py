@@ -1,6 +1,6 @@
 """Knowledge: chemical elements, the prizes Alfred Nobel founded, events of the second half of the twentieth century.
 
-Facts stand in `tables/elements.py` and `tables/events.py`, with their sources.
+Facts stand in `tables/elements.py` and `tables/events.py`, which say where they come from.
 """
 
 import re
@@ -114,7 +114,7 @@ def list_nobel_fields() -> list[str]:
     """The five fields of Nobel's will (27 November 1895), in its order.
 
     Economics is not among them: Sweden's central bank endowed that prize in 1968. "Medicine" is short for physiology or
-    medicine. Source: the full text of the will at nobelprize.org.
+    medicine. From general knowledge; the will itself was not consulted.
     """
     return ["Physics", "Chemistry", "Medicine", "Literature", "Peace"]
 

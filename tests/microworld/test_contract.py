@@ -53,8 +53,9 @@ def drawn(tool: str) -> tuple[Drawn, ...]:
                 assert case == WORDINGS[tool].case(random.Random(f"{template} {seed}"), slots(template))
                 assert set(case.slots) == slots(template)
                 filled.append((split, template, template.format(**case.slots), case.arguments))
-    observations = observe((tool, arguments) for *_, arguments in filled)
-    return tuple(Drawn(*one, observation) for one, observation in zip(filled, observations, strict=True))
+    calls = {json.dumps(arguments): (tool, arguments) for *_, arguments in filled}
+    observations = dict(zip(calls, observe(calls.values()), strict=True))
+    return tuple(Drawn(*one, observations[json.dumps(one[-1])]) for one in filled)
 
 
 def items_of(tool: str) -> list[TestItem]:

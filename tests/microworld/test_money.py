@@ -1,75 +1,13 @@
-"""The family `money`: results against independent facts, errors, the contract, fuzzing."""
+"""The family `money`: results against independent facts, and errors."""
 
-import asyncio
-import random
 import re
-import string
 from typing import Any
 
 import pytest
+from calls import error, value
 
-from microworld.test_set.wordings.money import WORDINGS
-from microworld.tools.money import TOOLS
 from microworld.tools.tables.currencies import CURRENCIES
 from microworld.tools.tables.shares import SHARES
-from ste_core.records import Call, Observation
-from ste_core.tools.functions import FunctionToolbox
-
-FAMILY_NAME = "money"
-
-#: examples from error messages, which no gold call may use
-EXAMPLES = {("source", "CHF"), ("target", "CHF"), ("pair", "NOK/SEK"), ("company", "VELA"), ("rate", 4.5), ("tip", 12)}
-
-NASTY: list[Any] = [None, True, False, 0, -0.0, -1, 1, 2, 2.0, 3.5, 0.05, 1e-300, 1e12, 1e13, 1e308, -1e308, 10**400]
-NASTY += [
-    float("nan"),
-    float("inf"),
-    float("-inf"),
-    "",
-    " ",
-    "a" * 5000,
-    "\x00",
-    "١٢٣",
-    "日本",
-    "🙂" * 40,
-    "0x",
-    "-5",
-    "\n",
-]
-NASTY += [[], [[]], [1, "a"], [None], [0] * 5, [1e12, -1e12], [float("nan")], [10**400], [1.5] * 5000, ["x"], {"a": {}}]
-NASTY += [
-    [100],
-    [50, 50],
-    [33.33, 33.33, 33.34],
-    "EUR",
-    "EUR/USD",
-    "EUR EUR EUR",
-    "/" * 200,
-    "open",
-    "de",
-    "km",
-    "Z" * 40,
-]
-
-FAMILY = [tool.tool.name for tool in TOOLS]
-BY_NAME = {tool.tool.name: tool for tool in TOOLS}
-
-
-def call(tool: str, **arguments: Any) -> Observation:
-    return asyncio.run(FunctionToolbox(TOOLS).execute(Call(tool=tool, arguments=arguments)))
-
-
-def value(tool: str, **arguments: Any) -> Any:
-    observation = call(tool, **arguments)
-    assert observation.ok, observation.text
-    return observation.value
-
-
-def error(tool: str, **arguments: Any) -> str:
-    observation = call(tool, **arguments)
-    assert not observation.ok, observation.text
-    assert len(observation.text.split()) <= 19  # 18 and "Error:"
-    return observation.text.removeprefix("Error: ")
 
 
 @pytest.mark.parametrize(
@@ -141,12 +79,6 @@ def test_exchange_cash_errors():
     assert error("exchange_cash", amount=1, pair="USD/XYZ") == "pair: no exchange rate for XYZ"
     assert error("exchange_cash", amount=1, pair="USD/EUR", fee=51).startswith("fee:")
     assert error("exchange_cash", amount=-1, pair="USD/EUR").startswith("amount:")
-
-
-def test_near_duplicates():
-    plain = value("convert_currency", amount=300, source="USD", target="GBP")
-    assert value("exchange_cash", amount=300, pair="USD/GBP", fee=0) == plain
-    assert value("exchange_cash", amount=300, pair="USD/GBP")["amount"] < plain["amount"]
 
 
 @pytest.mark.parametrize(
@@ -245,87 +177,3 @@ def test_share_table():
     for ticker, row in SHARES.items():
         assert ticker == row.ticker and row.currency in CURRENCIES
         assert row.low <= min(row.open, row.close) <= max(row.open, row.close) <= row.high
-
-
-def test_family_keeps_the_contract():
-    assert len(TOOLS) == 5 and set(WORDINGS) == set(FAMILY)
-    optional, conventions = 0, 0
-    for function in TOOLS:
-        tool, properties = function.tool, function.properties
-        assert tool.family == FAMILY_NAME
-        assert len(tool.description.split()) <= 12
-        assert len(tool.documentation().split()) <= 40
-        schemas = tool.parameters["properties"]
-        assert 1 <= len(schemas) <= 4
-        assert all(len(schema.get("description", "").split()) <= 3 for schema in schemas.values())
-        optional += len(schemas) > len(tool.parameters.get("required", ()))
-        conventions += bool(properties.convention)
-        if properties.near_duplicate:
-            assert BY_NAME[properties.near_duplicate].properties.near_duplicate == tool.name
-    assert optional >= 2 and conventions >= 4
-    assert sum(function.properties.silent for function in TOOLS) <= 1
-
-
-@pytest.mark.parametrize("name", FAMILY)
-def test_convention_is_told(name: str):
-    properties = BY_NAME[name].properties
-    kept, broken = call(name, **properties.keeps), call(name, **properties.breaks)
-    assert kept.ok and len(kept.text) <= 160
-    if properties.silent:
-        assert broken.ok and broken.value != kept.value
-    else:
-        assert not broken.ok
-        assert broken.text.removeprefix("Error: ").split(":")[0] in BY_NAME[name].tool.parameters["properties"]
-
-
-@pytest.mark.parametrize("name", FAMILY)
-def test_wordings(name: str):
-    wordings, function = WORDINGS[name], BY_NAME[name]
-    assert len(set(wordings.test)) >= 8 and len(set(wordings.dev)) >= 3
-    assert not set(wordings.test) & set(wordings.dev)
-    optional = set(function.tool.parameters["properties"]) - set(function.tool.parameters.get("required", ()))
-    queries, without = set(), 0
-    for number, wording in enumerate(wordings.test + wordings.dev):
-        slots = frozenset(field for _, field, _, _ in string.Formatter().parse(wording) if field)
-        for seed in range(30):
-            case = wordings.case(random.Random(f"{name} {number} {seed}"), slots)
-            assert case == wordings.case(random.Random(f"{name} {number} {seed}"), slots)
-            assert set(case.slots) == slots
-            query = wording.format(**case.slots)
-            assert len(query.split()) <= 25, query
-            assert name not in query and name.replace("_", " ") not in query.lower()
-            function(**case.arguments)  # raises if the gold call fails
-            assert not any(case.arguments.get(argument) == example for argument, example in EXAMPLES), case
-            if seed < 4 and number < len(wordings.test):
-                queries.add(query)
-        without += not optional & set(case.arguments)
-    assert len(queries) >= 20
-    assert not optional or without >= (len(wordings.test) + len(wordings.dev)) / 3
-
-
-def test_fuzzed_calls_never_escape():
-    rng = random.Random(5)
-
-    async def run() -> list[Observation]:
-        toolbox = FunctionToolbox(TOOLS)
-        seen = []
-        for _ in range(1000):
-            tool = rng.choice(FAMILY)
-            keeps = dict(BY_NAME[tool].properties.keeps)
-            for name in [*keeps, *BY_NAME[tool].tool.parameters["properties"]]:
-                if rng.random() < 0.3:
-                    keeps[name] = rng.choice(NASTY)
-            if rng.random() < 0.1:
-                keeps.pop(rng.choice(list(keeps)))
-            if rng.random() < 0.05:
-                keeps[rng.choice(("", "ключ", "x" * 3000))] = rng.choice(NASTY)
-            seen.append(await toolbox.execute(Call(tool=tool, arguments=keeps)))
-        return seen
-
-    observations = asyncio.run(run())
-    assert {True, False} == {one.ok for one in observations}
-    for observation in observations:
-        assert len(observation.text) <= 2048
-        assert observation.seconds < 1
-        assert not re.match(r"Error: \w+(Error|Exception|Exit|Interrupt):", observation.text), observation.text
-        assert "no answer within" not in observation.text and "not JSON" not in observation.text

@@ -1,45 +1,15 @@
 """The tools of the family `weather`: the Beaufort scale against its formula, the fiction against itself."""
 
-import asyncio
 import random
-import re
-import string
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from calls import error, observe, value
 
 from microworld.test_set.wordings.weather import WORDINGS
 from microworld.tools.tables.cities import CITIES
-from microworld.tools.weather import TOOLS
-from ste_core.records import Call, Observation
-from ste_core.tools.functions import FunctionToolbox
 
-FAMILY = "weather"
-BOX = FunctionToolbox(TOOLS)
-OPTIONAL_SLOTS = {
-    "current_weather": "units",
-    "weather_forecast": "units",
-    "compare_weather": "measure",
-    "wind_force": "unit",
-}
 PLACES = [f"{city.name}, {city.country}" for city in CITIES.values()]
-
-
-def observe(calls: Iterable[tuple[str, dict[str, Any]]]) -> list[Observation]:
-    """Execute calls one after the other in one event loop."""
-
-    async def run() -> list[Observation]:
-        return [await BOX.execute(Call(tool=tool, arguments=arguments)) for tool, arguments in calls]
-
-    return asyncio.run(run())
-
-
-def value(tool: str, **arguments: Any) -> Any:
-    """The result of a call that must succeed."""
-    (observation,) = observe([(tool, arguments)])
-    assert observation.ok, observation.text
-    return observation.value
 
 
 def number(text: str) -> float:
@@ -216,136 +186,17 @@ ERRORS: list[tuple[str, dict[str, Any], str]] = [
     ("wind_force", {"speed": 1000.5}, "speed: must be from 0 to 1000"),
     ("wind_force", {"speed": float("nan")}, "speed: must be from 0 to 1000"),
     ("wind_force", {"speed": 45, "unit": "km/h"}, "unit: use ms, kmh, mph or kn"),
-    ("active_warnings", {"city": "Oslo, NO"}, "unknown argument 'city', arguments are: none"),
 ]
 
 
 @pytest.mark.parametrize(("tool", "arguments", "message"), ERRORS)
 def test_errors(tool: str, arguments: dict[str, Any], message: str) -> None:
-    (observation,) = observe([(tool, arguments)])
-    assert (observation.ok, observation.text) == (False, f"Error: {message}")
-    assert len(message.split()) <= 18
+    assert error(tool, **arguments) == message
 
 
-# The family as a whole
-
-
-def parameters(tool: str) -> dict[str, dict[str, Any]]:
-    """The JSON Schema of each parameter of a tool."""
-    return BOX.tools[tool].parameters["properties"]  # type: ignore[return-value]
-
-
-def test_documentation_is_short() -> None:
-    for name, tool in BOX.tools.items():
-        assert len(tool.description.split()) <= 12
-        assert len(tool.documentation().split()) <= 40
-        assert all(len(schema.get("description", "").split()) <= 3 for schema in parameters(name).values())
-
-
-def test_family_has_what_the_study_asks_for() -> None:
-    schemas = {name: parameters(name).values() for name in BOX.tools}
-    assert len(TOOLS) == 5 and {tool.family for tool in BOX.tools.values()} == {FAMILY}
-    assert sum(bool(function.properties.convention) for function in TOOLS) >= 4
-    assert sum(function.properties.silent for function in TOOLS) <= 1
-    assert sum(any("default" in one for one in every) for every in schemas.values()) >= 2
-    assert any(one.get("type") in ("array", "object") for every in schemas.values() for one in every)
-    assert sum(not every for every in schemas.values()) == 1
-    named = {function.__name__: function.properties.near_duplicate for function in TOOLS}
-    named = {name: other for name, other in named.items() if other}
-    assert len(named) == 2 and all(named[other] == name for name, other in named.items())
-
-
-@pytest.mark.parametrize("function", [one for one in TOOLS if one.properties.convention], ids=lambda one: one.__name__)
-def test_breaking_the_convention_fails_and_keeping_it_works(function: Any) -> None:
-    cases = (function.properties.breaks, function.properties.keeps)
-    broken, kept = observe([(function.__name__, arguments) for arguments in cases])
-    assert not broken.ok and kept.ok
-    assert broken.text.removeprefix("Error: ").split(":")[0] in function.properties.breaks
-
-
-def slots_of(template: str) -> frozenset[str]:
-    """The names of a template's slots."""
-    return frozenset(name for _, name, _, _ in string.Formatter().parse(template) if name)
-
-
-def test_every_tool_has_wordings() -> None:
-    assert set(WORDINGS) == set(BOX.tools)
-
-
-@pytest.mark.parametrize("tool", list(WORDINGS))
-def test_wordings(tool: str) -> None:
-    wordings, schema = WORDINGS[tool], parameters(tool)
-    assert len(wordings.test) >= (10 if schema else 15) and len(wordings.dev) >= (3 if schema else 5)
-    every = wordings.test + wordings.dev
-    assert len({template.lower() for template in every}) == len(every)
-    optional = {name for name, one in schema.items() if "default" in one}
-    cases = []
-    for template in every:
-        slots = slots_of(template)
-        for seed in range(30):
-            case = wordings.case(random.Random(seed), slots)
-            cases.append((template.format(**case.slots), (tool, case.arguments)))
-            assert slots <= set(case.slots)
-            assert optional & set(case.arguments) == ({OPTIONAL_SLOTS[tool]} & slots if optional else set())
-    for query, _ in cases:
-        assert len(query.split()) <= 25, query
-        words = " ".join(re.findall("[a-z]+", query.lower()))
-        assert not any(name.replace("_", " ") in words or name in query.lower() for name in BOX.tools), query
-        assert "lyon" not in words  # the example of the tools' errors
-    for (query, call), observation in zip(cases, observe(call for _, call in cases), strict=True):
-        assert observation.ok and len(observation.text) <= 160, (query, call, observation.text)
-    if not schema:
-        assert all(not slots_of(template) for template in every)
-        return
-    share = sum(OPTIONAL_SLOTS[tool] in slots_of(template) for template in wordings.test) / len(wordings.test)
-    assert 0.3 <= 1 - share <= 0.7
-    rng = random.Random(0)
-    templates = [rng.choice(wordings.test) for _ in range(40)]
-    assert len({one.format(**wordings.case(rng, slots_of(one)).slots) for one in templates}) >= 20
+# Wordings
 
 
 def test_forecast_wordings_never_ask_for_the_present() -> None:
     for seed in range(200):
         assert WORDINGS["weather_forecast"].case(random.Random(seed), frozenset({"city", "when"})).arguments["day"] >= 1
-
-
-NASTY: list[Any] = [None, True, False, 0, 1, -1, 2.0, 3, 7, 7.5, 1e308, -1e308, 10**400, 1e-300, float("nan")]
-NASTY += [
-    float("inf"),
-    "",
-    " ",
-    ",",
-    ", ",
-    "x" * 100_000,
-    "a," * 50_000,
-    "٣",
-    "Zürich, CH 🌦",
-    "\x00",
-    "Rome, IT",
-    "kmh",
-]
-NASTY += ["imperial", "hum", "{}", "%s", [], [[]], ["Rome, IT", None], ["Rome, IT"] * 5000, {}, {"": {"": []}}]
-
-
-def test_thousand_confused_calls() -> None:
-    rng = random.Random(7)
-    samples = {function.__name__: function.properties.keeps or {} for function in TOOLS}
-    calls: list[tuple[str, dict[str, Any]]] = []
-    for _ in range(1000):
-        tool = rng.choice(list(BOX.tools))
-        arguments = dict(samples[tool])
-        for name in rng.sample(list(parameters(tool)), rng.randint(0, len(parameters(tool)))):
-            old = arguments.get(name)
-            arguments[name] = rng.choice(NASTY)
-            if isinstance(old, list) and rng.random() < 0.6:
-                arguments[name] = [rng.choice([*old, rng.choice(NASTY)]) for _ in range(rng.randint(1, 3))]
-        if rng.random() < 0.1:
-            arguments[rng.choice(("nonsense", ""))] = rng.choice(NASTY)
-        if arguments and rng.random() < 0.1:
-            arguments.pop(rng.choice(list(arguments)))
-        calls.append((tool, arguments))
-    observations = observe(calls)
-    assert 100 < sum(observation.ok for observation in observations) < 900
-    for call, observation in zip(calls, observations, strict=True):
-        assert len(observation.text) <= BOX.max_chars and observation.seconds < 1
-        assert not re.match(r"Error: [A-Z]\w*(Error|Exception|Exit)\b", observation.text), call

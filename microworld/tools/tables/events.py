@@ -1,8 +1,8 @@
 """One event a year in each of three topics, 1951 to 2000.
 
-`world` and `science` are common knowledge, checkable in any encyclopedia (written down in November 2026); `film` is the
-winner of the Academy Award for Best Picture among the films of that year, after the Academy's own awards database (the
-ceremony was the year after). World events are kept under 30 characters, so that four years make one short result.
+Written down from general knowledge in November 2026 and checked against no source: an encyclopedia may date one or the
+other differently. `film` is meant to be the winner of the Academy Award for Best Picture among the films of that year
+(the ceremony was the year after). World events are kept under 30 characters, so that four years make one short result.
 """
 
 from dataclasses import dataclass
