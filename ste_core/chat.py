@@ -1,20 +1,19 @@
-"""One async interface to a language model.
+"""One async interface to a language model, whatever runs it; what a run may use; many requests at once.
 
->>> model = OpenAIChat("gpt-4o-mini", base_url="http://127.0.0.1:8000/v1")            # doctest: +SKIP
->>> completion = await model.complete([{"role": "user", "content": "Hi"}])            # doctest: +SKIP
+>>> completion = await model.complete([{"role": "user", "content": "Hi"}], temperature=0)       # doctest: +SKIP
+>>> completion.text, completion.finish_reason, completion.completion_tokens                     # doctest: +SKIP
+('Hello!', 'stop', 3)
 
-Any server that speaks the OpenAI protocol, by base URL. The key is read from the environment (`OPENAI_API_KEY`) and
-nowhere else; a local server needs none. Retries with backoff (429 and 5xx, cut connections) and time-outs are the
-client library's.
+Models behind a server are in `ste_core.served`, models in this process in `ste_core.local`; `ste_core.cache` puts a
+cache on disk in front of either.
 """
 
 import asyncio
-import os
-from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Protocol, TypedDict, TypeVar
-
-import openai
 
 from ste_core.errors import UserError
 
@@ -29,59 +28,46 @@ class Message(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Completion:
-    """A model's reply: text, why it ended, and tokens in and out (0 where the server does not say)."""
+class Choice:
+    """One answer: its text (without the stop string), why it ended ("stop", "length", ...) and, where the model tells
+    them, the log-probabilities of its tokens at temperature 1."""
 
     text: str
     finish_reason: str
+    logprobs: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's reply: `n` choices, and tokens in and out over all of them (0 where a server does not say)."""
+
+    choices: tuple[Choice, ...]
     prompt_tokens: int
     completion_tokens: int
 
+    @property
+    def text(self) -> str:
+        """The text of the first choice."""
+        return self.choices[0].text
+
+    @property
+    def finish_reason(self) -> str:
+        """Why the first choice ended."""
+        return self.choices[0].finish_reason
+
 
 class ChatModel(Protocol):
-    """A language model that answers conversations."""
+    """A language model that answers conversations.
+
+    Attributes:
+        name: what people call it; it goes into results.
+        identity: what its answers depend on beside the request; the cache's key holds it.
+    """
 
     name: str
 
-    async def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        temperature: float = 1.0,
-        max_tokens: int = 256,
-        stop: Sequence[str] = (),
-        seed: int | None = None,
-    ) -> Completion: ...
-
-
-class OpenAIChat:
-    """A model behind an OpenAI-compatible server.
-
-    Args:
-        model: the server's name for the model.
-        base_url: the server; default the OpenAI API.
-        concurrency: requests under way at once, at most.
-        timeout: seconds a request may take.
-        retries: further tries after a passing failure.
-    """
-
-    def __init__(
-        self,
-        model: str,
-        *,
-        base_url: str | None = None,
-        concurrency: int = 16,
-        timeout: float = 120.0,
-        retries: int = 6,
-    ) -> None:
-        self.name = model
-        key = os.environ.get("OPENAI_API_KEY")
-        if not key and base_url is None:
-            raise UserError("OPENAI_API_KEY: not set in the environment; set it, or name a server by its base URL")
-        self._client = openai.AsyncOpenAI(
-            api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=retries
-        )
-        self._slots = asyncio.Semaphore(concurrency)
+    @property
+    def identity(self) -> str: ...
 
     async def complete(
         self,
@@ -91,58 +77,134 @@ class OpenAIChat:
         max_tokens: int = 256,
         stop: Sequence[str] = (),
         seed: int | None = None,
+        n: int = 1,
     ) -> Completion:
-        """Ask for one reply.
+        """Ask for `n` answers, each of at most `max_tokens` tokens, cut before the first of the `stop` strings.
+
+        Args:
+            temperature: 0 takes the likeliest token each time.
+            seed: the same request with the same seed has the same answer, as far as the model keeps that promise;
+                without one, each call samples anew.
 
         Raises:
-            UserError: the server cannot be reached, refuses the key or the request, or answers nonsense, in one line.
+            BudgetSpent: the request could exceed the budget; it was not made.
+            UserError: the model cannot be reached, or refuses the request, in one line.
         """
-        options: dict = {}
-        if stop:
-            options["stop"] = list(stop)
-        if seed is not None:
-            options["seed"] = seed
-        async with self._slots:
-            try:
-                reply = await self._client.chat.completions.create(
-                    model=self.name,
-                    messages=list(messages),
-                    temperature=temperature,
-                    max_completion_tokens=max_tokens,
-                    **options,
-                )
-            except openai.OpenAIError as error:
-                raise UserError(f"model {self.name} at {self._client.base_url}: {_one_line(error)}") from error
-            except ValueError as error:  # a body that is not JSON
-                raise UserError(f"model {self.name} at {self._client.base_url}: the reply is not JSON") from error
-        if not reply.choices or reply.choices[0].message is None:
-            raise UserError(f"model {self.name} at {self._client.base_url}: the reply holds no choice")
-        usage = reply.usage
-        return Completion(
-            text=reply.choices[0].message.content or "",
-            finish_reason=reply.choices[0].finish_reason or "",
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
-        )
+        ...
+
+
+# --- budget -----------------------------------------------------------------------------------------------------------
+
+
+class BudgetSpent(UserError):
+    """The run has used what it was given: one line; what is done is kept, and a larger budget goes on from there."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Limits on requests, tokens and money, and what has been used; several models may share one.
+
+    A request is let through only if its worst case (all of `max_tokens` used) stays within the limits, given all
+    requests under way: the limits hold whatever the concurrency, and a run may end a few requests early. Where a server
+    does not count tokens, four characters count as one.
+
+    >>> budget = Budget(requests=1)
+    >>> with budget.hold(10, 5) as usage:
+    ...     usage.prompt_tokens, usage.completion_tokens = 9, 2
+    >>> budget.used_requests, budget.used_tokens
+    (1, 11)
+    >>> with budget.hold(10, 5): pass
+    Traceback (most recent call last):
+    ste_core.chat.BudgetSpent: the budget of 1 requests is spent (1 used); ...
+    """
+
+    requests: int | None = None
+    tokens: int | None = None
+    money: float | None = None
+    used_requests: int = 0
+    used_tokens: int = 0
+    cost: float = 0.0
+    _held: list["Usage"] = field(default_factory=list, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @contextmanager
+    def hold(
+        self, prompt_tokens: int, completion_tokens: int, prices: tuple[float, float] = (0.0, 0.0)
+    ) -> Iterator["Usage"]:
+        """Set the worst case of a request aside; on leaving, count what the caller put into the usage.
+
+        Args:
+            prices: money for a million tokens in, and out.
+
+        Raises:
+            BudgetSpent: the worst case does not fit.
+        """
+        held = Usage(prompt_tokens, completion_tokens, prices)
+        with self._lock:
+            tokens = sum(one.tokens for one in self._held) + held.tokens
+            money = sum(one.cost for one in self._held) + held.cost
+            for unit, limit, used, more in (
+                ("requests", self.requests, self.used_requests, len(self._held) + 1),
+                ("tokens", self.tokens, self.used_tokens, tokens),
+                ("of money", self.money, self.cost, money),
+            ):
+                if limit is not None and used + more > limit:
+                    raise BudgetSpent(
+                        f"the budget of {limit:,} {unit} is spent ({used:,} used); what is done is kept, "
+                        f"run again with a larger budget to go on"
+                    )
+            self._held.append(held)
+        usage = Usage(0, 0, prices)
+        try:
+            yield usage
+        finally:
+            with self._lock:
+                self._held[:] = [one for one in self._held if one is not held]
+                self.used_requests += 1
+                self.used_tokens += usage.tokens
+                self.cost += usage.cost
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens of one request, and their price."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    prices: tuple[float, float]
+
+    @property
+    def tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def cost(self) -> float:
+        return (self.prompt_tokens * self.prices[0] + self.completion_tokens * self.prices[1]) / 1e6
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------
 
 
 async def gather(work: Sequence[Awaitable[T]]) -> list[T]:
-    """Run coroutines together and return their results in order; the first failure cancels the rest."""
+    """Run coroutines together and return their results in order; the first failure cancels the rest.
+
+    A spent budget is no failure of the others: they run to their end first, so no paid reply is lost.
+    """
+    results: dict[int, T] = {}
+    spent: list[BudgetSpent] = []
+
+    async def one(number: int, work: Awaitable[T]) -> None:
+        try:
+            results[number] = await work
+        except BudgetSpent as error:
+            spent.append(error)
+
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_awaited(one)) for one in work]
-    except* UserError as failed:
+            for number, awaitable in enumerate(work):
+                group.create_task(one(number, awaitable))
+    except* Exception as failed:
         raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    key = os.environ.get("OPENAI_API_KEY")
-    if key:
-        text = text.replace(key, "***")  # some servers repeat the key in their refusal
-    return text[:300] or type(error).__name__
+    if spent:
+        raise spent[0]
+    return [results[number] for number in range(len(work))]

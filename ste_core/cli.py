@@ -102,22 +102,43 @@ def _run(options: argparse.Namespace) -> int:
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
         "--cores", str(options.cores), "--config", f"study={options.study}", "--rerun-incomplete", "--nolock",
-        "--quiet", "all",
     ]  # fmt: skip
-    if options.dry_run:
-        command.append("--dry-run")
     lock = FileLock(study.results / ".lock")  # the kernel drops it when a run is killed; Snakemake's own would stay
     try:
         with lock.acquire(timeout=0):
-            code = subprocess.run(command, env=environment, check=False).returncode
+            if options.dry_run:
+                return subprocess.run(
+                    [*command, "--dry-run", "--quiet", "host"], env=environment, check=False
+                ).returncode
+            problem = _snakemake(command, environment, study.results / "run.log")
     except Timeout:
         raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
-    if code:
-        print(f"ste: the run of '{study.name}' failed; the line above names the notebook", file=sys.stderr)
+    if problem:
+        print(
+            f"ste: the run of '{study.name}' failed: {problem} (all of it: {study.results / 'run.log'})",
+            file=sys.stderr,
+        )
         return 1
-    if not options.dry_run:
-        _report(study)
+    _report(study)
     return 0
+
+
+def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> str:
+    """Run Snakemake, its talk in `log`, our jobs' messages on the terminal; returns what failed, "" if nothing."""
+    said, errors = "", []
+    with (
+        log.open("w", encoding="utf-8") as file,
+        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace") as process,
+    ):
+        assert process.stderr is not None
+        for line in process.stderr:
+            file.write(line)
+            if line.startswith("ste: "):
+                print(line, end="", file=sys.stderr, flush=True)
+                said = "see the line above"
+            elif "Error" in line or "Exception" in line:
+                errors.append(line.strip())
+    return "" if process.returncode == 0 else said or (errors[-1] if errors else f"exit code {process.returncode}")
 
 
 def _report(study: studies.Study) -> None:
@@ -179,7 +200,7 @@ def _judge(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ste_core import audit, paper, score
-    from ste_core.chat import OpenAIChat
+    from ste_core.served import OpenAIChat
 
     study = studies.load("audit")
     release = paper.find_release(options.release)
