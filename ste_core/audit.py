@@ -52,13 +52,20 @@ def select(scored: pd.DataFrame, system: str, setting: str, split: str = ALL) ->
 
 
 def release_table(release: Release) -> pd.DataFrame:
-    """What this copy of the release holds: path, git_blob, status (released, altered, reported only, absent)."""
+    """What this copy of the release holds, every data file of upstream: `path, git_blob, status`.
+
+    Status is "released" or "altered"; of what the copy lacks "reported only" (predictions: their figures stand as the
+    paper reports them), "absent" (other files the audit reads) or "not needed".
+    """
+    needed = set(paper.needed())
     rows = []
-    for path in paper.needed():
+    for path, file in paper.manifest().items():
         status = release.status[path]
-        if status == "absent" and path.startswith(paper.PREDICTIONS):
+        if status == "absent" and path not in needed:
+            status = "not needed"
+        elif status == "absent" and path.startswith(paper.PREDICTIONS):
             status = "reported only"
-        rows.append({"path": path, "git_blob": paper.manifest()[path].git_blob, "status": status})
+        rows.append({"path": path, "git_blob": file.git_blob, "status": status})
     return pd.DataFrame(rows)
 
 

@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"ste: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # the reader has seen enough (`ste run ... | head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("ste: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -93,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
         release = paper.find_release(options.release, allow_altered=allow)
         table = audit.release_table(release)
         store.write_table(table, study.tables / "release.csv")
-        for row in table[table["status"] != "released"].itertuples():
+        for row in table[~table["status"].isin(("released", "not needed"))].itertuples():
             print(f"{row.path}: {row.status}")
         environment["STE_RELEASE"] = str(release.directory.resolve())
         environment["STE_ALLOW_ALTERED"] = "1" if allow else ""

@@ -148,7 +148,7 @@ class Release:
 
     Attributes:
         directory: its root, laid out as the repository.
-        status: of each file the audit needs: "released" (blob id as upstream), "altered" or "absent".
+        status: of each data file of the release: "released" (blob id as upstream), "altered" or "absent".
     """
 
     directory: Path
@@ -202,7 +202,7 @@ def find_release(directory: str | os.PathLike[str] | None = None, *, allow_alter
     root = Path(named) if named else fetch()
     if not root.is_dir():
         raise UserError(f"{root}: no such directory; name the release by RELEASE=DIR or STE_RELEASE")
-    status = {path: _status(root, path) for path in needed()}
+    status = {path: _status(root, path) for path in manifest()}
     if all(state == "absent" for state in status.values()):
         raise UserError(f"{root}: holds no file of the release (expected {PREDICTIONS}/*.json)")
     for path in (API_LIST, BATCHES):
@@ -210,8 +210,8 @@ def find_release(directory: str | os.PathLike[str] | None = None, *, allow_alter
             raise UserError(f"{path}: missing in {root}; the audit cannot do without it")
     if not any(path.startswith(PREDICTIONS) and state != "absent" for path, state in status.items()):
         raise UserError(f"{root}: holds no prediction file ({PREDICTIONS}/*.json)")
-    for path, state in status.items():
-        if state == "altered" and not allow_altered:
+    for path in needed():
+        if status[path] == "altered" and not allow_altered:
             raise UserError(f"{path}: {_what_is_wrong(root, path)}; restore it, remove it, or pass --allow-altered")
     return Release(root, status)
 

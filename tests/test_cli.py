@@ -9,7 +9,9 @@ def test_unknown_study_key(tmp_path):
     path.write_text("name: mine\naudit: {}\nresample: 3\n")
     done = run_ste("run", path)
     assert done.returncode == 2
-    assert one_line(done.stderr).endswith("mine.yaml: resample: no such key; known keys: name, seed, statistics, audit, world")
+    assert one_line(done.stderr).endswith(
+        "mine.yaml: resample: no such key; known keys: name, seed, statistics, audit, world"
+    )
 
 
 def test_wrong_type(tmp_path):

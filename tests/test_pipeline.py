@@ -66,7 +66,7 @@ def test_the_audit_runs_on_any_release_of_the_shape(made_up_run):
     assert correctness[0] == CORRECTNESS and len(correctness) == 49
     status = pd.read_csv(where / "results/audit/tables/release.csv").set_index("path")["status"]
     assert status[f"{paper.PREDICTIONS}/gpt4.json"] == "reported only"
-    assert status[f"{paper.PREDICTIONS}/mistral.json"] == "altered"
+    assert status[f"{paper.PREDICTIONS}/mistral.json"] == "altered" and set(status.index) == set(paper.manifest())
     for name in figures.of_study(study.load("audit")):
         assert {path.suffix for path in (where / "figures").glob(f"{name}.*")} == {".csv", ".svg", ".png"}
     record = json.loads((where / "results/audit/run.json").read_text())
