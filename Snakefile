@@ -25,7 +25,12 @@ def figures(*names):
     return [f"{FIGURES}/{name}.{kind}" for name in names for kind in ("csv", "svg", "png")]
 
 
-MICROWORLD = sorted(str(path) for path in Path("microworld").rglob("*") if path.suffix in (".py", ".jsonl"))
+MICROWORLD = sorted(
+    str(path)
+    for part in ("tools", "test_set")
+    for path in Path("microworld", part).rglob("*")
+    if path.suffix in (".py", ".jsonl")
+)
 AUDIT_MODULES = modules("prompting", "react", "score", "stats", "paper", "audit")
 FIGURE_MODULES = ["ste_core/figures.py", "ste_core/plots.py", "ste_core/style.mplstyle"]
 AUDIT_TABLES = (

@@ -1,0 +1,327 @@
+"""The corpus: conversations about synthetic tools in the study's own prompt formats, endless and seeded.
+
+>>> conversation = example(seed=0, number=7, tokens=10_000_000)
+>>> conversation == example(seed=0, number=7, tokens=10_000_000)
+True
+
+An example is a conversation; `spans` mark the text to learn and how much it counts. `tokens` (seen so far) sets the
+place in the curriculum: drills first, then one tool, then several, then the whole mix. `python -m
+microworld.language.corpus` prints some of everything.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from microworld.language import general, synthetic, trials
+from microworld.language.synthetic import Synthetic
+from microworld.language.verbs import Split
+from ste_core import prompting, react
+from ste_core.chat import Message
+from ste_core.records import Call
+
+QUERY_WEIGHT = 0.7  # an imagined query is partly chance: it counts less than a call
+NAME_WEIGHT = 2.0
+VERDICT_WEIGHT = 3.0  # one word that needs the whole conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message and the parts of it to learn: (start, end, weight), in characters."""
+
+    role: str
+    content: str
+    spans: tuple[tuple[int, int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One training example."""
+
+    task: str
+    turns: tuple[Turn, ...]
+
+
+def told(message: Message) -> Turn:
+    """A turn that is not learned."""
+    return Turn(message["role"], message["content"])
+
+
+def learned(content: str, weight: float = 1.0) -> Turn:
+    """A reply of the model, learned with its end."""
+    return Turn("assistant", content, ((0, len(content) + 1, weight),) if weight else ())
+
+
+def learned_call(call: Call) -> Turn:
+    """A call, whose tool counts double: a few tokens decide it, and all the rest hangs on them."""
+    content = _render(call)
+    name = content.index("\n")
+    return Turn("assistant", content, ((0, name, NAME_WEIGHT), (name, len(content) + 1, 1.0)))
+
+
+def _call(made: Synthetic, drawn: dict[str, Any]) -> Call:
+    return Call(tool=made.record.name, arguments=made.call_arguments(drawn))
+
+
+def _render(call: Call) -> str:
+    return react.render(call.tool, call.arguments)
+
+
+def _docs(rng: random.Random, tools: list[Synthetic]) -> list[str]:
+    return [one.record.documentation() for one in rng.sample(tools, len(tools))]
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------------
+
+
+def zero_shot(
+    rng: random.Random,
+    split: Split,
+    tools: int = 4,
+    turns: int = 1,
+    stated: float = 0.5,
+    arguments: int | None = None,
+) -> Conversation:
+    """A call given documentation only; further turns ask for more calls of the same tools."""
+    kit = synthetic.toolset(rng, split, tools, stated=stated, arguments=arguments)
+    docs = _docs(rng, kit)
+    found: list[Turn] = []
+    for turn in range(turns):
+        made = rng.choice(kit) if turn else kit[0]
+        drawn = synthetic.draw(rng, made)
+        query = synthetic.ask(rng, made, drawn)
+        asked = prompting.user(f"User Query: {query}") if turn else prompting.predict(query, docs)[0]
+        found += [told(asked), learned_call(_call(made, drawn))]
+    return Conversation("zero_shot", tuple(found))
+
+
+def with_examples(
+    rng: random.Random, split: Split, tools: int = 4, examples: int = 4, stated: float = 0.1
+) -> Conversation:
+    """A call given documentation and demonstrations, which show what the documentation leaves out."""
+    kit = synthetic.toolset(rng, split, tools, stated=stated)
+    shown: list[tuple[str, Call]] = []
+    for number in range(examples):
+        made = kit[0] if number < max(1, examples // 2) else rng.choice(kit)
+        drawn = synthetic.draw(rng, made, optional=0.6)
+        shown.append((synthetic.ask(rng, made, drawn), _call(made, drawn)))
+    used = {name for _, call in shown if call.tool == kit[0].record.name for name in call.arguments}
+    rng.shuffle(shown)
+    drawn = {name: value for name, value in synthetic.draw(rng, kit[0]).items() if name in used}
+    query = synthetic.ask(rng, kit[0], drawn)
+    asked = prompting.predict(query, _docs(rng, kit), shown)[0]
+    spans: list[tuple[int, int, float]] = []
+    place = 0
+    for _, call in shown:
+        place = asked["content"].index(_render(call), place)
+        spans.append((place, place + len(_render(call)), 0.7))
+    return Conversation(
+        "with_examples", (Turn("user", asked["content"], tuple(spans)), learned_call(_call(kit[0], drawn)))
+    )
+
+
+def imagine(rng: random.Random, split: Split, memory: int = 3) -> Conversation:
+    """A new query for a tool, unlike the queries remembered."""
+    made = synthetic.tool(rng, split)
+    lines = []
+    for _ in range(memory):
+        said = synthetic.ask(rng, made, synthetic.draw(rng, made))
+        lines.append(prompting.memory_line(said, rng.choice((True, True, False, None))))
+    query = synthetic.ask(rng, made, synthetic.draw(rng, made))
+    asked = prompting.imagine(made.record.documentation(), lines)
+    return Conversation("imagine", (told(asked), learned(query, QUERY_WEIGHT)))
+
+
+def episode(rng: random.Random, split: Split, count: int = 2) -> Conversation:
+    """Exploration: imagine, try, correct after errors, answer, reflect, and again with what was learned."""
+    made = synthetic.tool(rng, split, stated=0.15)
+    found: list[Turn] = []
+    for number in range(count):
+        lines = [prompting.memory_line(synthetic.ask(rng, made, synthetic.draw(rng, made)), rng.random() < 0.6)
+                 for _ in range(rng.choice((0, 0, 1, 2)))]  # fmt: skip
+        drawn = synthetic.draw(rng, made)
+        query = synthetic.ask(rng, made, drawn)
+        asked = prompting.imagine_next(lines) if number else prompting.imagine(made.record.documentation(), lines)
+        found += [told(asked), learned(query, QUERY_WEIGHT), told(prompting.attempt(query))]
+        for reply, weight, answer in trials.attempt(rng, made, drawn, knows=number > 0):
+            found.append(learned(reply, weight))
+            found.append(told(prompting.reflect() if answer is None else prompting.observation(answer)))
+        found.append(learned("Yes" if trials.fulfilled(found[-2].content) else "No", VERDICT_WEIGHT))
+    return Conversation("episode", tuple(found))
+
+
+def correction(rng: random.Random, split: Split, informative: bool = False) -> Conversation:
+    """One trial whose first call fails; the error says how to do better (always, if `informative`)."""
+    made = synthetic.tool(rng, split, stated=0.1, arguments=rng.choice((1, 1, 2, 2, 3)))
+    drawn = synthetic.draw(rng, made)
+    wrong, error = trials.spoil(rng, made, drawn)
+    while informative and not trials.tells(made, wrong, error):
+        drawn = synthetic.draw(rng, made)
+        wrong, error = trials.spoil(rng, made, drawn)
+    query = synthetic.ask(rng, made, drawn)
+    opening = prompting.imagine(made.record.documentation())
+    return Conversation("correction", (
+        told(opening), learned(query, 0.0), told(prompting.attempt(query)), learned(_render(wrong), 0.0),
+        told(prompting.observation(error)), learned_call(_call(made, drawn)),
+    ))  # fmt: skip
+
+
+def reflection(rng: random.Random, split: Split) -> Conversation:
+    """A finished trial and whether it fulfilled the query."""
+    made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)))
+    trial = trials.finished(rng, made)
+    return Conversation("reflection", (
+        told(prompting.imagine(made.record.documentation())), learned(trial.query, 0.0),
+        told(prompting.attempt(trial.query)),
+        learned(_render(trial.call), 0.0), told(prompting.observation(trial.result)),
+        learned(f"Final Answer: {trial.answer}", 0.0), told(prompting.reflect()),
+        learned("Yes" if trial.informative and trial.faithful and trial.appropriate else "No", VERDICT_WEIGHT),
+    ))  # fmt: skip
+
+
+def judgement(rng: random.Random, split: Split) -> Conversation:
+    """A finished trial and the verdict on its three aspects."""
+    made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)))
+    trial = trials.finished(rng, made)
+    asked = prompting.judge(made.record.documentation(), trial.query, trial.call, trial.result, trial.answer)[0]
+    truth = (trial.informative, trial.faithful, trial.appropriate)
+    verdict = "\n".join(
+        f"{name}: {'Yes' if good else 'No'}" for name, good in zip(prompting.ASPECTS, truth, strict=True)
+    )
+    return Conversation("judgement", (told(asked), learned(verdict, VERDICT_WEIGHT)))
+
+
+def paraphrase(rng: random.Random, split: Split) -> Conversation:
+    """A query in other words."""
+    made = synthetic.tool(rng, split)
+    drawn = synthetic.draw(rng, made)
+    return Conversation("paraphrase", (
+        told(prompting.paraphrase(synthetic.ask(rng, made, drawn))[0]),
+        learned(synthetic.ask(rng, made, drawn), QUERY_WEIGHT),
+    ))  # fmt: skip
+
+
+def final_answer(rng: random.Random, split: Split) -> Conversation:
+    """The final answer from a result, as a fine-tuned model gives it."""
+    made = synthetic.tool(rng, split)
+    drawn = synthetic.draw(rng, made)
+    result = trials.result(rng, made, drawn)
+    asked = prompting.tuned_answer(
+        synthetic.ask(rng, made, drawn), _call(made, drawn), json.dumps(result, ensure_ascii=False)
+    )
+    return Conversation("final_answer", (*map(told, asked), learned(f"Final Answer: {trials.say(rng, result)}")))
+
+
+def _talk(name: str, tasks: list[general.Task]) -> Conversation:
+    turns: list[Turn] = []
+    for asked, answer in tasks:
+        opening = prompting.general(asked)
+        turns += [told(message) for message in (opening[-1:] if turns else opening)] + [learned(answer)]
+    return Conversation(name, tuple(turns))
+
+
+def skill(rng: random.Random, name: str = "") -> Conversation:
+    """A general skill; the shorter ones come several to a conversation."""
+    name = name or rng.choice(list(general.SKILLS))
+    count = rng.randint(1, 4)
+    if name in _TABLES:
+        return drill(rng, name, count=count)
+    return _talk(name, [general.SKILLS[name](rng) for _ in range(1 if name == "reading" else count)])
+
+
+_TABLES = {"look_up": general.look_ups, "by_description": general.by_descriptions}
+
+
+def drill(rng: random.Random, name: str, *, pool: int = 0, spelled: float = 0.12, count: int = 4) -> Conversation:
+    """Copying ("recite") or look-ups, many answers to a conversation, with the first `pool` words only if given."""
+    if name == "recite":
+        return _talk(name, general.recite(rng, spelled, pool))
+    return _talk(name, _TABLES[name](rng, spelled, count, pool))
+
+
+# --- curriculum -------------------------------------------------------------------------------------------------------
+
+Task = Callable[[random.Random], Conversation]
+Mix = list[tuple[float, Task]]
+
+
+def _zero(low: int, high: int) -> Task:
+    return lambda rng: zero_shot(rng, "train", rng.randint(low, high), rng.randint(1, 4), rng.choice((0.2, 0.6, 1.0)))
+
+
+def _pick(low: int, high: int) -> Task:
+    """Choosing is most of it: tools of no or one argument, many queries."""
+    return lambda rng: zero_shot(rng, "train", rng.randint(low, high), rng.randint(3, 6), 0.5, rng.choice((0, 0, 1)))
+
+
+def _icl(tools: int, examples: int) -> Task:
+    return lambda rng: with_examples(rng, "train", rng.randint(1, tools), rng.randint(1, examples))
+
+
+def _skill(*names: str) -> Task:
+    return lambda rng: skill(rng, rng.choice(names))
+
+
+def _drill(*names: str, pool: int = 0, spelled: float = 0.12) -> Task:
+    return lambda rng: drill(rng, rng.choice(names), pool=pool, spelled=spelled)
+
+
+_ANY_DRILL = _drill("recite", "look_up", "by_description")
+
+_STAGES: Mix = [
+    (0.06, lambda rng: imagine(rng, "train", rng.randint(0, 5))),
+    (0.08, lambda rng: episode(rng, "train", rng.randint(1, 3))),
+    (0.08, lambda rng: correction(rng, "train")),
+    (0.05, lambda rng: reflection(rng, "train")),
+    (0.05, lambda rng: judgement(rng, "train")),
+    (0.015, lambda rng: paraphrase(rng, "train")),
+    (0.015, lambda rng: final_answer(rng, "train")),
+]
+
+#: (tokens seen, shares of tasks from there on); copying comes first, with few words, since all else is built on it
+CURRICULUM: list[tuple[float, Mix]] = [
+    (0.0, [(1.0, _drill("recite", pool=200, spelled=0.0))]),
+    (0.25e6, [(0.7, _drill("recite", pool=1000, spelled=0.05)), (0.3, _drill("look_up", pool=1000, spelled=0.05))]),
+    (0.5e6, [(0.35, _drill("recite")), (0.25, _drill("look_up")), (0.2, _drill("by_description")), (0.2, _zero(1, 1))]),
+    (1.0e6, [(0.2, _ANY_DRILL), (0.08, _skill("fact", "spell")), (0.40, _zero(1, 3)), (0.22, _icl(2, 3)),
+             (0.10, lambda rng: imagine(rng, "train", 0))]),
+    (2.4e6, [
+        (0.12, _ANY_DRILL), (0.05, skill), (0.26, _zero(1, 6)), (0.22, _icl(5, 6)), *_STAGES,
+    ]),
+    (7.0e6, [
+        (0.12, _ANY_DRILL), (0.06, skill), (0.25, _zero(1, 6)), (0.22, _icl(5, 8)), *_STAGES,
+    ]),
+    (11.5e6, [
+        (0.06, _ANY_DRILL), (0.10, _drill("by_description")), (0.05, skill), (0.12, _pick(2, 5)), (0.18, _zero(1, 5)),
+        (0.18, _icl(5, 8)), *_STAGES,
+    ]),
+    (19.0e6, [
+        (0.06, _drill("recite", "look_up", spelled=0.5)), (0.07, _drill("by_description")), (0.04, skill),
+        (0.13, _pick(2, 5)), (0.16, _zero(1, 5)), (0.14, _icl(5, 8)),
+        (0.07, lambda rng: imagine(rng, "train", rng.randint(0, 5))), *_STAGES,
+    ]),
+]  # fmt: skip
+
+
+def example(seed: int, number: int, tokens: float) -> Conversation:
+    """The example of this number, at the place of the curriculum that comes after so many tokens."""
+    rng = random.Random(f"{seed}/{number}")
+    mix = next(mix for start, mix in reversed(CURRICULUM) if tokens >= start)
+    task = rng.choices([task for _, task in mix], [share for share, _ in mix])[0]
+    return task(rng)
+
+
+def text(conversation: Conversation) -> str:
+    """A conversation to read."""
+    return "\n".join(f"[{turn.role}] {turn.content}" for turn in conversation.turns)
+
+
+if __name__ == "__main__":
+    shown: set[str] = set()
+    for index in range(400):
+        one = example(0, index, 1e9)
+        if one.task not in shown:
+            shown.add(one.task)
+            print(f"===== {one.task}\n{text(one)}\n")
