@@ -300,7 +300,7 @@ CURRICULUM: list[tuple[float, Mix]] = [
     (19.0e6, [
         (0.06, _drill("recite", "look_up", spelled=0.5)), (0.07, _drill("by_description")), (0.04, skill),
         (0.13, _pick(2, 5)), (0.16, _zero(1, 5)), (0.14, _icl(5, 8)),
-        (0.07, lambda rng: imagine(rng, "train", rng.randint(0, 5))), *_STAGES,
+        (0.16, lambda rng: imagine(rng, "train", rng.randint(0, 4))), *_STAGES,
     ]),
 ]  # fmt: skip
 

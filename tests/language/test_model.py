@@ -102,6 +102,13 @@ def test_a_run_of_20_steps_resumes_to_the_same_losses(tmp_path: Path) -> None:
     assert whole[-1] < whole[0]
 
 
+def test_a_run_told_to_stop_saves_first(tmp_path: Path) -> None:
+    trainer = Trainer(options(tmp_path), 0)
+    trainer.stop()
+    assert len(trainer.run()) == 25
+    assert (tmp_path / "work" / "state.pt").exists()
+
+
 def test_what_training_leaves_loads_and_speaks(tmp_path: Path) -> None:
     Trainer(options(tmp_path, max_steps=2), 0).run()
     speaker = generation.load(tmp_path / "out")
