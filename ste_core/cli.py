@@ -5,6 +5,7 @@
     ste figures                         # every figure again, from committed tables
     ste fetch                           # the authors' release into the user's cache
     ste judge --model NAME --base-url URL
+    ste explore STUDY --dry-run         # what exploring would take; without --dry-run, explore
 
 A user's mistake is one line on standard error and exit code 2 (1 where data cannot be had), never a traceback.
 """
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -74,6 +76,16 @@ def _parser() -> argparse.ArgumentParser:
     record = commands.add_parser("record", help="write a study's run.json")
     record.add_argument("study")
     record.set_defaults(run=_record)
+
+    explore = commands.add_parser("explore", help="explore a study's tools, from where an earlier run stopped")
+    explore.add_argument("study", help="name in study/ or path of a study file")
+    explore.add_argument("--variant", metavar="NAME", help="one variant (default: the study's)")
+    explore.add_argument("--seed", type=int, metavar="K", help="one seed (default: the study's)")
+    part = explore.add_mutually_exclusive_group()
+    part.add_argument("--tools", metavar="A,B", help="these tools only")
+    part.add_argument("--shard", metavar="I/N", help="every N-th tool, from the I-th on: N jobs share the work")
+    explore.add_argument("--dry-run", action="store_true", help="estimate requests, tokens, time and cost, and stop")
+    explore.set_defaults(run=_explore)
 
     judge = commands.add_parser("judge", help="judge released calls anew with a language model")
     judge.add_argument("--model", required=True)
@@ -222,6 +234,27 @@ def _judge(options: argparse.Namespace) -> int:
         judgements = asyncio.run(score.rejudge(rows, judge, path, done=bar.update))
     print(audit.judge_agreement(rows, judgements).to_string(index=False))
     print(f"every reply: {os.path.relpath(path)}")
+    return 0
+
+
+def _explore(options: argparse.Namespace) -> int:
+    from ste_core import exploration
+
+    study = studies.load(options.study)
+    part: dict[str, Any] = {
+        "variants": None if options.variant is None else [options.variant],
+        "seeds": None if options.seed is None else [options.seed],
+        "tools": None if options.tools is None else [name.strip() for name in options.tools.split(",")],
+        "shard": None if options.shard is None else exploration.read_shard(options.shard),
+    }
+    print(exploration.estimate(study, **part).text(), flush=True)
+    if options.dry_run:
+        return 0
+    for run in exploration.explore(study, **part, progress=sys.stderr.isatty()):
+        folder = os.path.relpath(study.explored(run.variant, run.seed))
+        print(
+            f"{run.trials:,} trials, {run.requests:,} requests, {run.tokens:,} tokens, {run.seconds:.0f} s: {folder}/"
+        )
     return 0
 
 

@@ -43,10 +43,10 @@ def make(name: str, study: Study) -> Figure:
         raise UserError(f"{name}: no such figure; there are: {', '.join(FIGURES)}")
     spec = FIGURES[name]
     data = spec.data({table: store.read_table(study.tables / f"{table}.csv") for table in spec.tables})
-    data = store.write_table(data, study.figures / f"{name}.csv")
+    data = store.write_table(data, where(name, study) / f"{name}.csv")
     with plots.style():
         figure = spec.draw(data)
-        save(figure, study.figures / name)
+        save(figure, where(name, study) / name)
         plt.close(figure)
     return figure
 
@@ -54,7 +54,12 @@ def make(name: str, study: Study) -> Figure:
 def show(name: str, study: Study) -> Image:
     """Make a figure and return it for a notebook to display, with its alternative text."""
     make(name, study)
-    return Image(filename=str(study.figures / f"{name}.png"), width=860, alt=FIGURES[name].alt)
+    return Image(filename=str(where(name, study) / f"{name}.png"), width=860, alt=FIGURES[name].alt)
+
+
+def where(name: str, study: Study) -> Path:
+    """Where a figure of a study goes: to `figures/` if it is the study that readers see, else beside its results."""
+    return study.figures if FIGURES[name].study == study.name else study.results / "figures"
 
 
 def save(figure: Figure, stem: Path) -> None:
@@ -141,6 +146,38 @@ def _reference(tables: Tables) -> pd.DataFrame:
     return table.assign(metric=table["metric"].map(_REFERENCE))[["system", "metric", "value", "ci_low", "ci_high"]]
 
 
+# --- the small language model -----------------------------------------------------------------------------------------
+
+_PLACE = ("step", "tokens", "seconds", "pool", "pool_tokens", "batch", "loss", "rate", "tokens_per_second")
+
+
+def _learning(tables: Tables) -> pd.DataFrame:
+    table = tables["learning_curve"].drop(columns=[name for name in _PLACE if name != "tokens"])
+    long = table.melt("tokens", var_name="skill")
+    return long.assign(skill=long["skill"].str.replace("_", " "), value=100 * long["value"])
+
+
+def _skills(tables: Tables) -> pd.DataFrame:
+    table = tables["skills"]
+    table = table.assign(skill=table["skill"].str.replace("_", "-"))
+    return table[table["gate"].notna()][["skill", "value", "ci_low", "ci_high", "gate"]]
+
+
+# --- what experience is worth -----------------------------------------------------------------------------------------
+
+
+def _embedded(tables: Tables) -> pd.DataFrame:
+    table = tables["embedded_correctness"]
+    table = table[table["metric"].isin(list(_REFERENCE)) & table["variant"].isin(["all", "full"])]
+    table = table.assign(metric=table["metric"].map(_REFERENCE), system=table["setting"])
+    return table[["system", "metric", "value", "ci_low", "ci_high"]]
+
+
+def _errors(tables: Tables) -> pd.DataFrame:
+    table = tables["embedded_errors"]
+    return table[table["variant"].isin(["all", "full"])][["setting", "category", "percent"]]
+
+
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
         "audit", ("correctness",), _correctness, plots.correctness_points,
@@ -161,5 +198,29 @@ FIGURES: dict[str, FigureSpec] = {
     "microworld_reference": FigureSpec(
         "microworld", ("reference",), _reference, plots.reference_points,
         "What predictors without understanding reach on the microworld's test set, with intervals.",
+    ),
+    "exploration_outcomes": FigureSpec(
+        "quick", ("exploration",), lambda tables: tables["exploration"], plots.variant_panels,
+        "What came of the trials of each variant of the method, with intervals.",
+    ),
+    "exploration_episodes": FigureSpec(
+        "quick", ("exploration_episodes",), lambda tables: tables["exploration_episodes"], plots.episode_lines,
+        "The share of trials in which a call ran, from the first episode to the last, by variant.",
+    ),
+    "embedded_correctness": FigureSpec(
+        "quick", ("embedded_correctness",), _embedded, plots.setting_points,
+        "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals.",
+    ),
+    "embedded_errors": FigureSpec(
+        "quick", ("embedded_errors",), _errors, plots.error_bars,
+        "What the answers of each setting get wrong, in shares of the test items.",
+    ),
+    "micro_learning": FigureSpec(
+        "micro", ("learning_curve",), _learning, plots.learning_curves,
+        "Skills of the small language model on held-out tools over the tokens it has been trained on.",
+    ),
+    "micro_skills": FigureSpec(
+        "micro", ("skills",), _skills, plots.gated_points,
+        "Skills of the trained small language model on held-out tools, with intervals, beside the project's gates.",
     ),
 }  # fmt: skip

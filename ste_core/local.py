@@ -45,6 +45,9 @@ class LocalChat:
         batch_tokens: padded prompt tokens read at once, at most (a longer prompt is read alone).
         chat_template: a Jinja template instead of the tokenizer's own.
         budget: what the run may use; an own model costs no money.
+
+    Attributes:
+        context: tokens a prompt and its answer may take together; None where the model does not say.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class LocalChat:
         self._ends = frozenset([*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id]) - {None}
         hidden = self._ends | {tokenizer.bos_token_id, tokenizer.pad_token_id}
         config = model.config.get_text_config()
-        self._context: int | None = getattr(config, "max_position_embeddings", None)
+        self.context: int | None = getattr(config, "max_position_embeddings", None)
         self._model = model.eval()
 
         def text(tokens: Sequence[int]) -> str:
@@ -200,6 +203,10 @@ class LocalChat:
 
     # --- requests ---
 
+    def count(self, messages: Sequence[Message]) -> int:
+        """Tokens of a conversation as the model reads it, ready to be answered."""
+        return len(self._ids(self._render(messages)))
+
     def _render(self, messages: Sequence[Message]) -> str:
         import jinja2
 
@@ -214,10 +221,10 @@ class LocalChat:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def _check(self, prompt_tokens: int, max_tokens: int) -> None:
-        if self._context is not None and prompt_tokens + max_tokens > self._context:
+        if self.context is not None and prompt_tokens + max_tokens > self.context:
             raise UserError(
                 f"model {self.name}: {prompt_tokens} prompt tokens and {max_tokens} to answer exceed its context of "
-                f"{self._context}"
+                f"{self.context}"
             )
 
 

@@ -8,6 +8,7 @@ same results give the same file; a failure is one line, with the failed notebook
 """
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
         if name not in known:
             raise UserError(f"{notebook}: no parameter '{name}'; parameters: {', '.join(known) or 'none'}")
     output.parent.mkdir(parents=True, exist_ok=True)
+    os.environ["STE_EXECUTES"] = "1"  # the kernel inherits it: no progress bars in the executed copy
     try:
         papermill.execute_notebook(
             notebook, output, parameters, cwd=notebook.parent, kernel_name="python3", progress_bar=False,

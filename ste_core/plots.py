@@ -190,11 +190,12 @@ def judge_panels(data: pd.DataFrame) -> Figure:
     return figure
 
 
-def reference_points(data: pd.DataFrame) -> Figure:
+def metric_points(data: pd.DataFrame, title: str) -> Figure:
     """A few metrics of a few systems, points with intervals, systems in rows and metrics in colours.
 
     Args:
         data: `system, metric, value, ci_low, ci_high`, in drawing order.
+        title: what they show.
     """
     systems, metrics = list(dict.fromkeys(data["system"])), list(dict.fromkeys(data["metric"]))
     figure, axes = plt.subplots(figsize=(8.6, 0.9 * len(systems) + 1.6))
@@ -207,7 +208,170 @@ def reference_points(data: pd.DataFrame) -> Figure:
     axes.set_xlim(0, 100.5)
     axes.set_xlabel("% of items (95 % interval over tools)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.42, -0.22), ncols=4, handletextpad=0.3, columnspacing=1.2)
-    guess = data[data["system"] != systems[0]].groupby("metric", sort=False)["value"].max()
-    _title(figure, f"Without understanding: {guess.iloc[0]:.0f} % {metrics[0]}, but {guess.iloc[2]:.0f} % {metrics[2]}")
+    _title(figure, title)
+    figure.tight_layout()
+    return figure
+
+
+def reference_points(data: pd.DataFrame) -> Figure:
+    """`metric_points` of predictors without understanding, the gold oracle first."""
+    oracle, metrics = data["system"].iloc[0], list(dict.fromkeys(data["metric"]))
+    guess = data[data["system"] != oracle].groupby("metric", sort=False)["value"].max()
+    return metric_points(
+        data, f"Without understanding: {guess.iloc[0]:.0f} % {metrics[0]}, but {guess.iloc[2]:.0f} % {metrics[2]}"
+    )
+
+
+def learning_curves(data: pd.DataFrame) -> Figure:
+    """Skills of a model over the tokens it has seen, one labelled line each.
+
+    Args:
+        data: `tokens, skill, value` (percent), by tokens.
+    """
+    figure, axes = plt.subplots(figsize=(8.6, 4.6))
+    ends = data.groupby("skill", sort=False)["value"].last().sort_values()
+    colours = dict(zip(ends.index, sns.color_palette("colorblind", len(ends)), strict=True))
+    height = -10.0
+    for skill, last in ends.items():
+        part = data[data["skill"] == skill]
+        axes.plot(part["tokens"] / 1e6, part["value"], color=colours[skill], linewidth=1.6)
+        height = max(last, height + 4.5)  # labels keep apart
+        axes.annotate(f"{skill} {last:.0f}", (1.01, height), xycoords=("axes fraction", "data"), va="center",
+                      fontsize=8, color=colours[skill])  # fmt: skip
+    axes.set_xlim(0, data["tokens"].max() / 1e6)
+    axes.set_ylim(0, 101)
+    axes.set_xlabel("tokens seen, millions")
+    axes.set_ylabel("whole replies exact, % of 48 held-out items")
+    first, final = data["tokens"].min() / 1e6, data["tokens"].max() / 1e6
+    _title(figure, f"Copying comes first, all else is built on it: {first:.0f} to {final:.0f} million tokens")
+    figure.tight_layout()
+    return figure
+
+
+def setting_points(data: pd.DataFrame) -> Figure:
+    """`metric_points` of the settings of the study."""
+    results = data[data["metric"] == list(dict.fromkeys(data["metric"]))[2]].set_index("system")["value"]
+    return metric_points(
+        data, "Right results: " + ", ".join(f"{name} {value:.0f} %" for name, value in results.items())
+    )
+
+
+def error_bars(data: pd.DataFrame) -> Figure:
+    """Shares of each category of outcome, one stacked bar a setting.
+
+    Args:
+        data: `setting, category, percent`.
+    """
+    settings = list(dict.fromkeys(data["setting"]))
+    order = data[data["category"] != "right"].groupby("category")["percent"].sum().sort_values(ascending=False).index
+    categories = [*(["right"] if "right" in set(data["category"]) else []), *order]
+    colours = dict(zip(categories, [GREEN, *sns.color_palette("colorblind", 12)[3:], *sns.color_palette("pastel")],
+                       strict=False))  # fmt: skip
+    figure, axes = plt.subplots(figsize=(8.6, 0.7 * len(settings) + 2.0))
+    left = np.zeros(len(settings))
+    for category in categories:
+        part = data[data["category"] == category].set_index("setting")["percent"].reindex(settings).fillna(0).to_numpy()
+        axes.barh(settings, part, left=left, color=colours[category], label=category, height=0.62)
+        for row, (width, start) in enumerate(zip(part, left, strict=True)):
+            if width >= 4:
+                axes.annotate(f"{width:.0f}", (start + width / 2, row), ha="center", va="center", fontsize=8)
+        left = left + part
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of test items")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.28), ncols=4, handletextpad=0.4, columnspacing=1.2)
+    wrong = data[data["category"] != "right"]
+    worst = {name: part.loc[part["percent"].idxmax()] for name, part in wrong.groupby("setting", sort=False)}
+    shown = ", ".join(f"{name}: {row['category']} ({row['percent']:.0f} %)" for name, row in worst.items())
+    _title(figure, f"The commonest error of {shown}")
+    figure.tight_layout()
+    return figure
+
+
+VARIANT_COLOURS = {
+    "full": BLUE, "no_feedback": RED, "no_short_term": ORANGE, "no_long_term": GREEN, "no_reflection": GREY,
+}  # fmt: skip
+
+
+def variant_panels(data: pd.DataFrame) -> Figure:
+    """One panel a measure, one point with interval a variant.
+
+    Args:
+        data: `variant, measure, value, ci_low, ci_high`, in drawing order.
+    """
+    variants, measures = list(dict.fromkeys(data["variant"])), list(dict.fromkeys(data["measure"]))
+    columns = 3
+    rows = -(-len(measures) // columns)
+    figure, panels = plt.subplots(
+        rows, columns, figsize=(9.2, rows * (0.3 * len(variants) + 1.25)), sharey=True, squeeze=False
+    )
+    for axes, measure in zip(panels.flat, measures, strict=False):
+        part = data[data["measure"] == measure]
+        part = part.assign(position=[float(variants.index(variant)) for variant in part["variant"]])
+        points(axes, part, colour=[VARIANT_COLOURS.get(variant, BLUE) for variant in part["variant"]])
+        for row in part.itertuples():
+            axes.annotate(f"{row.value:.0f}", (row.value, row.position), (0, 6), textcoords="offset points",
+                          ha="center", fontsize=7)  # fmt: skip
+        _rows(axes, [variant.replace("_", " ") for variant in variants], range(len(variants)))
+        axes.set_xlim(-2, 102)
+        axes.set_title(measure, fontsize=9)
+    for axes in panels.flat[len(measures) :]:
+        axes.set_visible(False)
+    for axes in panels[-1]:
+        axes.set_xlabel("% of trials (95 % interval over tools)", fontsize=8)
+    ran = data[data["measure"] == measures[1]].set_index("variant")["value"]
+    _title(figure, f"While exploring, {measures[1]} in {ran.min():.0f} to {ran.max():.0f} % of trials, by variant")
+    figure.tight_layout()
+    return figure
+
+
+def episode_lines(data: pd.DataFrame) -> Figure:
+    """A share over episodes, one line with band a variant.
+
+    Args:
+        data: `variant, episode, value, ci_low, ci_high`.
+    """
+    figure, axes = plt.subplots(figsize=(8.6, 4.2))
+    for variant, part in data.groupby("variant", sort=False):
+        colour = VARIANT_COLOURS.get(variant, BLUE)
+        axes.plot(
+            part["episode"], part["value"], color=colour, marker="o", markersize=3, label=variant.replace("_", " ")
+        )
+        axes.fill_between(part["episode"], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
+    axes.set_xticks(sorted(data["episode"].unique()))
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("episode")
+    axes.set_ylabel("trials in which a call ran, %\n(band: 95 % interval over tools)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
+    first = next(iter(dict.fromkeys(data["variant"])))
+    ends = data[data["variant"] == first].sort_values("episode")["value"]
+    _title(figure, f"From the first to the last episode, {first} goes from {ends.iloc[0]:.0f} to {ends.iloc[-1]:.0f} %")
+    figure.tight_layout()
+    return figure
+
+
+def gated_points(data: pd.DataFrame) -> Figure:
+    """Measured skills with intervals, beside the gates the project set for itself.
+
+    Args:
+        data: `skill, value, ci_low, ci_high, gate`, in drawing order.
+    """
+    data = data.assign(position=np.arange(len(data), dtype=float))
+    met = data["value"] >= data["gate"]
+    figure, axes = plt.subplots(figsize=(8.6, 0.42 * len(data) + 1.5))
+    for kind, colour, label in ((met, BLUE, "measured, gate met"), (~met, ORANGE, "measured, gate missed")):
+        if kind.any():
+            points(axes, data[kind], colour=colour, label=label)
+    axes.scatter(
+        data["gate"], data["position"], marker="|", s=160, color="black", linewidths=1.4, label="gate", zorder=4
+    )
+    for row in data.itertuples():
+        axes.annotate(f"{row.value:.1f}", (row.value, row.position), (0, 7), textcoords="offset points", ha="center",
+                      fontsize=8)  # fmt: skip
+    _rows(axes, data["skill"], data["position"])
+    axes.set_xlim(0, 101)
+    axes.set_xlabel("% of items, tools never seen (95 % interval)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.12), ncols=3, handletextpad=0.3)
+    _title(figure, f"The small model meets {met.sum()} of the {len(data)} gates set for it")
     figure.tight_layout()
     return figure

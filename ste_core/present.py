@@ -5,10 +5,16 @@
 Text from models, tools and files is data: `table` escapes it.
 """
 
+import os
 import zlib
 
 import pandas as pd
 from IPython.display import HTML, Markdown, display
+
+
+def by_hand() -> bool:
+    """Whether a person runs the notebook and may like a progress bar; not where `ste notebook` executes it."""
+    return not os.environ.get("STE_EXECUTES")
 
 
 def say(text: str) -> None:

@@ -1,6 +1,6 @@
 """The requests the study makes of a language model, as chat messages; the wording stands in `prompts/*.txt`.
 
->>> docs = ["add: Sum of two numbers. Args: a (number), b (number)"]
+>>> docs = ["Sum of two numbers. API: add. Args: a (number), b (number)"]
 >>> predict("What is 2 and 3?", docs)[0]["content"].splitlines()[-1]
 'User Query: What is 2 and 3?'
 

@@ -97,7 +97,11 @@ class Tool(Record):
     family: str = ""
 
     def documentation(self) -> str:
-        """The tool on one line, as prompts show it: name, description, arguments with type and (optional)."""
+        """The tool on one line, as prompts show it: description, name, arguments with type and (optional).
+
+        The description stands before the name, as it does in a reader's mind: a query leads to what a tool does, and
+        that to its name. A small causal model, which can only look back, chooses far better so.
+        """
         properties = self.parameters.get("properties") or {}
         required = set(self.parameters.get("required") or ())
         shown = []
@@ -105,7 +109,8 @@ class Tool(Record):
             about = _type(schema) + ("" if name in required else ", optional")
             text = str(schema.get("description") or "") if isinstance(schema, dict) else ""
             shown.append(f"{name} ({about})" + (f" {text}" if text else ""))
-        return f"{self.name}: {self.description.rstrip('.')}. Args: {', '.join(shown) if shown else 'none'}"
+        about = self.description.rstrip(".")
+        return f"{about}{'. ' if about else ''}API: {self.name}. Args: {', '.join(shown) if shown else 'none'}"
 
 
 def _type(schema: JsonValue) -> str:
@@ -129,3 +134,57 @@ class Observation(Record):
     value: JsonValue = None
     seconds: float = 0.0
     truncated: bool = False
+
+
+class Step(Record):
+    """One reply of a model within a trial, and what came back.
+
+    `call` is None where the reply is a final answer or cannot be parsed (`problem` then says why). `observation` is
+    what the model was told: a result, an error of the tool, or the problem of parsing; None after a final answer, and
+    where a variant withholds it. `ok` says whether a call ran without error; None where none ran.
+    """
+
+    output: str
+    call: Call | None = None
+    problem: str | None = None
+    observation: str | None = None
+    ok: bool | None = None
+
+
+class Trial(Record):
+    """One trial of exploration: a query imagined, tried, reflected upon.
+
+    Tool, variant, seed, episode and trial are its key; the last two count from 0. `answer` is the final answer, None
+    where the call limit came first. `solved` is the verdict of self-reflection, whose reply is `reflection`; None in
+    variants without it. `memory` counts the lines of long-term memory that were shown, of `remembered` there were.
+    """
+
+    tool: str
+    variant: str
+    seed: int
+    episode: int
+    trial: int
+    query: str
+    steps: tuple[Step, ...]
+    answer: str | None = None
+    reflection: str | None = None
+    solved: bool | None = None
+    memory: int = 0
+    remembered: int = 0
+    asked_again: int = 0
+
+
+class Example(Record):
+    """One distilled example: a query, the call that served it, its result as the model saw it, and the final answer.
+
+    `paraphrase` is 0 for the query as imagined and counts rewordings of it from 1.
+    """
+
+    tool: str
+    episode: int
+    trial: int
+    paraphrase: int
+    query: str
+    call: Call
+    observation: str
+    answer: str

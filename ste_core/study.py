@@ -8,9 +8,13 @@ PosixPath('/.../results/audit/tables/correctness.csv')
 import difflib
 import importlib
 import os
+import re
 import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 import yaml
@@ -20,7 +24,8 @@ from ste_core.errors import UserError
 from ste_core.records import TestItem
 from ste_core.store import read_jsonl
 
-if TYPE_CHECKING:  # the audit needs no tools, and their schemas take a second to import
+if TYPE_CHECKING:  # the audit needs no tools and no models; their schemas and clients take a second to import
+    from ste_core.chat import Budget, ChatModel
     from ste_core.toolbox import Toolbox
 
 
@@ -51,6 +56,109 @@ class World(Section):
     dev_set: str
 
 
+class LocalModel(Section):
+    """A language model in this process; see `ste_core.local.LocalChat`."""
+
+    kind: Literal["local"]
+    path: str  # relative to the project, or a hub name
+    adapter: str | None = None
+    device: str | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    batch: int = Field(64, ge=1)  # rows generated together
+    batch_tokens: int = Field(8_192, ge=1)  # padded prompt tokens read at once
+    threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
+    cache: bool = False  # keep completions on disk
+
+
+class ServedModel(Section):
+    """A language model behind a server of the OpenAI protocol; see `ste_core.served.OpenAIChat`."""
+
+    kind: Literal["openai"]
+    model: str  # the server's name for it
+    base_url: str | None = None
+    key_env: Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")] = "OPENAI_API_KEY"  # never the key itself
+    concurrency: int = Field(16, ge=1)
+    requests_per_minute: float | None = Field(None, gt=0)
+    timeout: float = Field(120.0, gt=0)
+    retries: int = Field(6, ge=0)
+    prices: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
+    cache: bool = False
+
+
+Model = Annotated[LocalModel | ServedModel, Field(discriminator="kind")]
+
+VariantName = Literal["full", "no_feedback", "no_short_term", "no_long_term", "no_reflection"]
+
+
+class Limits(Section):
+    """What one run may use; what is done by then is kept, and another run goes on from there."""
+
+    requests: int | None = Field(None, ge=1)
+    tokens: int | None = Field(None, ge=1)
+    money: float | None = Field(None, gt=0)
+
+
+class Exploration(Section):
+    """How tools are explored; the defaults are the paper's. See `ste_core.explore` for what each key does."""
+
+    model: str  # a key of `models`
+    episodes: int = Field(15, ge=1)
+    trials: int = Field(4, ge=1)
+    calls: int = Field(4, ge=1)
+    temperature: float = Field(1.0, ge=0)
+    max_tokens: int = Field(360, ge=1)
+    variants: list[VariantName] = Field(["full"], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    tools: Annotated[list[str], Field(min_length=1)] | None = None  # default: all
+    concurrency: int | None = Field(None, ge=1)  # trials under way at once; default: every tool's
+    context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer; default: the model's own, if it tells
+    memory_lines: int | None = Field(None, ge=0)
+    observation_chars: int = Field(2_048, ge=80)
+    novelty: float | None = Field(None, gt=0, lt=1)
+    novelty_tries: int = Field(3, ge=1)
+    rationale: bool = False
+    budget: Limits = Limits()
+
+
+class Distillation(Section):
+    """How trials become training examples; see `ste_core.distill`."""
+
+    judge: bool = True
+    require_solved: bool = False  # drop what self-reflection called unsolved; nothing where there was no reflection
+    target: int = Field(150, ge=1)  # examples a tool, paraphrases included
+    max_paraphrases: int = Field(6, ge=0)  # of one example; 0 for none at all
+    keep_values: bool = True
+    max_tokens: int = Field(256, ge=1)  # of a reply
+    observation_chars: int | None = Field(None, ge=64)  # the judge sees so much of a result, for short contexts
+    seed: int = Field(0, ge=0)
+    concurrency: int = Field(64, ge=1)  # requests under way
+
+
+class Distilling(Distillation):
+    """A study's distillation."""
+
+    model: str  # a key of `models`: who judges
+    paraphraser: str | None = None  # who paraphrases; default the same
+
+
+class Exploitation(Section):
+    """How the test set is answered without fine-tuning; the defaults are the paper's for open models."""
+
+    model: str  # a key of `models`
+    demonstrations: int = Field(8, ge=1)  # the nearest examples, for in-context learning
+    candidates: Literal["all", "oracle", "query"] = "oracle"  # the tools a prompt documents; see `retrieve.candidates`
+    candidate_count: int = Field(15, ge=1)
+    temperature: float = Field(0.0, ge=0)
+    max_tokens: int = Field(96, ge=1)
+    context: int | None = Field(None, ge=64)
+
+
+class Exam(Section):
+    """The skill exam of the embedded study's small model."""
+
+    items: int = Field(500, ge=1)
+
+
 class Study(Section):
     """A validated study file.
 
@@ -63,6 +171,11 @@ class Study(Section):
     statistics: Statistics = Statistics()
     audit: Audit | None = None
     world: World | None = None
+    models: dict[Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")], Model] = {}
+    exploration: Exploration | None = None
+    distillation: Distilling | None = None
+    exploitation: Exploitation | None = None
+    exam: Exam | None = None
 
     _root: Path = PrivateAttr(default_factory=Path)
 
@@ -77,6 +190,54 @@ class Study(Section):
     @property
     def figures(self) -> Path:
         return Path(os.environ.get("STE_FIGURES") or self._root / "figures")
+
+    def place(self, model: str) -> str:
+        """A model's path, seen from anywhere, if the project has such a folder; else the hub name it is."""
+        return str(self._root / model) if (self._root / model).is_dir() else model
+
+    def explored(self, variant: str, seed: int) -> Path:
+        """Where the trials of a variant and seed lie, a file a tool."""
+        return self.results / "exploration" / variant / f"seed{seed}"
+
+    def chat(self, name: str, budget: "Budget | None" = None) -> "ChatModel":
+        """The model of that name in `models`.
+
+        Args:
+            budget: what its requests may use and are counted in.
+
+        Raises:
+            UserError: no such model, its key is not in the environment, or it cannot be loaded.
+        """
+        if name not in self.models:
+            raise UserError(f"study '{self.name}': {_no_model('models', name, self.models)}")
+        chosen = self.models[name]
+        model: ChatModel
+        if isinstance(chosen, ServedModel):
+            from ste_core.served import OpenAIChat
+
+            with _key_from(chosen.key_env):
+                model = OpenAIChat(
+                    chosen.model, base_url=chosen.base_url, concurrency=chosen.concurrency, retries=chosen.retries,
+                    requests_per_minute=chosen.requests_per_minute, timeout=chosen.timeout, budget=budget,
+                    prices=None if chosen.prices is None else (chosen.prices[0], chosen.prices[1]),
+                )  # fmt: skip
+        else:
+            from ste_core.local import LocalChat
+
+            if chosen.threads is not None:
+                import torch
+
+                torch.set_num_threads(chosen.threads)
+            adapter = None if chosen.adapter is None else self.place(chosen.adapter)
+            model = LocalChat.load(
+                self.place(chosen.path), adapter=adapter, device=chosen.device, dtype=chosen.dtype, name=name,
+                batch_size=chosen.batch, batch_tokens=chosen.batch_tokens, budget=budget,
+            )  # fmt: skip
+        if not chosen.cache:
+            return model
+        from ste_core.cache import CachedChat, CompletionCache
+
+        return CachedChat(model, CompletionCache(self.results / "cache" / "completions.sqlite"))
 
     def toolbox(self) -> "Toolbox":
         """The study's tools.
@@ -142,38 +303,133 @@ def load(study: str | os.PathLike[str]) -> Study:
         raise UserError(f"{shown}: cannot be read: {error}") from None
     except yaml.YAMLError as error:
         raise UserError(f"{shown}: not valid YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise UserError(f"{shown}: not valid: it nests too deep") from None
     if not isinstance(value, dict):
         raise UserError(f"{shown}: expected keys and values, found {type(value).__name__}")
+    try:
+        secret = _secret(value)
+    except RecursionError:  # a YAML alias may hold itself
+        raise UserError(f"{shown}: not valid: it nests too deep") from None
+    if secret:
+        raise UserError(
+            f"{shown}: {secret}: a key does not belong in a study file; put it in an environment variable and name "
+            f"that variable by key_env (default OPENAI_API_KEY)"
+        )
     try:
         loaded = Study.model_validate(value)
     except ValidationError as error:
         raise UserError(f"{shown}: {explain(error, Study)}") from None
+    if loaded.exploration is not None:
+        for label, values in (("variants", loaded.exploration.variants), ("seeds", loaded.exploration.seeds)):
+            if len(set(values)) < len(values):
+                raise UserError(f"{shown}: exploration.{label}: one stands there twice")
+        if loaded.exploration.model not in loaded.models:
+            raise UserError(f"{shown}: {_no_model('exploration.model', loaded.exploration.model, loaded.models)}")
     loaded._root = root
     return loaded
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """The first problem of a validation in one line: the key, what is wrong, and the nearest key for a misspelt one."""
-    first = error.errors()[0]
-    keys = list(map(str, first["loc"]))
+    errors = error.errors()  # a misspelt key explains the missing one
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    keys, section = _path(model, first["loc"])
     name = ".".join(keys)
     if first["type"] == "extra_forbidden":
-        known = _keys(model, keys[:-1])
+        known = list(section.model_fields) if section else []
         close = difflib.get_close_matches(keys[-1], known, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
         return f"{name}: no such key; {hint}"
     if first["type"] == "missing":
         return f"{name}: missing"
+    if first["type"].startswith("union_tag"):
+        context = first["ctx"]
+        name = f"{name}.{context['discriminator'].strip(chr(39))}"
+        return f"{name}: must be one of {context['expected_tags']}" if "tag" in context else f"{name}: missing"
+    if keys[-1] == "key_env":  # what stands there may be the key: it is not repeated
+        return f"{name}: must be the name of an environment variable in capitals, as OPENAI_API_KEY"
     return f"{name}: {first['msg'][0].lower()}{first['msg'][1:]}, not {_shorten(first['input'])}"
 
 
-def _keys(model: Any, path: list[str]) -> list[str]:
-    """The keys of the section at `path` of a model."""
-    for key in path:
-        kinds = [model.model_fields[key].annotation]
-        kinds += getattr(kinds[0], "__args__", ())
-        model = next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return list(model.model_fields)
+def _path(model: type[BaseModel], location: Sequence[str | int]) -> tuple[list[str], type[BaseModel] | None]:
+    """The keys of a problem's place as the file has them, and the section that holds the last one."""
+    keys: list[str] = []
+    section: type[BaseModel] | None = None
+    kind: Any = model
+    for key in location:
+        kind = _plain(kind)
+        if get_origin(kind) in (Union, UnionType):
+            tagged = [one for one in get_args(kind) if _tag(one) == key]
+            if tagged:  # which of the sections it is: no key of the file
+                kind = tagged[0]
+                continue
+            kind = next((one for one in map(_plain, get_args(kind)) if get_args(one) or _is_section(one)), None)
+        if key == "[key]":  # the key before is itself the problem
+            continue
+        keys.append(str(key))
+        section = kind if _is_section(kind) else None
+        if section is not None:
+            field = section.model_fields.get(str(key))
+            kind = field.annotation if field else None
+        else:
+            kind = (get_args(kind) or (None,))[-1]  # what a mapping or a list holds
+    return keys, section
+
+
+def _plain(kind: Any) -> Any:
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _tag(kind: Any) -> str | None:
+    """The value of `kind` that stands for a section."""
+    field = kind.model_fields.get("kind") if _is_section(kind) else None
+    return get_args(field.annotation)[0] if field else None
+
+
+def _no_model(where: str, name: str, models: dict[str, Any]) -> str:
+    return f"{where}: no model '{name}'; there are: {', '.join(models) or 'none, name one in models'}"
+
+
+_SECRET_NAME = re.compile(r"(^|_)(api_?key|key|token|secret|password|authorization)$", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\b((sk|rk|hf|gsk|xai|ghp|glpat|github_pat)[-_][\w-]{16,}|AIza[\w-]{20,}|Bearer\s+\S{8,})|//[^/\s]*@"
+)
+
+
+def _secret(value: Any, name: str = "") -> str | None:
+    """The place of something that is a key by its name or its looks; None if there is none."""
+    if isinstance(value, dict):
+        found = (_secret(one, f"{name}.{key}" if name else str(key)) for key, one in value.items())
+    elif isinstance(value, list):
+        found = (_secret(one, f"{name}.{number}") for number, one in enumerate(value))
+    else:
+        named = value is not None and _SECRET_NAME.search(name.rpartition(".")[2])
+        return name if named or (isinstance(value, str) and _SECRET.search(value)) else None
+    return next(filter(None, found), None)
+
+
+@contextmanager
+def _key_from(variable: str) -> Iterator[None]:
+    """Let a client that reads OPENAI_API_KEY find the key of another variable there, while it is made."""
+    if variable == "OPENAI_API_KEY":
+        yield
+        return
+    if not os.environ.get(variable, "").strip():
+        raise UserError(f"{variable}: not set in the environment; it is to hold the key of the model")
+    before = os.environ.get("OPENAI_API_KEY")
+    os.environ["OPENAI_API_KEY"] = os.environ[variable]
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OPENAI_API_KEY"]
+        else:
+            os.environ["OPENAI_API_KEY"] = before
 
 
 def _shorten(value: object) -> str:

@@ -6,7 +6,7 @@
 ...     return 2 * number
 >>> toolbox = FunctionToolbox([double])
 >>> print(toolbox.documentation())
-double: Twice a number. Args: number (integer)
+Twice a number. API: double. Args: number (integer)
 >>> asyncio.run(toolbox.execute(Call(tool="double", arguments={"number": 21}))).text
 '42'
 

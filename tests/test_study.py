@@ -1,5 +1,7 @@
 """Study files: what is wrong with one is said in one line that names the key."""
 
+import os
+
 import pytest
 
 from ste_core import study
@@ -28,6 +30,28 @@ def load(tmp_path, text):
         ("name: trial\nseed: -1\n", r"seed: .* not -1"),
         ("name: trial\nseed: true\n", r"seed: .* not True"),
         ("seed: 1\n", r"name: missing"),
+        ("name: t\nmodels: {m: {knd: local}}\n", r"models\.m\.kind: missing"),
+        ("name: t\nmodels: {m: {kind: lokal}}\n", r"models\.m\.kind: must be one of 'local', 'openai'"),
+        ("name: t\nmodels: {m: {kind: local}}\n", r"models\.m\.path: missing"),
+        ("name: t\nmodels: {m: {kind: local, pth: x}}\n", r"models\.m\.pth: no such key; did you mean 'path'\?"),
+        ("name: t\nmodels: {m: {kind: local, path: x, batch: 0}}\n", r"models\.m\.batch: .* not 0"),
+        ("name: t\nmodels: {m: {kind: local, path: x, prices: [1, 2]}}\n", r"models\.m\.prices: no such key; known"),
+        ("name: t\nmodels: {m: {kind: openai, model: x, prices: [1]}}\n", r"models\.m\.prices: .* not \[1\]"),
+        ("name: t\nmodels: {m: {kind: openai, model: x, prices: [1, -2]}}\n", r"models\.m\.prices\.1: .* not -2"),
+        ("name: t\nmodels: {'a b': {kind: local, path: x}}\n", r"models\.a b: string should match pattern"),
+        (
+            "name: t\nexploration: {model: m}\n",
+            r"exploration\.model: no model 'm'; there are: none, name one in models",
+        ),
+        ("name: t\nmodels: {n: {kind: local, path: x}}\nexploration: {model: m}\n", r"no model 'm'; there are: n$"),
+        ("name: t\nexploration: {model: m, epsiodes: 1}\n", r"exploration\.epsiodes: .* did you mean 'episodes'\?"),
+        ("name: t\nexploration: {model: m, budget: {requsts: 1}}\n", r"exploration\.budget\.requsts: .*'requests'\?"),
+        ("name: t\nexploration: {model: m, variants: [full, none]}\n", r"exploration\.variants\.1: .* not 'none'"),
+        ("name: t\nexploration: {model: m, variants: []}\n", r"exploration\.variants: .* not \[\]"),
+        ("name: t\nexploration: {model: m, seeds: [0, 0]}\n", r"exploration\.seeds: one stands there twice"),
+        ("name: t\nexploration: {model: m, seeds: [-1]}\n", r"exploration\.seeds\.0: .* not -1"),
+        ("name: t\nexploration: {model: m, novelty: 2.0}\n", r"exploration\.novelty: .* not 2\.0"),
+        ("name: &a [*a]\n", r"nests too deep"),
         ("name: ../up\n", r"name: "),
         ("- a list\n", r"expected keys and values, found list"),
         ("a: [1\n", r"not valid YAML"),
@@ -38,6 +62,42 @@ def test_mistakes_are_one_line(tmp_path, text, message):
     with pytest.raises(UserError, match=message) as caught:
         load(tmp_path, text)
     assert "\n" not in str(caught.value) and "trial.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "api_key: my-little-secret",
+        "token: my-little-secret",
+        "model: sk-my-little-secret-0815",
+        "key_env: sk-my-little-secret-0815",
+        "model: x\n    key_env: my-little-secret",
+        "base_url: 'http://me:my-little-secret@host/v1'",
+    ],
+)
+def test_keys_are_refused_and_not_repeated(tmp_path, model):
+    with pytest.raises(UserError, match=r"trial.yaml: models\.m\.\w+: .*environment variable") as caught:
+        load(tmp_path, f"name: t\nmodels:\n  m:\n    kind: openai\n    {model}\n")
+    assert "little" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_model_is_made_as_the_study_says(tmp_path, monkeypatch):
+    from ste_core.cache import CachedChat
+    from ste_core.chat import Budget
+
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "r"))
+    monkeypatch.setenv("OTHER", "one-key")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    served = (
+        "{kind: openai, model: x, base_url: 'http://127.0.0.1:9/v1', key_env: OTHER, prices: [1, 2.5], cache: true}"
+    )
+    made = load(tmp_path, f"name: trial\nmodels: {{m: {served}}}\n")
+    model = made.chat("m", Budget(money=1.0))
+    assert isinstance(model, CachedChat) and model.name == "x" and model.identity == "http://127.0.0.1:9/v1 x"
+    assert model.cache.path == tmp_path / "r" / "trial" / "cache" / "completions.sqlite"
+    assert (model.model._key, model.model._prices) == ("one-key", (1.0, 2.5)) and "OPENAI_API_KEY" not in os.environ
+    with pytest.raises(UserError, match=r"^study 'trial': models: no model 'n'; there are: m$"):
+        made.chat("n")
 
 
 def test_unknown_study_lists_the_known_ones():

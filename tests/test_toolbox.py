@@ -278,10 +278,10 @@ def call(tool: str, arguments: dict[str, Any]) -> Observation:
 def test_decorated_and_plain_functions_document_themselves() -> None:
     toolbox = FunctionToolbox([decorated, plain])
     assert toolbox.documentation() == (
-        "find_place: Find a place. Args: name (string) of the place, size (integer, optional), tags (array, optional)\n"
-        "plain: Weigh a thing. Args: name (string), ratio (number, optional), strict (boolean, optional)"
+        "Find a place. API: find_place. Args: name (string) of the place, size (integer, optional), tags (array, optional)\n"
+        "Weigh a thing. API: plain. Args: name (string), ratio (number, optional), strict (boolean, optional)"
     )
-    assert toolbox.documentation(["plain"]).startswith("plain: ")
+    assert toolbox.documentation(["plain"]).startswith("Weigh a thing. API: plain.")
     assert [tool.family for tool in toolbox.tools.values()] == ["places", ""]
     assert toolbox.near_duplicates == {} and toolbox.same_result("plain", [1], [1.0])
 

@@ -11,6 +11,7 @@ microworld.language.corpus` prints some of everything.
 
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,8 @@ from ste_core.records import Call
 
 QUERY_WEIGHT = 0.7  # an imagined query is partly chance: it counts less than a call
 NAME_WEIGHT = 2.0
-VERDICT_WEIGHT = 3.0  # one word that needs the whole conversation
+SAID_WEIGHT = 0.3  # queries that stand in prompts are learned too, for imagining
+VERDICT_WEIGHT = 8.0  # one word that needs the whole conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,41 @@ def told(message: Message) -> Turn:
     return Turn(message["role"], message["content"])
 
 
+def queries_learned(message: Message, queries: list[str]) -> Turn:
+    """A prompt of which the queries, which stand in it in this order, are learned."""
+    spans, place = [], 0
+    for query in queries:
+        place = message["content"].index(query, place)
+        spans.append((place, place := place + len(query), SAID_WEIGHT))
+    return Turn(message["role"], message["content"], tuple(spans))
+
+
 def learned(content: str, weight: float = 1.0) -> Turn:
     """A reply of the model, learned with its end."""
     return Turn("assistant", content, ((0, len(content) + 1, weight),) if weight else ())
 
 
-def learned_call(call: Call) -> Turn:
-    """A call, whose tool counts double: a few tokens decide it, and all the rest hangs on them."""
-    content = _render(call)
-    name = content.index("\n")
+def learned_call(call: Call, thought: str = "") -> Turn:
+    """A call, perhaps after a thought; what chooses the tool counts double, since all the rest hangs on it."""
+    content = (f"Thought: {thought}\n" if thought else "") + _render(call)
+    name = content.index("\nAction Input")
     return Turn("assistant", content, ((0, name, NAME_WEIGHT), (name, len(content) + 1, 1.0)))
+
+
+_COMMON = frozenset("a all an and as at by for from in is it of on one or the to with".split())
+
+
+def thought(made: Synthetic, query: str) -> str:
+    """The documentation of a tool from a word on that the query has too, to the tool's name.
+
+    A small model chooses badly in one step: it must match words and at once say a name that stands elsewhere. To quote
+    is to copy from the matching word on, which it does well.
+    """
+    words, asked = made.record.description.split(), set(re.findall(r"\w+", query))
+    shared = [place for place, word in enumerate(words) if word in asked and word not in _COMMON]
+    about = [place for place in shared if words[place] in made.thing]
+    start = (about or shared or [0])[0]
+    return f"{' '.join(words[start:])}. API: {made.record.name}"
 
 
 def _call(made: Synthetic, drawn: dict[str, Any]) -> Call:
@@ -93,7 +120,7 @@ def zero_shot(
         drawn = synthetic.draw(rng, made)
         query = synthetic.ask(rng, made, drawn)
         asked = prompting.user(f"User Query: {query}") if turn else prompting.predict(query, docs)[0]
-        found += [told(asked), learned_call(_call(made, drawn))]
+        found += [queries_learned(asked, [query]), learned_call(_call(made, drawn), thought(made, query))]
     return Conversation("zero_shot", tuple(found))
 
 
@@ -114,24 +141,27 @@ def with_examples(
     asked = prompting.predict(query, _docs(rng, kit), shown)[0]
     spans: list[tuple[int, int, float]] = []
     place = 0
-    for _, call in shown:
-        place = asked["content"].index(_render(call), place)
-        spans.append((place, place + len(_render(call)), 0.7))
+    for said, call in shown:
+        for part, weight in ((said, SAID_WEIGHT), (_render(call), 0.7)):
+            place = asked["content"].index(part, place)
+            spans.append((place, place := place + len(part), weight))
     return Conversation(
-        "with_examples", (Turn("user", asked["content"], tuple(spans)), learned_call(_call(kit[0], drawn)))
+        "with_examples",
+        (Turn("user", asked["content"], tuple(spans)), learned_call(_call(kit[0], drawn), thought(kit[0], query))),
     )
 
 
-def imagine(rng: random.Random, split: Split, memory: int = 3) -> Conversation:
-    """A new query for a tool, unlike the queries remembered."""
+def imagine(rng: random.Random, split: Split, memory: int = 3, count: int = 1) -> Conversation:
+    """A new query for a tool, unlike the queries remembered; then others."""
     made = synthetic.tool(rng, split)
-    lines = []
-    for _ in range(memory):
-        said = synthetic.ask(rng, made, synthetic.draw(rng, made))
-        lines.append(prompting.memory_line(said, rng.choice((True, True, False, None))))
-    query = synthetic.ask(rng, made, synthetic.draw(rng, made))
-    asked = prompting.imagine(made.record.documentation(), lines)
-    return Conversation("imagine", (told(asked), learned(query, QUERY_WEIGHT)))
+    said = [synthetic.ask(rng, made, synthetic.draw(rng, made)) for _ in range(memory)]
+    lines = [prompting.memory_line(one, rng.choice((True, True, False, None))) for one in said]
+    found: list[Turn] = []
+    for number in range(count):
+        asked = prompting.imagine_next() if number else prompting.imagine(made.record.documentation(), lines)
+        query = synthetic.ask(rng, made, synthetic.draw(rng, made))
+        found += [told(asked) if number else queries_learned(asked, said), learned(query, QUERY_WEIGHT)]
+    return Conversation("imagine", tuple(found))
 
 
 def episode(rng: random.Random, split: Split, count: int = 2) -> Conversation:
@@ -139,12 +169,12 @@ def episode(rng: random.Random, split: Split, count: int = 2) -> Conversation:
     made = synthetic.tool(rng, split, stated=0.15)
     found: list[Turn] = []
     for number in range(count):
-        lines = [prompting.memory_line(synthetic.ask(rng, made, synthetic.draw(rng, made)), rng.random() < 0.6)
-                 for _ in range(rng.choice((0, 0, 1, 2)))]  # fmt: skip
+        said = [synthetic.ask(rng, made, synthetic.draw(rng, made)) for _ in range(rng.choice((0, 0, 1, 2, 3)))]
+        lines = [prompting.memory_line(one, rng.random() < 0.6) for one in said]
         drawn = synthetic.draw(rng, made)
         query = synthetic.ask(rng, made, drawn)
         asked = prompting.imagine_next(lines) if number else prompting.imagine(made.record.documentation(), lines)
-        found += [told(asked), learned(query, QUERY_WEIGHT), told(prompting.attempt(query))]
+        found += [queries_learned(asked, said), learned(query, QUERY_WEIGHT), told(prompting.attempt(query))]
         for reply, weight, answer in trials.attempt(rng, made, drawn, knows=number > 0):
             found.append(learned(reply, weight))
             found.append(told(prompting.reflect() if answer is None else prompting.observation(answer)))
@@ -168,10 +198,10 @@ def correction(rng: random.Random, split: Split, informative: bool = False) -> C
     ))  # fmt: skip
 
 
-def reflection(rng: random.Random, split: Split) -> Conversation:
+def reflection(rng: random.Random, split: Split, inappropriate: float = 0.3) -> Conversation:
     """A finished trial and whether it fulfilled the query."""
     made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)))
-    trial = trials.finished(rng, made)
+    trial = trials.finished(rng, made, inappropriate)
     return Conversation("reflection", (
         told(prompting.imagine(made.record.documentation())), learned(trial.query, 0.0),
         told(prompting.attempt(trial.query)),
@@ -181,16 +211,19 @@ def reflection(rng: random.Random, split: Split) -> Conversation:
     ))  # fmt: skip
 
 
-def judgement(rng: random.Random, split: Split) -> Conversation:
-    """A finished trial and the verdict on its three aspects."""
+def judgement(rng: random.Random, split: Split, count: int = 1, inappropriate: float = 0.3) -> Conversation:
+    """A finished trial and the verdict on its three aspects; then others of the same tool."""
     made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)))
-    trial = trials.finished(rng, made)
-    asked = prompting.judge(made.record.documentation(), trial.query, trial.call, trial.result, trial.answer)[0]
-    truth = (trial.informative, trial.faithful, trial.appropriate)
-    verdict = "\n".join(
-        f"{name}: {'Yes' if good else 'No'}" for name, good in zip(prompting.ASPECTS, truth, strict=True)
-    )
-    return Conversation("judgement", (told(asked), learned(verdict, VERDICT_WEIGHT)))
+    found: list[Turn] = []
+    for _ in range(count):
+        trial = trials.finished(rng, made, inappropriate)
+        asked = prompting.judge(made.record.documentation(), trial.query, trial.call, trial.result, trial.answer)[0]
+        truth = (trial.informative, trial.faithful, trial.appropriate)
+        verdict = "\n".join(
+            f"{name}: {'Yes' if good else 'No'}" for name, good in zip(prompting.ASPECTS, truth, strict=True)
+        )
+        found += [told(asked), learned(verdict, VERDICT_WEIGHT)]
+    return Conversation("judgement", tuple(found))
 
 
 def paraphrase(rng: random.Random, split: Split) -> Conversation:
@@ -231,7 +264,7 @@ def skill(rng: random.Random, name: str = "") -> Conversation:
     return _talk(name, [general.SKILLS[name](rng) for _ in range(1 if name == "reading" else count)])
 
 
-_TABLES = {"look_up": general.look_ups, "by_description": general.by_descriptions}
+_TABLES = {"look_up": general.look_ups, "by_description": general.by_descriptions, "among": general.amongs}
 
 
 def drill(rng: random.Random, name: str, *, pool: int = 0, spelled: float = 0.12, count: int = 4) -> Conversation:
@@ -268,39 +301,31 @@ def _drill(*names: str, pool: int = 0, spelled: float = 0.12) -> Task:
     return lambda rng: drill(rng, rng.choice(names), pool=pool, spelled=spelled)
 
 
-_ANY_DRILL = _drill("recite", "look_up", "by_description")
+_ANY_DRILL = _drill("recite", "look_up", "among")
 
 _STAGES: Mix = [
-    (0.06, lambda rng: imagine(rng, "train", rng.randint(0, 5))),
-    (0.08, lambda rng: episode(rng, "train", rng.randint(1, 3))),
-    (0.08, lambda rng: correction(rng, "train")),
-    (0.05, lambda rng: reflection(rng, "train")),
-    (0.05, lambda rng: judgement(rng, "train")),
-    (0.015, lambda rng: paraphrase(rng, "train")),
-    (0.015, lambda rng: final_answer(rng, "train")),
+    (0.13, lambda rng: imagine(rng, "train", rng.randint(0, 5), rng.randint(1, 3))),
+    (0.10, lambda rng: episode(rng, "train", rng.randint(1, 3))),
+    (0.09, lambda rng: correction(rng, "train")),
+    (0.05, lambda rng: reflection(rng, "train", 0.45)),
+    (0.08, lambda rng: judgement(rng, "train", rng.randint(1, 3), 0.45)),
+    (0.02, lambda rng: paraphrase(rng, "train")),
+    (0.02, lambda rng: final_answer(rng, "train")),
 ]
 
 #: (tokens seen, shares of tasks from there on); copying comes first, with few words, since all else is built on it
 CURRICULUM: list[tuple[float, Mix]] = [
     (0.0, [(1.0, _drill("recite", pool=200, spelled=0.0))]),
     (0.25e6, [(0.7, _drill("recite", pool=1000, spelled=0.05)), (0.3, _drill("look_up", pool=1000, spelled=0.05))]),
-    (0.5e6, [(0.35, _drill("recite")), (0.25, _drill("look_up")), (0.2, _drill("by_description")), (0.2, _zero(1, 1))]),
-    (1.0e6, [(0.2, _ANY_DRILL), (0.08, _skill("fact", "spell")), (0.40, _zero(1, 3)), (0.22, _icl(2, 3)),
-             (0.10, lambda rng: imagine(rng, "train", 0))]),
+    (0.5e6, [(0.35, _drill("recite")), (0.25, _drill("look_up")), (0.4, _zero(1, 2))]),
+    (1.0e6, [(0.25, _ANY_DRILL), (0.05, _skill("fact", "spell")), (0.35, _zero(1, 3)), (0.25, _icl(2, 3)),
+             (0.10, lambda rng: imagine(rng, "train", 0, 3))]),
     (2.4e6, [
-        (0.12, _ANY_DRILL), (0.05, skill), (0.26, _zero(1, 6)), (0.22, _icl(5, 6)), *_STAGES,
+        (0.20, _ANY_DRILL), (0.04, skill), (0.17, _zero(1, 5)), (0.05, _pick(2, 4)), (0.17, _icl(4, 5)), *_STAGES,
     ]),
     (7.0e6, [
-        (0.12, _ANY_DRILL), (0.06, skill), (0.25, _zero(1, 6)), (0.22, _icl(5, 8)), *_STAGES,
-    ]),
-    (11.5e6, [
-        (0.06, _ANY_DRILL), (0.10, _drill("by_description")), (0.05, skill), (0.12, _pick(2, 5)), (0.18, _zero(1, 5)),
-        (0.18, _icl(5, 8)), *_STAGES,
-    ]),
-    (19.0e6, [
-        (0.06, _drill("recite", "look_up", spelled=0.5)), (0.07, _drill("by_description")), (0.04, skill),
-        (0.13, _pick(2, 5)), (0.16, _zero(1, 5)), (0.14, _icl(5, 8)),
-        (0.16, lambda rng: imagine(rng, "train", rng.randint(0, 4))), *_STAGES,
+        (0.07, _ANY_DRILL), (0.04, _drill("recite", "look_up", spelled=0.5)), (0.04, skill), (0.09, _pick(2, 5)),
+        (0.16, _zero(1, 6)), (0.16, _icl(5, 8)), *_STAGES,
     ]),
 ]  # fmt: skip
 

@@ -11,6 +11,7 @@ project's own threshold, empty where it set none. Greedy decoding, but for imagi
 import argparse
 import csv
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +76,14 @@ def make(name: str, items: int, task: Callable[[random.Random], Conversation]) -
 
 def same_call(reply: str, right: str) -> tuple[bool, bool]:
     """Whether a reply names the right tool, and whether the arguments are right too (whatever their order)."""
-    tool = right.split("\n")[0].removeprefix("Action: ")
-    wanted = react.parse(right, [tool])
-    named = reply.split("\n")[0].removeprefix("Action:").strip()
-    got = react.parse(reply, [tool])
+    tool, named = _named(right), _named(reply)
+    wanted, got = react.parse(right, [tool]), react.parse(reply, [tool])
     return named == tool, got.kind == "call" and got.arguments == wanted.arguments
+
+
+def _named(reply: str) -> str:
+    found = re.search(r"^Action: *(.*)$", reply, re.MULTILINE)
+    return found[1].strip() if found else ""
 
 
 def _one(task: Callable[[random.Random], general.Task]) -> Callable[[random.Random], Conversation]:

@@ -91,8 +91,24 @@ def by_descriptions(rng: random.Random, spelled: float = 0.15, count: int = 4, p
         asked = rng.sample(rows[name], rng.randint(1, len(rows[name]))) + _words(rng, 0, 3, 0.0, pool)
         rng.shuffle(asked)
         tasks.append((f"Which name goes with: {' '.join(asked)}", name))
-    table = "\n".join(f"{key}: {' '.join(text)}" for key, text in rows.items())
+    table = "\n".join(f"{' '.join(text)}. API: {key}" for key, text in rows.items())
     return [(f"{table}\n{tasks[0][0]}", tasks[0][1]), *tasks[1:]]
+
+
+def among(rng: random.Random, spelled: float = 0.1) -> Task:
+    """Whether a word is one of those listed."""
+    return amongs(rng, spelled, 1)[0]
+
+
+def amongs(rng: random.Random, spelled: float = 0.1, count: int = 6, pool: int = 0) -> list[Task]:
+    """Several words to look for in one list; the list stands in the first question."""
+    found = _words(rng, 2, 12, spelled, pool)
+    tasks = []
+    for _ in range(count):
+        there = rng.random() < 0.5
+        asked = rng.choice(found) if there else word(rng, spelled, pool)
+        tasks.append((f"Is it there: {asked}", "Yes" if asked in found else "No"))
+    return [(f"{' '.join(found)}\n{tasks[0][0]}", tasks[0][1]), *tasks[1:]]
 
 
 def sort_words(rng: random.Random) -> Task:
@@ -159,6 +175,7 @@ SKILLS: dict[str, Callable[[random.Random], Task]] = {
     "copy": copy,
     "look_up": look_up,
     "by_description": by_description,
+    "among": among,
     "sort_words": sort_words,
     "sort_numbers": sort_numbers,
     "sum": total,

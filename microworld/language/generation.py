@@ -34,7 +34,7 @@ def replies(
     speaker: Speaker,
     conversations: Sequence[Sequence[Message]],
     *,
-    max_tokens: int = 72,
+    max_tokens: int = 96,
     temperature: float = 0.0,
     seed: int = 0,
     batch: int = 128,

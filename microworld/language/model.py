@@ -1,6 +1,6 @@
 """The small language model: a standard transformers architecture (Lfm2), its size, how it is saved and encoded for.
 
->>> sum(p.numel() for p in build(vocabulary=6400).parameters()) < 8e6
+>>> sum(p.numel() for p in build(vocabulary=7936).parameters()) < 8e6
 True
 
 Short convolutions and attention alternate; measured against Llama at equal size it learned faster and ran faster
@@ -19,8 +19,9 @@ EMBEDDING_STD = 0.08
 CHECKPOINT = Path(__file__).parent.parent / "checkpoint"
 
 
-def build(vocabulary: int, *, hidden: int = 192, layers: int = 6, inner: int = 512, heads: int = 6) -> PreTrainedModel:
-    """A model with fresh weights."""
+def build(vocabulary: int, *, hidden: int = 256, layers: int = 6, inner: int = 704) -> PreTrainedModel:
+    """A model with fresh weights, heads of 32."""
+    heads = hidden // 32
     config = Lfm2Config(
         vocab_size=vocabulary,
         hidden_size=hidden,

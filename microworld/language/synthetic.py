@@ -2,7 +2,7 @@
 
 >>> import random
 >>> made = tool(random.Random(5), "train")
->>> made.record.documentation().startswith(made.record.name)
+>>> f"API: {made.record.name}. Args: " in made.record.documentation()
 True
 
 A tool is about a random thing ("wooden bridge rating"), does something with it (a verb), and takes arguments of random
@@ -165,7 +165,7 @@ def tool(
             schema["description"] = rng.choice((f"the {one.kind.names[0]}", f"of the {about[-1]}", one.kind.names[-1]))
     record = Tool(
         name=name,
-        description=_description(rng, about, verb),
+        description=_description(rng, about, verb, made),
         parameters={
             "type": "object",
             "properties": properties,
@@ -189,8 +189,11 @@ def _name(rng: random.Random, split: Split, about: tuple[str, ...], verb: Verb) 
     return "_".join(parts)
 
 
-def _description(rng: random.Random, about: tuple[str, ...], verb: Verb) -> str:
+def _description(rng: random.Random, about: tuple[str, ...], verb: Verb, arguments: list[Argument]) -> str:
     text = rng.choice(verb.descriptions).format(_phrase(rng, about, alias=0.1))
+    for one in arguments[:2]:  # as people write: "price of a lamp in a city"
+        if rng.random() < 0.2 and one.kind.names[0] not in about:
+            text += " " + rng.choice(one.kind.phrases).format(f"a {one.kind.names[0]}").lstrip()
     tails = ("from the register", "kept by the office", "as of now", "for members", "in short", "with its history")
     tail = f" {rng.choice(tails)}" if rng.random() < 0.12 else ""
     return text[0].upper() + text[1:] + tail

@@ -36,12 +36,13 @@ _SCAFFOLD = (
     r"""
 {"|": "|", "|"}|": |, "|}|: {"|": {"|"}}|": ["|"]}|"]|": [|], "|]}|: |. |, | (|) |), |\n|\n- |\n\n|: |{}|: [|
 ", |"|["|(string)|(integer)|(number)|(array)|(object)|(boolean)|(string, optional)|(integer, optional)|
-(number, optional)|(array, optional)|(object, optional)|(boolean, optional)|. Args: |. Args: none| (string)|
- (integer)| (number)| (array)| (object)| (boolean)| (string, optional)| (integer, optional)| (number, optional)|
- (array, optional)| (object, optional)| (boolean, optional)| (string), | (integer), | (number), | (array), |
- (object), | (boolean), | (string, optional), | (integer, optional), | (number, optional), |
- (array, optional), | (object, optional), | (boolean, optional), |User Query: |\nUser Query: |Action: |
-\nAction: |\nAction Input: {"|\nAction Input: {}|Final Answer: |Observation: |Observation: Error: |
+(number, optional)|(array, optional)|(object, optional)|(boolean, optional)|. API: |API: |. Args: |. Args: none|
+ (string)| (integer)| (number)| (array)| (object)| (boolean)| (string, optional)| (integer, optional)|
+ (number, optional)| (array, optional)|
+ (object, optional)| (boolean, optional)| (string), | (integer), | (number), | (array), | (object), |
+ (boolean), | (string, optional), | (integer, optional), | (number, optional), | (array, optional), |
+ (object, optional), | (boolean, optional), |User Query: |\nUser Query: |Action: |
+\nAction: |\nAction Input: {"|\nAction Input: {}|Thought: |Final Answer: |Observation: |Observation: Error: |
 missing argument '|unknown argument '|', arguments are: |' is not of type '|: expected |, for example |
 , such as | (solved)\n- | (unsolved)\n- | (solved)| (unsolved)|\nFinal Answer: |\nObservation: |
 Informative: Yes|Informative: No|\nFaithful: Yes|\nFaithful: No|\nAppropriate: Yes|\nAppropriate: No| is |

@@ -20,6 +20,7 @@ import torch
 import torch.distributed as dist
 
 from microworld.language import model
+from microworld.language.forward import can_compile
 from microworld.language.trainer import Options, Trainer
 
 
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="go on from --work")
     given = vars(parser.parse_args())
     gpu = torch.cuda.is_available()
+    given["compile"] = can_compile()
     given["device"] = "cuda" if gpu else "cpu"
     given["processes"] = given["processes"] or (1 if gpu else 2)
     given["step_tokens"] = given["step_tokens"] or (32000 if gpu else 6000)

@@ -19,11 +19,12 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch.nn.functional import cross_entropy
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer
 
 from microworld.language import batching, model, tokenizer
 from microworld.language.batching import Example
 from microworld.language.exam import teacher_forced
+from microworld.language.forward import Forward
 
 MUON_RATE, ADAM_RATE, EMBEDDING_RATE = 0.02, 2e-3, 7e-4
 SPARSE = 16  # one in so many of the tokens that a batch lacks is in its softmax
@@ -44,9 +45,10 @@ class Options:
     device: str = "cpu"
     seed: int = 0
     resume: bool = False
-    hidden: int = 192
+    hidden: int = 256
     layers: int = 6
-    inner: int = 512
+    inner: int = 704
+    compile: bool = False
     max_steps: int = 1 << 60
     exam: bool = True
 
@@ -63,22 +65,22 @@ class Place:
     batch: int = 0
 
 
-def weighted_loss(network: PreTrainedModel, ids: torch.Tensor, weights: torch.Tensor, step: int) -> torch.Tensor:
+def weighted_loss(
+    forward: Forward, table: torch.Tensor, ids: torch.Tensor, weights: torch.Tensor, step: int
+) -> torch.Tensor:
     """The weighted sum of the loss over the tokens to learn.
 
     The softmax runs over the tokens of the batch and every sixteenth other one, which stands for sixteen. With all of
     them in it, words that hardly occur drift, all in one direction (Adam makes full steps of tiny gradients), and
     copying them is lost.
     """
-    table = network.get_input_embeddings().weight
     seen = torch.unique(ids)
     some = torch.arange(step % SPARSE, len(table), SPARSE, device=ids.device)
     present = torch.unique(torch.cat([seen, some]))
     stands_for = torch.where(torch.isin(present, seen), 1.0, float(SPARSE))
-    with torch.autocast(ids.device.type, dtype=torch.bfloat16):
-        hidden = network.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
-        learn = weights[:, 1:] > 0
-        logits = hidden[learn] @ table[present].T
+    hidden = forward(ids[:, :-1])
+    learn = weights[:, 1:] > 0
+    logits = hidden[learn] @ table[present].T.to(hidden.dtype)
     wanted = torch.searchsorted(present, ids[:, 1:][learn])
     losses = cross_entropy(logits.float() + stands_for.log(), wanted, reduction="none")
     return (losses * weights[:, 1:][learn]).sum()
@@ -102,7 +104,8 @@ class Trainer:
         self.rest = [p for _, p in named if id(p) not in chosen]
         mine = self.matrices[rank :: options.processes]
         self.muon = torch.optim.Muon(mine, lr=MUON_RATE, momentum=0.95, weight_decay=0.01)
-        table = self.network.get_input_embeddings().weight
+        self.forward = Forward(self.network, torch.bfloat16, options.compile)
+        self.table = table = self.network.get_input_embeddings().weight
         groups = [
             {"params": [table], "full": EMBEDDING_RATE, "betas": (0.9, 0.99)},
             {"params": [p for p in self.rest if p is not table], "full": ADAM_RATE, "betas": (0.9, 0.95)},
@@ -123,7 +126,7 @@ class Trainer:
         for group in (*self.muon.param_groups, *self.adam.param_groups):
             group["lr"] = group.get("full", MUON_RATE) * self.rate()
         ids, weights = batching.collate(examples, self.options.device)
-        loss = weighted_loss(self.network, ids, weights, self.place.step)
+        loss = weighted_loss(self.forward, self.table, ids, weights, self.place.step)
         loss.backward()
         parameters = [*self.matrices, *self.rest]
         sums = torch.tensor([loss.item(), float(weights[:, 1:].sum()), float(sum(len(one) for one, _ in examples))],

@@ -193,8 +193,8 @@ class Finished:
     appropriate: bool
 
 
-def finished(rng: random.Random, made: Synthetic) -> Finished:
-    """A trial that ended in a final answer, half of them with one thing wrong."""
+def finished(rng: random.Random, made: Synthetic, inappropriate: float = 0.3) -> Finished:
+    """A trial that ended in a final answer; `inappropriate` of them with a wrong argument, others wrong otherwise."""
     drawn = synthetic.draw(rng, made)
     query = synthetic.ask(rng, made, drawn)
     used = dict(drawn)
@@ -202,7 +202,7 @@ def finished(rng: random.Random, made: Synthetic) -> Finished:
     informative = faithful = appropriate = True
     call = Call(tool=made.record.name, arguments=made.call_arguments(drawn))
     wrong = rng.random()
-    if wrong < 0.3 and drawn:
+    if wrong < inappropriate and drawn:
         one = rng.choice([one for one in made.arguments if one.name in drawn])
         for _ in range(8):
             used[one.name] = one.kind.draw(rng)
@@ -212,12 +212,12 @@ def finished(rng: random.Random, made: Synthetic) -> Finished:
                 break
     answer = say(rng, value)
     shown = observed(value)
-    if 0.3 <= wrong < 0.42:
+    if inappropriate <= wrong < inappropriate + 0.12:
         informative = False
         if rng.random() < 0.6:
             shown = observed(rng.choice(_EMPTY)) if rng.random() < 0.6 else spoil(rng, made, drawn)[1]
         answer = rng.choice(_SORRY)
-    elif 0.42 <= wrong < 0.54:
+    elif inappropriate + 0.12 <= wrong < inappropriate + 0.24:
         other = result(rng, made, drawn)
         answer = say(rng, other)
         faithful = _shown(other) == _shown(value)

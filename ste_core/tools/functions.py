@@ -5,7 +5,7 @@
 ...     '''What a reader of the code should know; the model sees `description` instead.'''
 ...     return a + b
 >>> print(FunctionToolbox([add]).documentation())
-add: Add two numbers. Args: a (number) first number, b (number, optional)
+Add two numbers. API: add. Args: a (number) first number, b (number, optional)
 
 Names, types and defaults come from the signature, parameter descriptions from `Annotated[type, "text"]`, the schema
 from pydantic. A function refuses a call by raising `ToolError`. A plain function needs no decorator: its docstring's

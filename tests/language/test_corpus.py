@@ -91,7 +91,7 @@ def test_calls_in_the_corpus_parse_strictly(conversations: list[corpus.Conversat
     for one in conversations:
         if one.task in ("zero_shot", "with_examples", "correction"):
             reply = one.turns[-1].content
-            name = reply.split("\n")[0].removeprefix("Action: ")
+            name = re.search(r"^Action: (.*)$", reply, re.MULTILINE)[1]
             assert react.parse(reply, [name]).kind == "call"
             read += 1
     assert read > 300

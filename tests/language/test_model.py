@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
-from microworld.language import corpus, exam, generation, model, tokenizer
+from microworld.language import corpus, exam, forward, generation, model, tokenizer
 from microworld.language.trainer import Options, Trainer
 from ste_core import prompting
 
@@ -77,6 +77,26 @@ def test_encoding_is_the_chat_template(made: PreTrainedTokenizerFast) -> None:
             "input_ids"
         ]
         assert ids[: len(prompt)] == prompt
+
+
+@pytest.mark.parametrize("layers", [2, 3])
+def test_the_forward_pass_for_training_is_the_models_own(made: PreTrainedTokenizerFast, layers: int) -> None:
+    network = model.build(len(made), hidden=64, layers=layers, inner=96).eval()
+    for parameter in network.parameters():  # norms are ones at first: a forgotten one would not show
+        torch.nn.init.normal_(parameter, std=0.3)
+    ids = torch.randint(0, len(made), (3, 50), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        ours = forward.Forward(network, torch.float32)(ids)
+        theirs = network.model(input_ids=ids).last_hidden_state
+    assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_a_compiled_step_is_a_plain_step(tmp_path: Path) -> None:
+    if not forward.can_compile():
+        pytest.skip("no C++ compiler")
+    plain = Trainer(options(tmp_path / "plain", max_steps=3), 0).run()
+    fused = Trainer(options(tmp_path / "fused", max_steps=3, compile=True), 0).run()
+    assert fused == pytest.approx(plain, rel=5e-3)
 
 
 def options(folder: Path, **changes: object) -> Options:
