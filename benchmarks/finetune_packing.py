@@ -49,7 +49,7 @@ def rate(tokens: int, work: Callable[[], object]) -> tuple[float, float]:
     return tokens / (time.process_time() - processor), tokens / (time.perf_counter() - wall)
 
 
-def plain_steps(base: str, batches: list[list[Row]], *, padded: bool, epochs: int = 1) -> tuple[float, float]:
+def plain_steps(base: str, batches: list[list[Row]], *, padded: bool) -> tuple[float, float]:
     """A loop without Trainer; `padded` as released: every row to `LENGTH`, a mask, logits at all positions."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
@@ -73,9 +73,14 @@ def plain_steps(base: str, batches: list[list[Row]], *, padded: bool, epochs: in
 
 
 def trl_packing(base: str, run: Run, batch: int) -> tuple[float, float] | None:
-    """TRL's SFTTrainer with packing on the same tokens, losses on completions only."""
+    """TRL's SFTTrainer with packing on the same tokens, losses on completions only.
+
+    Its packing that keeps rows apart refuses Lfm2 without CUDA kernels, so rows run into each other here: the same
+    matrices to multiply, and no padding at all.
+    """
     try:
         import datasets
+        import pyarrow
         from trl import SFTConfig, SFTTrainer
     except ImportError as error:
         print(f"TRL is not measured: {error}")
@@ -89,14 +94,15 @@ def trl_packing(base: str, run: Run, batch: int) -> tuple[float, float] | None:
     with tempfile.TemporaryDirectory() as folder:
         arguments = SFTConfig(
             output_dir=folder, num_train_epochs=1, per_device_train_batch_size=max(1, round(batch * mean / packed)),
-            packing=True, max_length=packed, use_cpu=True, bf16=False, gradient_checkpointing=False, report_to=[],
-            disable_tqdm=True, save_strategy="no", logging_steps=1, dataset_kwargs={"skip_prepare_dataset": False},
-            completion_only_loss=True, optim="adamw_torch_fused", learning_rate=1e-4, dataloader_pin_memory=False,
+            packing=True, packing_strategy="wrapped", max_length=packed, use_cpu=True, bf16=False,
+            gradient_checkpointing=False, report_to=[], disable_tqdm=True, save_strategy="no",
+            logging_steps=1, dataset_kwargs={"skip_prepare_dataset": False}, completion_only_loss=True,
+            optim="adamw_torch_fused", learning_rate=1e-4, dataloader_pin_memory=False,
         )  # fmt: skip
         model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-        trainer = SFTTrainer(
-            model, args=arguments, train_dataset=datasets.Dataset.from_list(rows), processing_class=run.tokenizer
-        )
+        table = datasets.table.InMemoryTable(pyarrow.Table.from_pylist(rows))
+        data = datasets.Dataset(table, fingerprint="rows")  # or it would pickle them, which some versions cannot
+        trainer = SFTTrainer(model, args=arguments, train_dataset=data, processing_class=run.tokenizer)
         return rate(sum(run.lengths), trainer.train)
 
 
@@ -109,25 +115,27 @@ def main() -> None:
     torch.set_num_threads(1)
     options = Finetuning(base=chosen.base, epochs=1, batch=chosen.batch, learning_rate=1e-4, validation=0.0, threads=1)
     found = conversations(examples(chosen.rows // 2))
-    speeds: dict[str, tuple[float, float] | None] = {}
     with _quiet(1), tempfile.TemporaryDirectory() as folder:
         run = Run(options, Path(folder), found, [], lambda *_: None)
         batches = [[run.rows[row] for row in step] for step in run.steps]
+        mean = sum(run.lengths) / len(run.lengths)
         filled = sum(run.lengths) / sum(len(rows) * max(len(row.ids) for row in rows) for rows in batches)
-        print(
-            f"{len(run.rows):,} rows of {sum(run.lengths) / len(run.rows):.0f} tokens, {100 * (1 - filled):.0f} % padding"
-        )
-        speeds["ours"] = rate(sum(run.lengths), run.train)
-        speeds["bare loop, same batches, logits everywhere"] = plain_steps(chosen.base, batches, padded=False)
+        print(f"{len(run.rows):,} rows of {mean:.0f} tokens, {100 * (1 - filled):.0f} % padding")
         few = random.Random(0).sample(run.rows, 8)
-        speeds[f"padded to {LENGTH:,}, as released"] = plain_steps(chosen.base, [few[:4], few[4:]], padded=True)
-        speeds["TRL with packing"] = trl_packing(chosen.base, run, chosen.batch)
-    for name, speed in speeds.items():
-        if speed is not None:
-            ratio = speeds["ours"][0] / speed[0]
-            print(
-                f"{name:<44}{speed[0]:>8,.0f} tokens/s of processor time ({speed[1]:,.0f} wall), ours is {ratio:.1f} x"
-            )
+        ours = show("ours", rate(sum(run.lengths), run.train), None)
+        bare = plain_steps(chosen.base, batches, padded=False)
+        show("bare loop, same batches, all logits", bare, ours)
+        show(f"padded to {LENGTH:,}, as released", plain_steps(chosen.base, [few[:4], few[4:]], padded=True), ours)
+        show("TRL with packing", trl_packing(chosen.base, run, chosen.batch), ours)
+
+
+def show(name: str, speed: tuple[float, float] | None, ours: float | None) -> float | None:
+    """Print a line; returns the tokens per second of processor time."""
+    if speed is None:
+        return None
+    compared = "" if ours is None else f", ours is {ours / speed[0]:.1f} x"
+    print(f"{name:<40}{speed[0]:>8,.0f} tokens/s of processor time ({speed[1]:,.0f} wall){compared}", flush=True)
+    return speed[0]
 
 
 if __name__ == "__main__":

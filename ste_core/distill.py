@@ -38,7 +38,7 @@ import pandas as pd
 from pydantic import JsonValue
 
 from ste_core import prompting, store
-from ste_core.chat import ChatModel, Message, gather
+from ste_core.chat import ChatModel, Message, gather, request_seed
 from ste_core.errors import UserError
 from ste_core.records import Example, Record, Tool, Trial
 from ste_core.study import Distillation
@@ -164,7 +164,7 @@ async def distill(
     finally:
         desk.flush()  # replies that a failure elsewhere overtook
     examples = [example for part in parts for example in part[0]]
-    random.Random(stable_seed(options.seed, "shuffle")).shuffle(examples)
+    random.Random(request_seed(options.seed, "shuffle")).shuffle(examples)
     verdicts = [verdict for part in parts for verdict in part[1]]
     rows = [{"tool": name, **part[2]} for name, part in zip(by_tool, parts, strict=True)]
     rows.append({"tool": TOTAL, **sum((part[2] for part in parts), Counter())})
@@ -183,7 +183,7 @@ def training_size(examples: Sequence[Example], per_tool: int, seed: int) -> list
         by_tool[example.tool].append(_example_key(example))
     chosen = set()
     for tool, keys in by_tool.items():
-        random.Random(stable_seed(seed, "training_size", tool)).shuffle(keys)
+        random.Random(request_seed(seed, "training_size", tool)).shuffle(keys)
         chosen.update(keys[:per_tool])
     return [example for example in examples if _example_key(example) in chosen]
 
@@ -192,11 +192,6 @@ def paraphrases_each(sources: int, options: Distillation) -> int:
     """Paraphrases to ask for of each of a tool's `sources` examples: the release's formula, so at least one."""
     wanted = min(round(options.target / (sources + 0.001)) - 1, options.max_paraphrases)
     return max(wanted, 1) if options.max_paraphrases else 0
-
-
-def stable_seed(*label: JsonValue) -> int:
-    """A seed of 31 bits from a label, the same in every process and on every machine."""
-    return int.from_bytes(hashlib.sha256(json.dumps(label).encode()).digest()[:4], "big") >> 1
 
 
 def _check(
@@ -436,7 +431,7 @@ class _Desk:
     ) -> Reply:
         """One reply at temperature 1, from the journal if it is there."""
         label = (self.options.seed, kind, trial.tool, trial.variant, trial.seed, trial.episode, trial.trial, number)
-        seed = stable_seed(*label)
+        seed = request_seed(*label)
         request = [await self._identity(model), messages, self.options.max_tokens, seed]
         sha = hashlib.sha256(json.dumps(request).encode()).hexdigest()
         if sha not in self._known:

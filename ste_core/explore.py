@@ -36,7 +36,6 @@ concurrency, and a resumed exploration goes on as an uninterrupted one would.
 """
 
 import asyncio
-import hashlib
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -44,7 +43,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ste_core import prompting, react
-from ste_core.chat import ChatModel, Message
+from ste_core.chat import ChatModel, Message, request_seed
 from ste_core.errors import UserError
 from ste_core.local import LocalChat
 from ste_core.records import Call, Step, Tool, Trial
@@ -124,16 +123,6 @@ def measure(model: ChatModel) -> tuple[Count, int | None]:
 def by_length(messages: Sequence[Message]) -> int:
     """Tokens of a conversation by its length, a few for each message's frame."""
     return sum(4 + -(-len(message["content"]) // CHARACTERS_A_TOKEN) for message in messages)
-
-
-def request_seed(*label: str | int) -> int:
-    """A seed of 31 bits for each label, the same on every machine.
-
-    >>> request_seed(0, "add_date", "full", 0, 14, 3, "try", 2)
-    939630925
-    """
-    digest = hashlib.sha256(json.dumps(label).encode("ascii")).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 async def explore_tool(

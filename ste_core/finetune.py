@@ -34,12 +34,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, Field, JsonValue, ValidationError
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from ste_core import store
 from ste_core.errors import UserError
 from ste_core.records import Example, Record
-from ste_core.study import Section, explain
+from ste_core.study import Finetuning, Section, explain
 from ste_core.training_data import GeneralTask, conversations, line
 
 if TYPE_CHECKING:
@@ -57,48 +57,6 @@ MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")
 
 #: packages whose versions can move a result, beside those of `store.PACKAGES`
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "tokenizers")
-
-
-class Lora(Section):
-    """Low-rank adapters: see peft's `LoraConfig`. With dropout, the loss depends on the number of processes."""
-
-    rank: int = Field(16, ge=1)
-    alpha: float = Field(32.0, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
-    target_modules: str | list[str] = "all-linear"
-
-
-class Finetuning(Section):
-    """How a model is fine-tuned. The last group changes nothing in the result."""
-
-    base: str  # a model by path or hub name
-    method: Literal["full", "lora"] = "full"
-    lora: Lora = Lora()
-    merge: bool = False  # of LoRA, write a whole model: for rounds, which go on from it (tool tokens always do)
-    epochs: int = Field(2, ge=1)
-    batch: int = Field(64, ge=1)  # rows a step, over all processes
-    learning_rate: float = Field(2e-5, gt=0)
-    warmup: float = Field(0.03, ge=0, lt=1)  # share of the steps
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    weight_decay: float = Field(0.0, ge=0)
-    max_gradient_norm: float = Field(1.0, gt=0)
-    max_length: int = Field(2_048, ge=8)  # longer rows are left out, and counted; the model's context is a limit too
-    answer_rows: bool = True  # also learn the final answer
-    tool_tokens: bool = False  # a new token for each tool's name
-    length_grouped: bool = True
-    packing: bool = False
-    validation: float = Field(0.05, ge=0, lt=1)  # share of the queries that is held out
-    eval_steps: int | None = Field(None, ge=1)  # default: each epoch
-    seed: int = Field(0, ge=0)
-    dtype: Literal["auto", "bf16", "fp32"] = "auto"  # of the arithmetic; auto: bf16 on a GPU that has it
-    load_in: Literal["8bit", "4bit"] | None = None  # the base of LoRA, quantised by bitsandbytes
-    gradient_checkpointing: bool = False
-    chat_template: str | None = None  # a Jinja template instead of the tokenizer's own
-
-    device_tokens: int = Field(16_384, ge=1)  # padded tokens a process runs at once; gradients add up to a whole batch
-    device: Literal["auto", "cpu"] = "auto"
-    threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
-    save_steps: int | None = Field(None, ge=1)  # default: each epoch
 
 
 class Finetuned(Record):

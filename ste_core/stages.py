@@ -103,8 +103,12 @@ def predict(
         "done": done,
     }  # fmt: skip
     if setting == "tuned":
-        settings = study.models[section.model]
-        model = finetune.load(model_folder(study, variant, seed), threads=getattr(settings, "threads", None))
+        threads = getattr(study.models[section.model], "threads", None)
+        model = finetune.load(model_folder(study, variant, seed))
+        if threads is not None:
+            import torch
+
+            torch.set_num_threads(threads)
         return aio.run(predictions.predict(items, model, tools, setting=setting, **options))
     shown = retrieve.candidates(items, tools, section.candidates, n=section.candidate_count, seed=study.seed)
     near = None
@@ -167,6 +171,8 @@ def outcomes(study: Study) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+#: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them
+VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_execution", "task_success")
 METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_execution", "task_success")
 
 

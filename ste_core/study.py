@@ -153,6 +153,48 @@ class Exploitation(Section):
     context: int | None = Field(None, ge=64)
 
 
+class Lora(Section):
+    """Low-rank adapters: see peft's `LoraConfig`. With dropout, the loss depends on the number of processes."""
+
+    rank: int = Field(16, ge=1)
+    alpha: float = Field(32.0, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: str | list[str] = "all-linear"
+
+
+class Finetuning(Section):
+    """How a model is fine-tuned. The last group changes nothing in the result."""
+
+    base: str  # a model by path or hub name
+    method: Literal["full", "lora"] = "full"
+    lora: Lora = Lora()
+    merge: bool = False  # of LoRA, write a whole model: for rounds, which go on from it (tool tokens always do)
+    epochs: int = Field(2, ge=1)
+    batch: int = Field(64, ge=1)  # rows a step, over all processes
+    learning_rate: float = Field(2e-5, gt=0)
+    warmup: float = Field(0.03, ge=0, lt=1)  # share of the steps
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    weight_decay: float = Field(0.0, ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+    max_length: int = Field(2_048, ge=8)  # longer rows are left out, and counted; the model's context is a limit too
+    answer_rows: bool = True  # also learn the final answer
+    tool_tokens: bool = False  # a new token for each tool's name
+    length_grouped: bool = True
+    packing: bool = False
+    validation: float = Field(0.05, ge=0, lt=1)  # share of the queries that is held out
+    eval_steps: int | None = Field(None, ge=1)  # default: each epoch
+    seed: int = Field(0, ge=0)
+    dtype: Literal["auto", "bf16", "fp32"] = "auto"  # of the arithmetic; auto: bf16 on a GPU that has it
+    load_in: Literal["8bit", "4bit"] | None = None  # the base of LoRA, quantised by bitsandbytes
+    gradient_checkpointing: bool = False
+    chat_template: str | None = None  # a Jinja template instead of the tokenizer's own
+
+    device_tokens: int = Field(16_384, ge=1)  # padded tokens a process runs at once; gradients add up to a whole batch
+    device: Literal["auto", "cpu"] = "auto"
+    threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
+    save_steps: int | None = Field(None, ge=1)  # default: each epoch
+
+
 class Exam(Section):
     """The skill exam of the embedded study's small model."""
 
@@ -175,6 +217,7 @@ class Study(Section):
     exploration: Exploration | None = None
     distillation: Distilling | None = None
     exploitation: Exploitation | None = None
+    finetuning: Finetuning | None = None
     exam: Exam | None = None
 
     _root: Path = PrivateAttr(default_factory=Path)
@@ -324,8 +367,11 @@ def load(study: str | os.PathLike[str]) -> Study:
         for label, values in (("variants", loaded.exploration.variants), ("seeds", loaded.exploration.seeds)):
             if len(set(values)) < len(values):
                 raise UserError(f"{shown}: exploration.{label}: one stands there twice")
-        if loaded.exploration.model not in loaded.models:
-            raise UserError(f"{shown}: {_no_model('exploration.model', loaded.exploration.model, loaded.models)}")
+    for section, key in (("exploration", "model"), ("distillation", "model"), ("distillation", "paraphraser"),
+                         ("exploitation", "model")):  # fmt: skip
+        name = getattr(getattr(loaded, section), key, None)
+        if name is not None and name not in loaded.models:
+            raise UserError(f"{shown}: {_no_model(f'{section}.{key}', name, loaded.models)}")
     loaded._root = root
     return loaded
 

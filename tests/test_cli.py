@@ -10,7 +10,8 @@ def test_unknown_study_key(tmp_path):
     done = run_ste("run", path)
     assert done.returncode == 2
     assert one_line(done.stderr).endswith(
-        "mine.yaml: resample: no such key; known keys: name, seed, statistics, audit, world"
+        "mine.yaml: resample: no such key; known keys: name, seed, statistics, audit, world, models, exploration, "
+        "distillation, exploitation, finetuning, exam"
     )
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ste_core import prompting
-from ste_core.chat import Budget, BudgetSpent, Choice, Completion
+from ste_core.chat import Budget, BudgetSpent, Choice, Completion, request_seed
 from ste_core.distill import (
     STAGES,
     TOTAL,
@@ -26,7 +26,6 @@ from ste_core.distill import (
     mentions,
     paraphrases_each,
     reworded,
-    stable_seed,
     training_size,
 )
 from ste_core.errors import UserError
@@ -321,7 +320,7 @@ def test_another_seed_asks_otherwise():
     assert first.examples == again.examples != other.examples
     assert {one.raw for one in first.verdicts} <= {doubtful("", seed) for seed in range(6)}
     assert [one.kept for one in first.verdicts] != [one.kept for one in other.verdicts]
-    assert stable_seed(0, "judge", "add") == 1157380911  # the same in every process
+    assert request_seed(0, "judge", "add") == 1157380911  # the same in every process
 
 
 def test_no_trials_no_examples():

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ste_core import prompting
-from ste_core.chat import Choice, Completion
+from ste_core.chat import Choice, Completion, request_seed
 from ste_core.errors import UserError
-from ste_core.explore import VARIANTS, Tally, by_length, explore_tool, read_query, request_seed
+from ste_core.explore import VARIANTS, Tally, by_length, explore_tool, read_query
 from ste_core.records import Trial
 from ste_core.study import Exploration
 from ste_core.toolbox import ToolError

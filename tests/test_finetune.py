@@ -38,7 +38,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from ste_core import finetune, trainer  # noqa: E402 (the latter needs torch)
-from ste_core.finetune import Finetuning, Lora  # noqa: E402
+from ste_core.study import Finetuning, Lora  # noqa: E402
 
 NAMES = ("add_date", "weather", "city/price")
 

@@ -278,7 +278,8 @@ def call(tool: str, arguments: dict[str, Any]) -> Observation:
 def test_decorated_and_plain_functions_document_themselves() -> None:
     toolbox = FunctionToolbox([decorated, plain])
     assert toolbox.documentation() == (
-        "Find a place. API: find_place. Args: name (string) of the place, size (integer, optional), tags (array, optional)\n"
+        "Find a place. API: find_place. "
+        "Args: name (string) of the place, size (integer, optional), tags (array, optional)\n"
         "Weigh a thing. API: plain. Args: name (string), ratio (number, optional), strict (boolean, optional)"
     )
     assert toolbox.documentation(["plain"]).startswith("Weigh a thing. API: plain.")

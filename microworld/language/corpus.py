@@ -147,7 +147,7 @@ def with_examples(
             spans.append((place, place := place + len(part), weight))
     return Conversation(
         "with_examples",
-        (Turn("user", asked["content"], tuple(spans)), learned_call(_call(kit[0], drawn), thought(kit[0], query))),
+        (Turn("user", asked["content"], tuple(spans)), learned_call(_call(kit[0], drawn))),
     )
 
 
@@ -307,8 +307,8 @@ _STAGES: Mix = [
     (0.13, lambda rng: imagine(rng, "train", rng.randint(0, 5), rng.randint(1, 3))),
     (0.10, lambda rng: episode(rng, "train", rng.randint(1, 3))),
     (0.09, lambda rng: correction(rng, "train")),
-    (0.05, lambda rng: reflection(rng, "train", 0.45)),
-    (0.08, lambda rng: judgement(rng, "train", rng.randint(1, 3), 0.45)),
+    (0.05, lambda rng: reflection(rng, "train", 0.35)),
+    (0.08, lambda rng: judgement(rng, "train", rng.randint(1, 3), 0.35)),
     (0.02, lambda rng: paraphrase(rng, "train")),
     (0.02, lambda rng: final_answer(rng, "train")),
 ]
@@ -326,6 +326,11 @@ CURRICULUM: list[tuple[float, Mix]] = [
     (7.0e6, [
         (0.07, _ANY_DRILL), (0.04, _drill("recite", "look_up", spelled=0.5)), (0.04, skill), (0.09, _pick(2, 5)),
         (0.16, _zero(1, 6)), (0.16, _icl(5, 8)), *_STAGES,
+    ]),
+    (32.0e6, [
+        (0.04, _drill("recite", "look_up", "among", spelled=0.3)), (0.03, skill), (0.06, _pick(2, 5)),
+        (0.13, _zero(1, 6)), (0.18, _icl(5, 8)),
+        (0.10, lambda rng: imagine(rng, "train", rng.randint(0, 2), rng.randint(1, 3))), *_STAGES,
     ]),
 ]  # fmt: skip
 

@@ -189,10 +189,17 @@ def _name(rng: random.Random, split: Split, about: tuple[str, ...], verb: Verb) 
     return "_".join(parts)
 
 
+#: names of arguments that do not tell what is wanted, so that the description had better
+_GENERIC = frozenset(
+    "source target origin destination start end first second from to value amount items values entries list group set "
+    "by mode kind".split()
+)
+
+
 def _description(rng: random.Random, about: tuple[str, ...], verb: Verb, arguments: list[Argument]) -> str:
     text = rng.choice(verb.descriptions).format(_phrase(rng, about, alias=0.1))
     for one in arguments[:2]:  # as people write: "price of a lamp in a city"
-        if rng.random() < 0.2 and one.kind.names[0] not in about:
+        if rng.random() < (0.6 if one.name in _GENERIC else 0.3) and one.kind.names[0] not in about:
             text += " " + rng.choice(one.kind.phrases).format(f"a {one.kind.names[0]}").lstrip()
     tails = ("from the register", "kept by the office", "as of now", "for members", "in short", "with its history")
     tail = f" {rng.choice(tails)}" if rng.random() < 0.12 else ""

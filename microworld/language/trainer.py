@@ -28,6 +28,7 @@ from microworld.language.forward import Forward
 
 MUON_RATE, ADAM_RATE, EMBEDDING_RATE = 0.02, 2e-3, 7e-4
 SPARSE = 16  # one in so many of the tokens that a batch lacks is in its softmax
+WHOLE = 0.76  # share of the run after which all are: the tail, from which sampling draws at times, must be right
 WARMUP, DESCENT, FLOOR = 30, 0.5, 0.02
 
 
@@ -66,18 +67,18 @@ class Place:
 
 
 def weighted_loss(
-    forward: Forward, table: torch.Tensor, ids: torch.Tensor, weights: torch.Tensor, step: int
+    forward: Forward, table: torch.Tensor, ids: torch.Tensor, weights: torch.Tensor, step: int, sparse: int = SPARSE
 ) -> torch.Tensor:
     """The weighted sum of the loss over the tokens to learn.
 
-    The softmax runs over the tokens of the batch and every sixteenth other one, which stands for sixteen. With all of
-    them in it, words that hardly occur drift, all in one direction (Adam makes full steps of tiny gradients), and
-    copying them is lost.
+    The softmax runs over the tokens of the batch and some others (one in `sparse`, which stands for so many). With all
+    of them in it from the start, words that hardly occur drift, all in one direction (Adam makes full steps of tiny
+    gradients), and copying them is lost.
     """
     seen = torch.unique(ids)
-    some = torch.arange(step % SPARSE, len(table), SPARSE, device=ids.device)
+    some = torch.arange(step % sparse, len(table), sparse, device=ids.device)
     present = torch.unique(torch.cat([seen, some]))
-    stands_for = torch.where(torch.isin(present, seen), 1.0, float(SPARSE))
+    stands_for = torch.where(torch.isin(present, seen), 1.0, float(sparse))
     hidden = forward(ids[:, :-1])
     learn = weights[:, 1:] > 0
     logits = hidden[learn] @ table[present].T.to(hidden.dtype)
@@ -126,7 +127,8 @@ class Trainer:
         for group in (*self.muon.param_groups, *self.adam.param_groups):
             group["lr"] = group.get("full", MUON_RATE) * self.rate()
         ids, weights = batching.collate(examples, self.options.device)
-        loss = weighted_loss(self.forward, self.table, ids, weights, self.place.step)
+        sparse = SPARSE if self.place.tokens < WHOLE * self.options.tokens else 1
+        loss = weighted_loss(self.forward, self.table, ids, weights, self.place.step, sparse)
         loss.backward()
         parameters = [*self.matrices, *self.rest]
         sums = torch.tensor([loss.item(), float(weights[:, 1:].sum()), float(sum(len(one) for one, _ in examples))],
@@ -141,7 +143,10 @@ class Trainer:
             place += p.numel()
         torch.nn.utils.clip_grad_norm_(self.rest, 1.0)
         self.muon.step()
+        mean = self.table.detach().mean(0)
         self.adam.step()
+        with torch.no_grad():  # no drift of all words in one direction
+            self.table += mean - self.table.mean(0)
         self.network.zero_grad()
         self.share_matrices()
         self.place.step += 1

@@ -50,7 +50,8 @@ def test_every_block_runs(contract: ContractServer, tmp_path: Path) -> None:
         r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     )
     assert output("functions.py", functions) == (
-        "Price with value-added tax. API: gross. Args: price (number) net price in euro, rate (number, optional)\n119.0\n"
+        "Price with value-added tax. API: gross. "
+        "Args: price (number) net price in euro, rate (number, optional)\n119.0\n"
     )
     assert shop.startswith("# shop.py\n")
     assert output("shop.py", shop) == ""  # its stdin is closed: it ends

@@ -69,7 +69,8 @@ def test_both_kinds_of_entry(tmp_path: Path) -> None:
         },
         family="Numbers",
     )
-    assert date.documentation() == "Add days to a date. API: add_date. Args: date (string) as yyyy-mm-dd, days (integer)"
+    expected = "Add days to a date. API: add_date. Args: date (string) as yyyy-mm-dd, days (integer)"
+    assert date.documentation() == expected
     (tmp_path / "tool2cate.json").write_text('{"Numbers": "Education"}')
     assert [tool.family for tool in load_descriptions(path)] == ["Education", ""]
     (tmp_path / "other.json").write_text('{"Numbers": "Other"}')

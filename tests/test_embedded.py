@@ -1,0 +1,62 @@
+"""The embedded study as users run it: every stage, on a few tools, through Snakemake and papermill."""
+
+import nbformat
+import pandas as pd
+import pytest
+from support import ROOT, run_ste
+
+from ste_core import exploration, study
+
+TABLES = ("exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "embedded_correctness",
+          "embedded_gains", "embedded_errors")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    where = tmp_path_factory.mktemp("smoke")
+    done = run_smoke(where)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return where / "results" / "smoke"
+
+
+def run_smoke(where):
+    return run_ste("run", "smoke", "--cores", 2, STE_RESULTS=where / "results", STE_FIGURES=where / "figures")
+
+
+def test_every_stage_leaves_its_tables(smoke):
+    plan = study.load("smoke")
+    assert {f"{name}.csv" for name in TABLES} <= {path.name for path in (smoke / "tables").iterdir()}
+    correctness = pd.read_csv(smoke / "tables" / "embedded_correctness.csv")
+    assert set(correctness["setting"]) == {"baseline", "ICL", "FT"}
+    assert (correctness["n"] == 15 * len(plan.exploration.tools)).all()
+    assert (correctness["ci_low"] <= correctness["value"]).all() and (
+        correctness["value"] <= correctness["ci_high"]
+    ).all()
+    errors = pd.read_csv(smoke / "tables" / "embedded_errors.csv").groupby("setting")["percent"].sum()
+    assert errors.round(6).eq(100).all()
+
+
+def test_every_trial_is_there_once(smoke, monkeypatch):
+    monkeypatch.setenv("STE_RESULTS", str(smoke.parent))
+    plan = study.load("smoke")
+    for variant in plan.exploration.variants:
+        trials = exploration.read(plan, variant, 0)
+        keys = [(one.tool, one.episode, one.trial) for one in trials]
+        wanted = plan.exploration.episodes * plan.exploration.trials * len(plan.exploration.tools)
+        assert len(set(keys)) == len(keys) == wanted
+
+
+def test_a_second_run_has_nothing_to_do(smoke):
+    before = {path: path.stat().st_mtime_ns for path in (smoke / "tables").iterdir()}
+    done = run_smoke(smoke.parents[1])
+    assert done.returncode == 0 and "executing" not in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_executed_notebooks_have_no_errors_and_no_progress_bars(smoke):
+    notebooks = [nbformat.read(path, 4) for path in (smoke / "notebooks").iterdir()]
+    assert len(notebooks) == 7
+    for one in notebooks:
+        outputs = [output for cell in one.cells for output in cell.get("outputs", [])]
+        assert not [output for output in outputs if output.get("name") == "stderr" or output.output_type == "error"]
+        assert str(ROOT) not in nbformat.writes(one)
