@@ -179,7 +179,11 @@ def _figures(options: argparse.Namespace) -> int:
     from ste_core import figures
 
     for name, spec in figures.FIGURES.items():
-        figures.make(name, studies.load(spec.study))
+        study = studies.load(spec.study)
+        if not any((study.tables / f"{table}.csv").exists() for table in spec.tables):
+            print(f"left {name}: the study {spec.study} has not run here")
+            continue
+        figures.make(name, study)
         print(f"made {name}")
     return 0
 

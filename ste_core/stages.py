@@ -142,6 +142,8 @@ def tune(
     """
     section = _section(study, "finetuning")
     options = section.model_copy(update={"seed": seed, "base": study.place(section.base)})
+    if variant == distill.NO_FEEDBACK:  # its examples have no answers
+        options = options.model_copy(update={"answer_rows": False})
     return finetune.finetune(
         examples(study, variant, seed), options, model_folder(study, variant, seed), general=general,
         tools=study.toolbox().tools, done=done,

@@ -8,6 +8,7 @@ Items of one tool share its documentation, its training data and often their wor
 items, are the unit of resampling everywhere. scipy and statsmodels do the work; randomness is an explicit generator.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -219,8 +220,18 @@ def _used(k: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def _bootstrap(samples, statistic, paired, rng, level, resamples) -> tuple[float, float]:
-    interval = stats.bootstrap(
-        samples, statistic, paired=paired, vectorized=True, n_resamples=resamples, confidence_level=level,
-        method="BCa" if len(samples[0]) > 2 else "percentile", rng=rng,
-    ).confidence_interval  # fmt: skip
-    return float(interval.low), float(interval.high)
+    def interval(method: str) -> tuple[float, float]:
+        # a few tools: a resample may hold none that is right, or no spread at all
+        with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            found = stats.bootstrap(
+                samples, statistic, paired=paired, vectorized=True, n_resamples=resamples, confidence_level=level,
+                method=method, rng=rng,
+            ).confidence_interval  # fmt: skip
+        return float(found.low), float(found.high)
+
+    if len(samples[0]) > 2:
+        low, high = interval("BCa")
+        if not (np.isnan(low) or np.isnan(high)):
+            return low, high
+    return interval("percentile")  # where BCa has no answer

@@ -135,8 +135,10 @@ def demonstrations(speaker: Speaker, items: int) -> Iterator[Score]:
 
 
 def _without(prompt: str) -> str:
-    start = prompt.index("\n\nExamples of calls that worked:")
-    return prompt[:start] + prompt[prompt.rindex("\n\nUser Query: ") :]
+    """The prompt of the same documentation and query, without demonstrations."""
+    header = prompting.template("predict_examples").split("{tools}")[0]
+    docs = prompt.removeprefix(header).split("\n\nExamples of calls that worked:")[0]
+    return prompting.fill("predict", tools=docs, query=prompt.rpartition("\n\nUser Query: ")[2])
 
 
 def correction(speaker: Speaker, items: int) -> Iterator[Score]:

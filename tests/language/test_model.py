@@ -163,4 +163,10 @@ def test_checkpoint_speaks_the_format() -> None:
     speaker = generation.load(FOLDER)
     items = exam.make("test", 20, lambda rng: corpus.zero_shot(rng, "heldout", 2, stated=1.0))
     replies = exam.ask(speaker, items, max_tokens=48)
-    assert sum(reply.startswith("Action: ") and "\nAction Input: {" in reply for reply in replies) >= 18
+    assert (
+        sum(
+            reply.startswith("Thought: ") and "\nAction: " in reply and "\nAction Input: {" in reply
+            for reply in replies
+        )
+        >= 18
+    )
