@@ -120,7 +120,10 @@ def zero_shot(
         drawn = synthetic.draw(rng, made)
         query = synthetic.ask(rng, made, drawn)
         asked = prompting.user(f"User Query: {query}") if turn else prompting.predict(query, docs)[0]
-        found += [queries_learned(asked, [query]), learned_call(_call(made, drawn), thought(made, query))]
+        found += [
+            queries_learned(asked, [] if made.verb.odd else [query]),
+            learned_call(_call(made, drawn), thought(made, query)),
+        ]
     return Conversation("zero_shot", tuple(found))
 
 
@@ -129,20 +132,21 @@ def with_examples(
 ) -> Conversation:
     """A call given documentation and demonstrations, which show what the documentation leaves out."""
     kit = synthetic.toolset(rng, split, tools, stated=stated)
-    shown: list[tuple[str, Call]] = []
+    shown: list[tuple[str, Call, float]] = []
     for number in range(examples):
         made = kit[0] if number < max(1, examples // 2) else rng.choice(kit)
         drawn = synthetic.draw(rng, made, optional=0.6)
-        shown.append((synthetic.ask(rng, made, drawn), _call(made, drawn)))
-    used = {name for _, call in shown if call.tool == kit[0].record.name for name in call.arguments}
+        said_weight = 0.0 if made.verb.odd else SAID_WEIGHT
+        shown.append((synthetic.ask(rng, made, drawn), _call(made, drawn), said_weight))
+    used = {name for _, call, _ in shown if call.tool == kit[0].record.name for name in call.arguments}
     rng.shuffle(shown)
     drawn = {name: value for name, value in synthetic.draw(rng, kit[0]).items() if name in used}
     query = synthetic.ask(rng, kit[0], drawn)
-    asked = prompting.predict(query, _docs(rng, kit), shown)[0]
+    asked = prompting.predict(query, _docs(rng, kit), [(said, call) for said, call, _ in shown])[0]
     spans: list[tuple[int, int, float]] = []
     place = 0
-    for said, call in shown:
-        for part, weight in ((said, SAID_WEIGHT), (_render(call), 0.7)):
+    for said, call, said_weight in shown:
+        for part, weight in ((said, said_weight), (_render(call), 0.7)):
             place = asked["content"].index(part, place)
             spans.append((place, place := place + len(part), weight))
     return Conversation(
@@ -154,12 +158,12 @@ def with_examples(
 def imagine(rng: random.Random, split: Split, memory: int = 3, count: int = 1) -> Conversation:
     """A new query for a tool, unlike the queries remembered; then others."""
     made = synthetic.tool(rng, split)
-    said = [synthetic.ask(rng, made, synthetic.draw(rng, made)) for _ in range(memory)]
+    said = [synthetic.ask(rng, made, synthetic.draw(rng, made), plain=True) for _ in range(memory)]
     lines = [prompting.memory_line(one, rng.choice((True, True, False, None))) for one in said]
     found: list[Turn] = []
     for number in range(count):
         asked = prompting.imagine_next() if number else prompting.imagine(made.record.documentation(), lines)
-        query = synthetic.ask(rng, made, synthetic.draw(rng, made))
+        query = synthetic.ask(rng, made, synthetic.draw(rng, made), plain=True)
         found += [told(asked) if number else queries_learned(asked, said), learned(query, QUERY_WEIGHT)]
     return Conversation("imagine", tuple(found))
 
@@ -169,10 +173,11 @@ def episode(rng: random.Random, split: Split, count: int = 2) -> Conversation:
     made = synthetic.tool(rng, split, stated=0.15)
     found: list[Turn] = []
     for number in range(count):
-        said = [synthetic.ask(rng, made, synthetic.draw(rng, made)) for _ in range(rng.choice((0, 0, 1, 2, 3)))]
+        counted = range(rng.choice((0, 0, 1, 2, 3)))
+        said = [synthetic.ask(rng, made, synthetic.draw(rng, made), plain=True) for _ in counted]
         lines = [prompting.memory_line(one, rng.random() < 0.6) for one in said]
         drawn = synthetic.draw(rng, made)
-        query = synthetic.ask(rng, made, drawn)
+        query = synthetic.ask(rng, made, drawn, plain=True)
         asked = prompting.imagine_next(lines) if number else prompting.imagine(made.record.documentation(), lines)
         found += [queries_learned(asked, said), learned(query, QUERY_WEIGHT), told(prompting.attempt(query))]
         for reply, weight, answer in trials.attempt(rng, made, drawn, knows=number > 0):
@@ -307,8 +312,8 @@ _STAGES: Mix = [
     (0.13, lambda rng: imagine(rng, "train", rng.randint(0, 5), rng.randint(1, 3))),
     (0.10, lambda rng: episode(rng, "train", rng.randint(1, 3))),
     (0.09, lambda rng: correction(rng, "train")),
-    (0.05, lambda rng: reflection(rng, "train", 0.35)),
-    (0.08, lambda rng: judgement(rng, "train", rng.randint(1, 3), 0.35)),
+    (0.06, lambda rng: reflection(rng, "train", rng.choice((0.3, 0.5)))),
+    (0.11, lambda rng: judgement(rng, "train", rng.randint(1, 3), rng.choice((0.3, 0.5)))),
     (0.02, lambda rng: paraphrase(rng, "train")),
     (0.02, lambda rng: final_answer(rng, "train")),
 ]
@@ -327,8 +332,8 @@ CURRICULUM: list[tuple[float, Mix]] = [
         (0.07, _ANY_DRILL), (0.04, _drill("recite", "look_up", spelled=0.5)), (0.04, skill), (0.09, _pick(2, 5)),
         (0.16, _zero(1, 6)), (0.16, _icl(5, 8)), *_STAGES,
     ]),
-    (32.0e6, [
-        (0.04, _drill("recite", "look_up", "among", spelled=0.3)), (0.03, skill), (0.06, _pick(2, 5)),
+    (22.0e6, [
+        (0.04, _drill("recite", "look_up", "among", spelled=0.3)), (0.03, skill), (0.08, _pick(2, 5)),
         (0.13, _zero(1, 6)), (0.18, _icl(5, 8)),
         (0.10, lambda rng: imagine(rng, "train", rng.randint(0, 2), rng.randint(1, 3))), *_STAGES,
     ]),

@@ -80,7 +80,9 @@ def _any_verb(rng: random.Random) -> Verb:
     """A verb of random words; only what the tool is about ties query and documentation."""
     name, told, asked = rng.sample(_ANY, 3)
     descriptions = (f"{told} the {{}}", f"{told} {{}}", f"{{}} {told}", "{}")
-    return Verb((name,), descriptions, (f"{asked} the {{}}", f"{asked} {{}}", f"I need the {{}} {asked}", "{}"))
+    return Verb(
+        (name,), descriptions, (f"{asked} the {{}}", f"{asked} {{}}", f"I need the {{}} {asked}", "{}"), odd=True
+    )
 
 
 @functools.cache
@@ -199,7 +201,7 @@ _GENERIC = frozenset(
 def _description(rng: random.Random, about: tuple[str, ...], verb: Verb, arguments: list[Argument]) -> str:
     text = rng.choice(verb.descriptions).format(_phrase(rng, about, alias=0.1))
     for one in arguments[:2]:  # as people write: "price of a lamp in a city"
-        if rng.random() < (0.6 if one.name in _GENERIC else 0.3) and one.kind.names[0] not in about:
+        if rng.random() < (0.8 if one.name in _GENERIC else 0.3) and one.kind.names[0] not in about:
             text += " " + rng.choice(one.kind.phrases).format(f"a {one.kind.names[0]}").lstrip()
     tails = ("from the register", "kept by the office", "as of now", "for members", "in short", "with its history")
     tail = f" {rng.choice(tails)}" if rng.random() < 0.12 else ""
@@ -241,11 +243,26 @@ _OPENINGS = (
     "Now,",
 )
 _CLOSINGS = ("please", "thanks", "if you can", "for me", "right now")
+_ANY_QUERIES = (
+    "What is the {}",
+    "I need the {}",
+    "Show me the {}",
+    "Tell me about the {}",
+    "Please help me with the {}",
+    "Can I have the {}",
+    "{}",
+)
 
 
-def ask(rng: random.Random, made: Synthetic, drawn: dict[str, Any]) -> str:
-    """A request in English that the tool serves and that names every drawn value."""
-    core = rng.choice(made.verb.queries).format(_phrase(rng, made.thing, alias=0.3))
+def ask(rng: random.Random, made: Synthetic, drawn: dict[str, Any], *, plain: bool = False) -> str:
+    """A request in English that the tool serves and that names every drawn value.
+
+    A `plain` one is what can be imagined from the documentation: no word in it stands there by chance alone.
+    """
+    queries = made.verb.queries
+    if plain and (made.verb.odd or rng.random() < 0.2):
+        queries = _ANY_QUERIES
+    core = rng.choice(queries).format(_phrase(rng, made.thing, alias=0.03 if plain else 0.3))
     question = core.split()[0] in {"What", "Which", "Where", "How", "Is", "Could", "Can", "Why", "About", "Roughly,"}
     rest = list(made.arguments)
     parts: list[str] = []
@@ -274,7 +291,7 @@ def ask(rng: random.Random, made: Synthetic, drawn: dict[str, Any]) -> str:
     if rng.random() < 0.08:
         sentence += f", {rng.choice(_CLOSINGS)}"
     sentence += rng.choice(("?", "?", "?", "")) if question else rng.choice((".", ".", "", "!"))
-    return f"{_aside(rng)} {sentence}" if rng.random() < 0.12 else sentence
+    return f"{_aside(rng)} {sentence}" if rng.random() < (0.02 if plain else 0.12) else sentence
 
 
 def _lower_first(text: str) -> str:
@@ -297,7 +314,7 @@ def synonyms(word: str) -> list[str]:
 
 def small_talk() -> tuple[str, ...]:
     """What a query may begin and end with."""
-    return _OPENINGS + _CLOSINGS
+    return _OPENINGS + _CLOSINGS + _ANY_QUERIES
 
 
 def toolset(rng: random.Random, split: Split, count: int, **options: Any) -> list[Synthetic]:

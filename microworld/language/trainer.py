@@ -28,7 +28,7 @@ from microworld.language.forward import Forward
 
 MUON_RATE, ADAM_RATE, EMBEDDING_RATE = 0.02, 2e-3, 7e-4
 SPARSE = 16  # one in so many of the tokens that a batch lacks is in its softmax
-WHOLE = 0.76  # share of the run after which all are: the tail, from which sampling draws at times, must be right
+WHOLE = 0.6  # share of the run after which all are: the tail, from which sampling draws at times, must be right
 WARMUP, DESCENT, FLOOR = 30, 0.5, 0.02
 
 

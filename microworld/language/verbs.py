@@ -17,6 +17,7 @@ class Verb:
     names: tuple[str, ...]
     descriptions: tuple[str, ...]
     queries: tuple[str, ...]
+    odd: bool = False  # its words say nothing about each other, so no query can be guessed from its description
 
 
 _LINES = {

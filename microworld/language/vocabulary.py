@@ -9,6 +9,7 @@ units, airports, elements) come from the tables of the study's world: their name
 """
 
 import zlib
+from pathlib import Path
 
 from microworld.tools.tables.airports import AIRPORTS
 from microworld.tools.tables.cities import CITIES
@@ -208,6 +209,15 @@ LANGUAGE_CODES = dict(
 )
 
 
+def _common() -> list[str]:
+    lines = (Path(__file__).parent / "common_words.txt").read_text(encoding="utf-8").splitlines()
+    return [word for line in lines if not line.startswith("#") for word in line.split()]
+
+
+#: common English words that no other list has, so that an unknown documentation is not spelled in characters
+COMMON = _common()
+
+
 def heldout(word: str) -> bool:
     """Whether a word is kept out of the names and descriptions of training tools (about one in six)."""
     return zlib.crc32(f"tool word {word.lower()}".encode()) % 6 == 0
@@ -246,7 +256,7 @@ def _all_words() -> list[str]:
     third = {word + "s" for word in VERBS} | {(word + "s").capitalize() for word in VERBS}
     tensed = {form for word in VERBS for form in (_past(word), _progressive(word))}
     title |= {word.capitalize() for word in MORE}
-    kept = lower | title | third | tensed | names | set(MORE) | {name.lower() for name in names if len(name) > 3}
+    kept = lower | title | third | tensed | names | {*MORE, *COMMON} | {name.lower() for name in names if len(name) > 3}
     return sorted(word for word in kept if word.isalnum())
 
 
