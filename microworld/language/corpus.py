@@ -75,16 +75,19 @@ def learned_call(call: Call, thought: str = "") -> Turn:
 _COMMON = frozenset("a all an and as at by for from in is it of on one or the to with".split())
 
 
-def thought(made: Synthetic, query: str) -> str:
+def thought(made: Synthetic, query: str, drawn: dict[str, Any] | None = None) -> str:
     """The documentation of a tool from a word on that the query has too, to the tool's name.
 
     A small model chooses badly in one step: it must match words and at once say a name that stands elsewhere. To quote
-    is to copy from the matching word on, which it does well.
+    is to copy from the matching word on, which it does well. Where no word is shared, a kind of value may be: "currency"
+    in the documentation and euros in the query.
     """
     words, asked = made.record.description.split(), set(re.findall(r"\w+", query))
     shared = [place for place, word in enumerate(words) if word in asked and word not in _COMMON]
     about = [place for place in shared if words[place] in made.thing]
-    start = (about or shared or [0])[0]
+    kinds = {one.kind.names[0] for one in made.arguments if one.name in (drawn or {})}
+    told_kinds = [place for place, word in enumerate(words) if word in kinds]
+    start = (about or shared or told_kinds or [0])[0]
     return f"{' '.join(words[start:])}. API: {made.record.name}"
 
 
@@ -110,28 +113,36 @@ def zero_shot(
     turns: int = 1,
     stated: float = 0.5,
     arguments: int | None = None,
+    rich: bool = False,
 ) -> Conversation:
     """A call given documentation only; further turns ask for more calls of the same tools."""
-    kit = synthetic.toolset(rng, split, tools, stated=stated, arguments=arguments)
+    kit = synthetic.toolset(rng, split, tools, stated=stated, arguments=arguments, rich=rich)
     docs = _docs(rng, kit)
     found: list[Turn] = []
     for turn in range(turns):
         made = rng.choice(kit) if turn else kit[0]
         drawn = synthetic.draw(rng, made)
-        query = synthetic.ask(rng, made, drawn)
+        query = synthetic.ask(rng, made, drawn, hidden=_hidden(made, kit, drawn) if rich else 0.0)
         asked = prompting.user(f"User Query: {query}") if turn else prompting.predict(query, docs)[0]
         found += [
             queries_learned(asked, [] if made.verb.odd else [query]),
-            learned_call(_call(made, drawn), thought(made, query)),
+            learned_call(_call(made, drawn), thought(made, query, drawn if rich else None)),
         ]
     return Conversation("zero_shot", tuple(found))
 
 
+def _hidden(made: Synthetic, kit: list[Synthetic], drawn: dict[str, Any]) -> float:
+    """How often a query may leave out the thing: if it has a value of a kind that only this tool of the kit takes."""
+    others = {one.kind.label for other in kit if other is not made for one in other.arguments}
+    mine = {one.kind.label for one in made.arguments if one.name in drawn}
+    return 0.35 if mine - others - {"enumeration", "word", "several", "flag"} else 0.0
+
+
 def with_examples(
-    rng: random.Random, split: Split, tools: int = 4, examples: int = 4, stated: float = 0.1
+    rng: random.Random, split: Split, tools: int = 4, examples: int = 4, stated: float = 0.1, rich: bool = False
 ) -> Conversation:
     """A call given documentation and demonstrations, which show what the documentation leaves out."""
-    kit = synthetic.toolset(rng, split, tools, stated=stated)
+    kit = synthetic.toolset(rng, split, tools, stated=stated, rich=rich)
     shown: list[tuple[str, Call, float]] = []
     for number in range(examples):
         made = kit[0] if number < max(1, examples // 2) else rng.choice(kit)
@@ -141,7 +152,7 @@ def with_examples(
     used = {name for _, call, _ in shown if call.tool == kit[0].record.name for name in call.arguments}
     rng.shuffle(shown)
     drawn = {name: value for name, value in synthetic.draw(rng, kit[0]).items() if name in used}
-    query = synthetic.ask(rng, kit[0], drawn)
+    query = synthetic.ask(rng, kit[0], drawn, hidden=_hidden(kit[0], kit, drawn) if rich else 0.0)
     asked = prompting.predict(query, _docs(rng, kit), [(said, call) for said, call, _ in shown])[0]
     spans: list[tuple[int, int, float]] = []
     place = 0
@@ -155,9 +166,9 @@ def with_examples(
     )
 
 
-def imagine(rng: random.Random, split: Split, memory: int = 3, count: int = 1) -> Conversation:
+def imagine(rng: random.Random, split: Split, memory: int = 3, count: int = 1, rich: bool = False) -> Conversation:
     """A new query for a tool, unlike the queries remembered; then others."""
-    made = synthetic.tool(rng, split)
+    made = synthetic.tool(rng, split, rich=rich)
     said = [synthetic.ask(rng, made, synthetic.draw(rng, made), plain=True) for _ in range(memory)]
     lines = [prompting.memory_line(one, rng.choice((True, True, False, None))) for one in said]
     found: list[Turn] = []
@@ -168,9 +179,9 @@ def imagine(rng: random.Random, split: Split, memory: int = 3, count: int = 1) -
     return Conversation("imagine", tuple(found))
 
 
-def episode(rng: random.Random, split: Split, count: int = 2) -> Conversation:
+def episode(rng: random.Random, split: Split, count: int = 2, rich: bool = False) -> Conversation:
     """Exploration: imagine, try, correct after errors, answer, reflect, and again with what was learned."""
-    made = synthetic.tool(rng, split, stated=0.15)
+    made = synthetic.tool(rng, split, stated=0.15, rich=rich)
     found: list[Turn] = []
     for number in range(count):
         counted = range(rng.choice((0, 0, 1, 2, 3)))
@@ -187,9 +198,9 @@ def episode(rng: random.Random, split: Split, count: int = 2) -> Conversation:
     return Conversation("episode", tuple(found))
 
 
-def correction(rng: random.Random, split: Split, informative: bool = False) -> Conversation:
+def correction(rng: random.Random, split: Split, informative: bool = False, rich: bool = False) -> Conversation:
     """One trial whose first call fails; the error says how to do better (always, if `informative`)."""
-    made = synthetic.tool(rng, split, stated=0.1, arguments=rng.choice((1, 1, 2, 2, 3)))
+    made = synthetic.tool(rng, split, stated=0.1, arguments=rng.choice((1, 1, 2, 2, 3)), rich=rich)
     drawn = synthetic.draw(rng, made)
     wrong, error = trials.spoil(rng, made, drawn)
     while informative and not trials.tells(made, wrong, error):
@@ -203,9 +214,9 @@ def correction(rng: random.Random, split: Split, informative: bool = False) -> C
     ))  # fmt: skip
 
 
-def reflection(rng: random.Random, split: Split, inappropriate: float = 0.3) -> Conversation:
+def reflection(rng: random.Random, split: Split, inappropriate: float = 0.3, rich: bool = False) -> Conversation:
     """A finished trial and whether it fulfilled the query."""
-    made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)))
+    made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)), rich=rich)
     trial = trials.finished(rng, made, inappropriate)
     return Conversation("reflection", (
         told(prompting.imagine(made.record.documentation())), learned(trial.query, 0.0),
@@ -216,9 +227,11 @@ def reflection(rng: random.Random, split: Split, inappropriate: float = 0.3) -> 
     ))  # fmt: skip
 
 
-def judgement(rng: random.Random, split: Split, count: int = 1, inappropriate: float = 0.3) -> Conversation:
+def judgement(
+    rng: random.Random, split: Split, count: int = 1, inappropriate: float = 0.3, rich: bool = False
+) -> Conversation:
     """A finished trial and the verdict on its three aspects; then others of the same tool."""
-    made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)))
+    made = synthetic.tool(rng, split, arguments=rng.choice((0, 1, 1, 2, 2, 3)), rich=rich)
     found: list[Turn] = []
     for _ in range(count):
         trial = trials.finished(rng, made, inappropriate)
@@ -318,6 +331,28 @@ _STAGES: Mix = [
     (0.02, lambda rng: final_answer(rng, "train")),
 ]
 
+
+def _rich(task: Callable[[random.Random, bool], Conversation]) -> Task:
+    """A task whose tools mostly have documentation as people write it."""
+    return lambda rng: task(rng, rng.random() < 0.6)
+
+
+_RICH: Mix = [
+    (0.15, _rich(lambda rng, rich: zero_shot(
+        rng, "train", rng.randint(1, 6), rng.randint(1, 4), rng.choice((0.2, 0.6, 1.0)), rich=rich))),
+    (0.08, _rich(lambda rng, rich: zero_shot(
+        rng, "train", rng.randint(2, 5), rng.randint(3, 6), 0.5, rng.choice((0, 1, 1, 2)), rich=rich))),
+    (0.17, _rich(lambda rng, rich: with_examples(
+        rng, "train", rng.randint(1, 5), rng.randint(1, 8), rng.choice((0.1, 0.3)), rich=rich))),
+    (0.15, _rich(lambda rng, rich: imagine(rng, "train", rng.randint(0, 5), rng.randint(1, 3), rich=rich))),
+    (0.11, _rich(lambda rng, rich: episode(rng, "train", rng.randint(1, 3), rich=rich))),
+    (0.09, _rich(lambda rng, rich: correction(rng, "train", rich=rich))),
+    (0.05, _rich(lambda rng, rich: reflection(rng, "train", rng.choice((0.3, 0.5)), rich=rich))),
+    (0.10, _rich(lambda rng, rich: judgement(rng, "train", rng.randint(1, 3), rng.choice((0.3, 0.5)), rich=rich))),
+    (0.02, lambda rng: paraphrase(rng, "train")),
+    (0.02, lambda rng: final_answer(rng, "train")),
+]  # fmt: skip
+
 #: (tokens seen, shares of tasks from there on); copying comes first, with few words, since all else is built on it
 CURRICULUM: list[tuple[float, Mix]] = [
     (0.0, [(1.0, _drill("recite", pool=200, spelled=0.0))]),
@@ -332,10 +367,10 @@ CURRICULUM: list[tuple[float, Mix]] = [
         (0.07, _ANY_DRILL), (0.04, _drill("recite", "look_up", spelled=0.5)), (0.04, skill), (0.09, _pick(2, 5)),
         (0.16, _zero(1, 6)), (0.16, _icl(5, 8)), *_STAGES,
     ]),
+    (8.0e6, [(0.05, _ANY_DRILL), (0.04, _drill("recite", "look_up", spelled=0.5)), (0.04, skill), *_RICH]),
     (22.0e6, [
-        (0.04, _drill("recite", "look_up", "among", spelled=0.3)), (0.03, skill), (0.08, _pick(2, 5)),
-        (0.13, _zero(1, 6)), (0.18, _icl(5, 8)),
-        (0.10, lambda rng: imagine(rng, "train", rng.randint(0, 2), rng.randint(1, 3))), *_STAGES,
+        (0.03, _drill("recite", "look_up", "among", spelled=0.3)), (0.03, skill),
+        (0.06, _rich(lambda rng, rich: imagine(rng, "train", rng.randint(0, 2), rng.randint(1, 3), rich=rich))), *_RICH,
     ]),
 ]  # fmt: skip
 

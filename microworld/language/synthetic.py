@@ -112,6 +112,7 @@ def tool(
     about: tuple[str, ...] | None = None,
     stated: float = 0.35,
     arguments: int | None = None,
+    rich: bool = False,
 ) -> Synthetic:
     """A new tool.
 
@@ -121,6 +122,7 @@ def tool(
         about: its thing; drawn by default.
         stated: the chance that the documentation states an argument's convention.
         arguments: how many it takes; 0 to 4 by default.
+        rich: whether its description says more than what it does, as people write: clauses beside the point.
     """
     about = about or thing(rng, split)
     verb = _any_verb(rng) if split == "train" and rng.random() < ODD_VERB else rng.choice(VERBS[split])
@@ -167,7 +169,7 @@ def tool(
             schema["description"] = rng.choice((f"the {one.kind.names[0]}", f"of the {about[-1]}", one.kind.names[-1]))
     record = Tool(
         name=name,
-        description=_description(rng, about, verb, made),
+        description=_description(rng, about, verb, made, split if rich else None),
         parameters={
             "type": "object",
             "properties": properties,
@@ -198,11 +200,39 @@ _GENERIC = frozenset(
 )
 
 
-def _description(rng: random.Random, about: tuple[str, ...], verb: Verb, arguments: list[Argument]) -> str:
+_CLAUSES = (
+    ", without {n}", ", the {a} first", " at the {a} {n}", ", in {n}", " and its {n}", ", {a} or not", " by {n}",
+    ", which all count {a}", " or its {n}", ", with {n} and {n}", " for {a} {n}", ", unless {v} otherwise",
+    " after its {n}", " on one of the next {n}", " of some {n}", ", {n} left out", " given its {n}", ", from {a} to {a}",
+)  # fmt: skip
+
+
+def _clauses(rng: random.Random, split: Split) -> str:
+    """One or two clauses of chance words."""
+    found = ""
+    for _ in range(rng.choice((0, 1, 1, 1, 2))):
+        clause = rng.choice(_CLAUSES)
+        while "{" in clause:
+            pool = _ANY if split == "train" and rng.random() < ODD_THING else _POOLS[split]["noun"]
+            adjectives = _POOLS[split]["adjective"]
+            clause = clause.replace("{a}", rng.choice(adjectives), 1).replace("{v}", rng.choice(_PAST), 1)
+            clause = clause.replace("{n}", rng.choice(pool), 1)
+        found += clause
+    return found
+
+
+_PAST = ("told", "said", "asked", "given", "known", "needed", "shown")
+
+
+def _description(
+    rng: random.Random, about: tuple[str, ...], verb: Verb, arguments: list[Argument], rich: Split | None = None
+) -> str:
     text = rng.choice(verb.descriptions).format(_phrase(rng, about, alias=0.1))
     for one in arguments[:2]:  # as people write: "price of a lamp in a city"
-        if rng.random() < (0.8 if one.name in _GENERIC else 0.3) and one.kind.names[0] not in about:
+        if rng.random() < (0.8 if one.name in _GENERIC else 0.6 if rich else 0.3) and one.kind.names[0] not in about:
             text += " " + rng.choice(one.kind.phrases).format(f"a {one.kind.names[0]}").lstrip()
+    if rich:
+        text += _clauses(rng, rich)
     tails = ("from the register", "kept by the office", "as of now", "for members", "in short", "with its history")
     tail = f" {rng.choice(tails)}" if rng.random() < 0.12 else ""
     return text[0].upper() + text[1:] + tail
@@ -254,15 +284,27 @@ _ANY_QUERIES = (
 )
 
 
-def ask(rng: random.Random, made: Synthetic, drawn: dict[str, Any], *, plain: bool = False) -> str:
+_VAGUE = (
+    "I need this", "Please do this", "What is it", "Help me", "How much is it", "Can you do it", "Tell me",
+    "What comes out", "Could you help", "I would like to know", "How is it", "What would it be", "Which one",
+)  # fmt: skip
+
+
+def ask(rng: random.Random, made: Synthetic, drawn: dict[str, Any], *, plain: bool = False, hidden: float = 0.0) -> str:
     """A request in English that the tool serves and that names every drawn value.
 
-    A `plain` one is what can be imagined from the documentation: no word in it stands there by chance alone.
+    A `plain` one is what can be imagined from the documentation: no word in it stands there by chance alone. With
+    chance `hidden` the request leaves out the thing, or a part of it, so that the values must tell what is wanted.
     """
     queries = made.verb.queries
     if plain and (made.verb.odd or rng.random() < 0.2):
         queries = _ANY_QUERIES
     core = rng.choice(queries).format(_phrase(rng, made.thing, alias=0.03 if plain else 0.3))
+    if hidden and rng.random() < hidden:
+        if len(made.thing) > 1 and rng.random() < 0.5:
+            core = rng.choice(_ANY_QUERIES).format(rng.choice(made.thing))
+        elif drawn:
+            core = rng.choice(_VAGUE)
     question = core.split()[0] in {"What", "Which", "Where", "How", "Is", "Could", "Can", "Why", "About", "Roughly,"}
     rest = list(made.arguments)
     parts: list[str] = []

@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--save-minutes", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resume", action="store_true", help="go on from --work")
+    parser.add_argument("--new-tokenizer", action="store_true", help="build it anew instead of using the committed one")
     given = vars(parser.parse_args())
     gpu = torch.cuda.is_available()
     given["compile"] = can_compile()

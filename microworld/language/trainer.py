@@ -46,6 +46,7 @@ class Options:
     device: str = "cpu"
     seed: int = 0
     resume: bool = False
+    new_tokenizer: bool = False
     hidden: int = 256
     layers: int = 6
     inner: int = 704
@@ -93,8 +94,12 @@ class Trainer:
     def __init__(self, options: Options, rank: int) -> None:
         self.options, self.rank, self.place, self.stopping = options, rank, Place(), False
         torch.manual_seed(options.seed)
-        # a resumed model keeps its tokenizer, whatever words the corpus has gained since
-        self.tokenizer = AutoTokenizer.from_pretrained(options.out) if options.resume else tokenizer.build()
+        # the committed tokenizer, so that a run can be repeated whatever words the corpus has gained since
+        self.tokenizer = (
+            tokenizer.build()
+            if options.new_tokenizer
+            else AutoTokenizer.from_pretrained(options.out if options.resume else model.CHECKPOINT)
+        )
         self.network = model.build(
             len(self.tokenizer), hidden=options.hidden, layers=options.layers, inner=options.inner
         )
