@@ -8,11 +8,29 @@ from ste_core import study as studies
 from ste_core.figures import where
 
 STUDY = studies.load(config["study"])
-STUDY_FILE = str(studies.path_of(config["study"]))
+STUDY_FILE = [str(path) for path in studies.files_of(config["study"])]
 RESULTS, FIGURES = os.path.relpath(STUDY.results), os.path.relpath(STUDY.figures)
+SOURCE = os.path.relpath(STUDY.source)  # whose experience is used: RESULTS, unless the study names another's
 EXECUTE = f"{sys.executable} -m ste_core notebook {{input.notebook}} {{log.notebook}} -p study {config['study']}"
 ONE = " -p variant {wildcards.variant} -p seed {wildcards.seed}"
+# tools without a test set: notebook 70 explores them, distils, and reports what was learnt
+LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl")
+OWN_TOOLS = bool(
+    STUDY.world and STUDY.exploration and STUDY.distillation and not STUDY.exploitation and not STUDY.world.test_set
+)
 SHARDS = int(config.get("shards", 1))  # jobs that share the tools of an exploration, say on a cluster
+EXPLORES = STUDY.exploration is not None and SOURCE == RESULTS
+
+
+def gpu(*places):
+    """A GPU, for jobs that load a model which is no folder of the project; the small one runs on a CPU."""
+    return {"gpu": 1} if any(place and not Path(STUDY.place(place)).is_dir() for place in places) else {}
+
+
+def loaded(*sections):
+    """The models that these sections of the study load into the process, by folder or hub name."""
+    names = [getattr(getattr(STUDY, section), "model", None) for section in sections]
+    return [getattr(STUDY.models[name], "path", None) for name in names if name]
 
 
 def modules(*names):
@@ -48,6 +66,36 @@ def exploited():
     ]
 
 
+def predicted(setting, variant, seed):
+    return f"{RESULTS}/predictions/{setting}/{variant}/seed{seed}.jsonl"
+
+
+def fewer(seed):
+    """The predictions with less of the full method's experience."""
+    settings = ["icl", *(["tuned"] if STUDY.finetuning else [])]
+    return [predicted(f"{setting}_{part}", "full", seed) for setting in settings for part in AMOUNTS]
+
+
+def ablated():
+    """The predictions that ablations compare: every variant's, also at equal size, also in context if asked for."""
+    settings = ["tuned", *(["tuned_equal"] if EQUAL_SIZE else []), *(["icl"] if STUDY.ablations.icl else [])]
+    plan = STUDY.exploration
+    return [predicted(setting, variant, seed) for setting in settings for variant in plan.variants for seed in plan.seeds]
+
+
+def audited(name):
+    """A table of the audit to show beside our own, if there is one."""
+    places = [f"{folder}/tables/{name}.csv" for folder in (os.path.relpath(STUDY.results.with_name("audit")), "results/audit")]
+    return [place for place in places if Path(place).is_file()][:1]
+
+
+# what is compared beside the main settings: other variants, at equal size too, and less exploration
+ABLATES = bool(
+    STUDY.ablations and STUDY.exploitation and STUDY.finetuning and STUDY.exploration and len(STUDY.exploration.variants) > 1
+)
+EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
+AMOUNTS = STUDY.ablations.parts(STUDY.exploration.episodes) if STUDY.ablations and STUDY.exploitation else []
+
 MICROWORLD = sorted(
     str(path)
     for part in ("tools", "test_set")
@@ -60,17 +108,28 @@ AUDIT_TABLES = (
     "correctness", "intervals", "comparisons", "verdict_changes", "gold_changes",
     "judge_noise", "forgetting", "forgetting_matrix", "claims",
 )  # fmt: skip
-EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts")
-EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes")
+EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts",
+                      "exploration_coverage", "exploration_curve")
+EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes", "exploration_coverage")
 EXPLORATION_MODULES = modules(
     "chat", "local", "decode", "batching", "prompting", "react", "toolbox", "explore", "exploration"
 )
-CORRECTNESS_TABLES = ("embedded_correctness", "embedded_gains", "embedded_errors")
-CORRECTNESS_FIGURES = ("embedded_correctness", "embedded_errors")
+CORRECTNESS_TABLES = (
+    "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness",
+)  # fmt: skip
+CORRECTNESS_FIGURES = ("embedded_correctness", "embedded_errors", "embedded_tools")
 EXPLOITATION_MODULES = modules("chat", "local", "decode", "batching", "prompting", "react", "toolbox", "stages")
+CONTINUAL_SEEDS = (STUDY.continual.seeds or (STUDY.exploration.seeds if STUDY.exploration else [])) if STUDY.continual else []
+EXAMINED = ("continual_general",) if STUDY.continual and STUDY.world and STUDY.world.general else ()
+CONTINUAL_TABLES = ("continual_matrix", "continual_summary", "continual_differences", *EXAMINED)
+CONTINUAL_FIGURES = ("continual_matrices", "continual_replay", *EXAMINED)
+COMPARISON_MODULES = modules("stats", "score", "execution", "taxonomy", "stages", "compare")
 MICRO = sorted(str(path) for path in Path("microworld/checkpoint").iterdir())
 LANGUAGE = sorted(str(path) for path in Path("microworld/language").glob("*.py"))
 AUDIT_FIGURES = ("audit_correctness", "audit_ablations", "audit_judge", "audit_forgetting")
+
+
+TELLS = bool(STUDY.exploitation and STUDY.exploration and STUDY.finetuning)
 
 
 rule all:
@@ -81,10 +140,18 @@ rule all:
         figures("microworld_reference") if STUDY.name == "microworld" else [],
         tables("skills", "learning_curve") if STUDY.exam else [],
         figures("micro_learning", "micro_skills") if STUDY.exam else [],
-        tables(*EXPLORATION_TABLES) if STUDY.exploration else [],
-        figures(*EXPLORATION_FIGURES) if STUDY.exploration else [],
+        tables(*EXPLORATION_TABLES) if EXPLORES and not OWN_TOOLS else [],
+        figures(*EXPLORATION_FIGURES) if EXPLORES and not OWN_TOOLS else [],
         tables(*CORRECTNESS_TABLES) if STUDY.exploitation else [],
         figures(*CORRECTNESS_FIGURES) if STUDY.exploitation else [],
+        tables("amount") if AMOUNTS else [],
+        figures("embedded_amount") if AMOUNTS else [],
+        tables("ablations", "paper_ablations") if ABLATES else [],
+        figures("embedded_ablations") if ABLATES else [],
+        tables(*CONTINUAL_TABLES) if STUDY.continual else [],
+        figures(*CONTINUAL_FIGURES) if STUDY.continual else [],
+        tables("learnt") if OWN_TOOLS else [],
+        tables("embedded_claims") if TELLS else [],
         f"{RESULTS}/run.json",
 
 
@@ -213,13 +280,15 @@ rule explore:
         notebook=f"{RESULTS}/notebooks/30_explore_{{variant}}_seed{{seed}}_{{part}}of{{parts}}.ipynb",
     benchmark:
         f"{RESULTS}/benchmarks/30_explore_{{variant}}_seed{{seed}}_{{part}}of{{parts}}.tsv"
+    resources:
+        **gpu(*loaded("exploration")),
     shell:
         EXECUTE + ONE + " -p shard {wildcards.part}/{wildcards.parts}"
 
 
 rule exploration:
     input:
-        explored() if STUDY.exploration else [],
+        explored() if EXPLORES else [],
         modules("stats", "score", "trajectories"),
         FIGURE_MODULES,
         STUDY_FILE,
@@ -248,13 +317,15 @@ rule distill:
         notebook=f"{RESULTS}/notebooks/34_distill_{{variant}}_seed{{seed}}.ipynb",
     benchmark:
         f"{RESULTS}/benchmarks/34_distill_{{variant}}_seed{{seed}}.tsv"
+    resources:
+        **gpu(*loaded("distillation")),
     shell:
         EXECUTE + ONE
 
 
 rule icl:
     input:
-        f"{RESULTS}/distilled/{{variant}}/seed{{seed}}/examples.jsonl",
+        f"{SOURCE}/distilled/{{variant}}/seed{{seed}}/examples.jsonl",
         EXPLOITATION_MODULES + modules("retrieve", "predict", "taxonomy", "score", "execution"),
         STUDY_FILE,
         notebook="notebooks/40_icl.ipynb",
@@ -264,30 +335,57 @@ rule icl:
         notebook=f"{RESULTS}/notebooks/40_icl_{{variant}}_seed{{seed}}.ipynb",
     benchmark:
         f"{RESULTS}/benchmarks/40_icl_{{variant}}_seed{{seed}}.tsv"
+    resources:
+        **gpu(*loaded("exploitation")),
     shell:
         EXECUTE + ONE
 
 
 rule finetune:
     input:
-        f"{RESULTS}/distilled/{{variant}}/seed{{seed}}/examples.jsonl",
+        f"{SOURCE}/distilled/{{variant}}/seed{{seed}}/examples.jsonl",
+        [f"{SOURCE}/distilled/{one}/seed{{seed}}/examples.jsonl" for one in STUDY.exploration.variants] if EQUAL_SIZE else [],
         EXPLOITATION_MODULES + modules("finetune", "training_data", "predict", "taxonomy", "score", "execution"),
         STUDY_FILE,
         notebook="notebooks/42_finetune.ipynb",
     output:
         f"{RESULTS}/predictions/tuned/{{variant}}/seed{{seed}}.jsonl",
+        f"{RESULTS}/predictions/tuned_equal/{{variant}}/seed{{seed}}.jsonl" if EQUAL_SIZE else [],
     log:
         notebook=f"{RESULTS}/notebooks/42_finetune_{{variant}}_seed{{seed}}.ipynb",
     benchmark:
         f"{RESULTS}/benchmarks/42_finetune_{{variant}}_seed{{seed}}.tsv"
+    resources:
+        **gpu(STUDY.finetuning and STUDY.finetuning.base),
     shell:
-        EXECUTE + ONE
+        EXECUTE + ONE + (" -p parts all,equal" if EQUAL_SIZE else "")
+
+
+if AMOUNTS:
+
+    rule amounts:
+        input:
+            f"{SOURCE}/distilled/full/seed{{seed}}/examples.jsonl",
+            EXPLOITATION_MODULES + modules("retrieve", "finetune", "training_data", "predict"),
+            STUDY_FILE,
+            notebook="notebooks/45_amounts.ipynb",
+        output:
+            fewer("{seed}"),
+        resources:
+            **gpu(*loaded("exploitation"), STUDY.finetuning and STUDY.finetuning.base),
+        log:
+            notebook=f"{RESULTS}/notebooks/45_amounts_seed{{seed}}.ipynb",
+        benchmark:
+            f"{RESULTS}/benchmarks/45_amounts_seed{{seed}}.tsv"
+        shell:
+            EXECUTE + " -p seed {wildcards.seed}"
 
 
 rule correctness:
     input:
         exploited() if STUDY.exploitation else [],
-        modules("stats", "score", "execution", "taxonomy", "stages"),
+        audited("correctness"),
+        COMPARISON_MODULES,
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/44_correctness.ipynb",
@@ -302,13 +400,129 @@ rule correctness:
         EXECUTE
 
 
+rule continual:
+    input:
+        f"{SOURCE}/distilled/{STUDY.continual.variant}/seed{{seed}}/examples.jsonl" if STUDY.continual else [],
+        EXPLOITATION_MODULES + modules("finetune", "training_data", "predict", "curriculum", "continual"),
+        STUDY_FILE,
+        notebook="notebooks/60_continual.ipynb",
+    output:
+        touch(f"{RESULTS}/continual/.run/seed{{seed}}.done"),
+    log:
+        notebook=f"{RESULTS}/notebooks/60_continual_seed{{seed}}.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/60_continual_seed{{seed}}.tsv"
+    resources:
+        **gpu(STUDY.finetuning and STUDY.finetuning.base),
+    shell:
+        EXECUTE + " -p seed {wildcards.seed}"
+
+
+rule forgetting:
+    input:
+        [f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS],
+        modules("stats", "score", "execution", "taxonomy", "curriculum", "continual", "forgetting"),
+        [path for path in (f"results/audit/tables/{name}.csv" for name in ("forgetting", "forgetting_matrix")) if Path(path).is_file()],
+        FIGURE_MODULES,
+        STUDY_FILE,
+        notebook="notebooks/62_forgetting.ipynb",
+    output:
+        tables(*CONTINUAL_TABLES),
+        figures(*CONTINUAL_FIGURES),
+    log:
+        notebook=f"{RESULTS}/notebooks/62_forgetting.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/62_forgetting.tsv"
+    shell:
+        EXECUTE
+
+
+rule amount:
+    input:
+        exploited() + [path for seed in STUDY.exploration.seeds for path in fewer(seed)] if AMOUNTS else [],
+        COMPARISON_MODULES + modules("ablations"),
+        FIGURE_MODULES,
+        STUDY_FILE,
+        notebook="notebooks/46_amount.ipynb",
+    output:
+        tables("amount"),
+        figures("embedded_amount"),
+    log:
+        notebook=f"{RESULTS}/notebooks/46_amount.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/46_amount.tsv"
+    shell:
+        EXECUTE
+
+
+rule ablations:
+    input:
+        ablated() if ABLATES else [],
+        audited("comparisons"),
+        COMPARISON_MODULES + modules("ablations"),
+        FIGURE_MODULES,
+        STUDY_FILE,
+        notebook="notebooks/50_ablations.ipynb",
+    output:
+        tables("ablations", "paper_ablations"),
+        figures("embedded_ablations"),
+    log:
+        notebook=f"{RESULTS}/notebooks/50_ablations.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/50_ablations.tsv"
+    shell:
+        EXECUTE
+
+
+rule own_tools:
+    input:
+        EXPLORATION_MODULES + modules("distill", "formats", "retrieve", "stages", "learnt", "tools/world", "tools/mcp"),
+        STUDY_FILE,
+        notebook="notebooks/70_own_tools.ipynb",
+    output:
+        tables("learnt"),
+        [f"{RESULTS}/learnt/{name}" for name in LEARNT],
+    log:
+        notebook=f"{RESULTS}/notebooks/70_own_tools.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/70_own_tools.tsv"
+    shell:
+        EXECUTE
+
+
+rule story:
+    input:
+        tables(*EXPLORATION_TABLES) if EXPLORES and not OWN_TOOLS else [],
+        tables(*CORRECTNESS_TABLES) if TELLS else [],
+        tables("ablations") if ABLATES else [],
+        tables(*CONTINUAL_TABLES) if STUDY.continual else [],
+        audited("claims"),
+        modules("claims", "story"),
+        FIGURE_MODULES,
+        STUDY_FILE,
+        notebook="notebooks/00_story.ipynb",
+    output:
+        tables("embedded_claims"),
+    log:
+        notebook=f"{RESULTS}/notebooks/00_story.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/00_story.tsv"
+    shell:
+        EXECUTE
+
+
 rule record:
     input:
         tables(*AUDIT_TABLES) if STUDY.audit else [],
         tables("properties", "reference") if STUDY.name == "microworld" else [],
         tables("skills", "learning_curve") if STUDY.exam else [],
-        tables(*EXPLORATION_TABLES) if STUDY.exploration else [],
+        tables(*EXPLORATION_TABLES) if EXPLORES and not OWN_TOOLS else [],
         tables(*CORRECTNESS_TABLES) if STUDY.exploitation else [],
+        tables("amount") if AMOUNTS else [],
+        tables("ablations", "paper_ablations") if ABLATES else [],
+        tables(*CONTINUAL_TABLES) if STUDY.continual else [],
+        tables("learnt") if OWN_TOOLS else [],
+        tables("embedded_claims") if TELLS else [],
     output:
         f"{RESULTS}/run.json",
     shell:

@@ -1,26 +1,23 @@
 """How much faster fifty tools are explored at once than one after the other, against a server that takes its time.
 
-    python benchmarks/explore_concurrency.py [--tools 50] [--trials 2] [--delay 0.1]
+    python -m benchmarks.explore_concurrency [--profile tiny|quick|full] [--tools 50] [--trials 2] [--delay 0.1]
 
 The server stands on loopback, in a process of its own, and answers each request after `delay` seconds, however many
-there are. The same exploration runs twice, all tools at once and one trial at a time; both make the same requests and
-leave the same files behind (checked). The limit of the ratio is the number of tools.
+there are. The same exploration runs all tools at once and one trial at a time; both make the same requests and leave
+the same files behind (checked). The ratio cannot exceed the number of tools.
 """
 
 import argparse
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
-from faults import chat_server  # noqa: E402
-
-from ste_core import study  # noqa: E402
-from ste_core.exploration import explore, read  # noqa: E402
+from benchmarks.harness import PROFILES, Pair, Row, judged, pair, shown, write
+from benchmarks.work import chat_server
+from ste_core import study
+from ste_core.errors import UserError
+from ste_core.exploration import explore, read
 
 STUDY = """
 name: benchmark
@@ -29,36 +26,61 @@ models: {{m: {{kind: openai, model: scripted, base_url: "{url}", concurrency: {c
 exploration: {{model: m, episodes: 1, trials: {trials}, concurrency: {concurrency}}}
 """
 
+#: tools, trials of each, seconds before an answer, rounds
+PLANS = {"tiny": (4, 1, 0.02, 2), "quick": (50, 1, 0.1, 3), "full": (50, 2, 0.1, 5)}
 
-def run(folder: Path, url: str, concurrency: int, options: argparse.Namespace) -> tuple[float, int, dict[str, bytes]]:
-    """Seconds, requests, and the files."""
-    os.environ["STE_RESULTS"] = str(folder / f"at{concurrency}")
-    path = folder / "benchmark.yaml"
-    path.write_text(STUDY.format(url=url, concurrency=concurrency, trials=options.trials))
+
+def run(folder: Path, url: str, concurrency: int, tools: int, trials: int) -> tuple[int, dict[str, bytes]]:
+    """Explore into a new folder; returns the number of requests, and the files."""
+    at = Path(tempfile.mkdtemp(dir=folder))
+    os.environ["STE_RESULTS"] = str(at)
+    path = at / "benchmark.yaml"
+    path.write_text(STUDY.format(url=url, concurrency=concurrency, trials=trials))
     one = study.load(path)
-    start = time.perf_counter()
-    (record,) = explore(one, tools=list(one.toolbox().tools)[: options.tools])
-    seconds = time.perf_counter() - start
-    assert len(read(one, "full", 0)) == options.tools * options.trials
-    files = {path.name: path.read_bytes() for path in one.explored("full", 0).glob("*.jsonl")}
-    return seconds, record.requests, files
+    (record,) = explore(one, tools=list(one.toolbox().tools)[:tools])
+    assert len(read(one, "full", 0)) == tools * trials
+    return record.requests, {path.name: path.read_bytes() for path in one.explored("full", 0).glob("*.jsonl")}
+
+
+def measure(plan: tuple[int, int, float, int], command: str) -> list[Row]:
+    tools, trials, delay, rounds = plan
+    with tempfile.TemporaryDirectory() as folder, chat_server.running(delay=delay) as url:
+        where = Path(folder)
+        requests, _ = run(where, url, tools, tools, trials)  # imports, and the number of requests
+        found: Pair = pair(
+            lambda: run(where, url, tools, tools, trials),
+            lambda: run(where, url, 1, tools, trials),
+            rounds=rounds,
+            wall=True,
+            same=lambda own, other: own == other,
+        )
+    detail = f"wall-clock, {requests} requests answered after {delay:g} s each, the same requests and files"
+    limit = f">= {0.8 * tools:g}"
+    return [found.row(f"exploration, {tools} tools at once, against one by one", limit, detail)]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="exploration at once against one after the other")
-    parser.add_argument("--tools", type=int, default=50)
-    parser.add_argument("--trials", type=int, default=2, help="for each tool")
-    parser.add_argument("--delay", type=float, default=0.1, help="seconds the server takes for an answer")
+    parser.add_argument("--profile", choices=PROFILES, default="quick")
+    parser.add_argument("--tools", type=int)
+    parser.add_argument("--trials", type=int, help="for each tool")
+    parser.add_argument("--delay", type=float, help="seconds the server takes for an answer")
+    parser.add_argument("--rounds", type=int)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, chat_server.running(delay=options.delay) as url:
-        run(Path(folder), url, 2, argparse.Namespace(tools=2, trials=1))  # imports
-        fast, requests, files = run(Path(folder), url, options.tools, options)
-        print(f"all at once: {requests:,} requests in {fast:.2f} s, {requests / fast:.0f} a second", flush=True)
-        slow, slow_requests, slow_files = run(Path(folder), url, 1, options)
-    print(f"one by one:  {slow_requests:,} requests in {slow:.2f} s, {slow_requests / slow:.1f} a second")
-    same = files == slow_files and requests == slow_requests
-    print(f"ratio {slow / fast:.1f} (limit {options.tools}); {'the same' if same else 'DIFFERENT'} files and requests")
-    return 0 if same else 1
+    own = (options.tools, options.trials, options.delay, options.rounds)
+    plan = tuple(usual if one is None else one for one, usual in zip(own, PLANS[options.profile], strict=True))
+    command = "python -m benchmarks.explore_concurrency"
+    command += "" if options.profile == "quick" else f" --profile {options.profile}"
+    try:
+        rows = judged(measure(plan, command), options.profile)
+    except UserError as error:
+        print(f"benchmarks.explore_concurrency: {error}", file=sys.stderr)
+        return error.exit_code
+    for one in rows:
+        print(shown(one), flush=True)
+    if own == (None, None, None, None):
+        write("explore_concurrency", rows, command=command, profile=options.profile)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,60 +1,43 @@
 """How fast fine-tuning is: against rows padded to 2,048 tokens as released, a bare loop, and TRL's packing.
 
-    python benchmarks/finetune_packing.py [--base microworld/checkpoint] [--rows 1000]
+    python -m benchmarks.finetune_packing [--profile tiny|quick|full]
 
-One model, the same rows, one thread, useful tokens (padding not counted) per second of processor time, which a shared
-machine disturbs less than wall-clock. TRL is measured if it can be imported; it is no dependency of this project:
+One model, the same rows, one thread, useful tokens (padding not counted) per second of processor time. Each round
+measures all sides in turn, each from the base on. Rows padded to 2,048 tokens are so slow that only a few are run.
+TRL is measured if it can be imported; it is no dependency of this project:
 `pip install --target trl --no-deps trl datasets pyarrow dill multiprocess xxhash`, then `PYTHONPATH=trl`.
 """
 
-import argparse
-import json
 import random
+import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM
 
+from benchmarks.harness import Row, main, measured, missing, row
+from benchmarks.work import BASE, examples
 from ste_core.finetune import Finetuning, _quiet
-from ste_core.records import Example, TestItem
-from ste_core.store import read_jsonl
 from ste_core.trainer import pad
-from ste_core.training_data import Row, conversations
+from ste_core.training_data import Row as TrainingRow
+from ste_core.training_data import conversations
 from ste_core.training_run import Run
 
-ROOT = Path(__file__).resolve().parents[1]
 LENGTH = 2_048  # what the release pads to
 
-
-def examples(count: int) -> list[Example]:
-    """Examples of the length that exploration makes, from the microworld's development set."""
-    items = read_jsonl(ROOT / "microworld/test_set/dev.jsonl", TestItem)
-    chosen = random.Random(0).choices(items, k=count)
-    return [
-        Example(
-            tool=one.gold.tool, episode=number, trial=0, paraphrase=0, query=one.query, call=one.gold,
-            observation=json.dumps(one.result)[:200], answer=f"It is {json.dumps(one.result)[:60]}.",
-        )
-        for number, one in enumerate(chosen)
-    ]  # fmt: skip
+#: examples (two rows each), rows a step, rows padded as released, rounds
+PLANS = {"tiny": (4, 4, 2, 2), "quick": (96, 32, 4, 5), "full": (500, 32, 8, 7)}
 
 
-def rate(tokens: int, work: Callable[[], object]) -> tuple[float, float]:
-    """Tokens per second of processor time, and of wall-clock."""
-    processor, wall = time.process_time(), time.perf_counter()
-    work()
-    return tokens / (time.process_time() - processor), tokens / (time.perf_counter() - wall)
-
-
-def plain_steps(base: str, batches: list[list[Row]], *, padded: bool) -> tuple[float, float]:
-    """A loop without Trainer; `padded` as released: every row to `LENGTH`, a mask, logits at all positions."""
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).train()
+def plain_steps(batches: list[list[TrainingRow]], *, padded: bool) -> float:
+    """Useful tokens per second of a loop without Trainer; `padded` as released: rows to `LENGTH`, logits everywhere."""
+    model = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
 
-    def step(rows: list[Row]) -> None:
+    def step(rows: list[TrainingRow]) -> None:
         inputs = pad(rows, 0)
         if padded:
             wide = LENGTH - inputs["input_ids"].shape[1]
@@ -69,25 +52,22 @@ def plain_steps(base: str, batches: list[list[Row]], *, padded: bool) -> tuple[f
         optimiser.zero_grad()
 
     step(batches[0][:2])  # what the first one alone takes
-    return rate(sum(len(row.ids) for rows in batches for row in rows), lambda: [step(rows) for rows in batches])
+    return _rate(sum(len(one.ids) for rows in batches for one in rows), lambda: [step(rows) for rows in batches])
 
 
-def trl_packing(base: str, run: Run, batch: int) -> tuple[float, float] | None:
-    """TRL's SFTTrainer with packing on the same tokens, losses on completions only.
+def trl_packing(run: Run, batch: int) -> float:
+    """Useful tokens per second of TRL's SFTTrainer with packing on the same tokens, losses on completions only.
 
     Its packing that keeps rows apart refuses Lfm2 without CUDA kernels, so rows run into each other here: the same
     matrices to multiply, and no padding at all.
     """
-    try:
-        import datasets
-        import pyarrow
-        from trl import SFTConfig, SFTTrainer
-    except ImportError as error:
-        print(f"TRL is not measured: {error}")
-        return None
+    import datasets
+    import pyarrow
+    from trl import SFTConfig, SFTTrainer
+
     rows = [
-        {"input_ids": row.ids, "completion_mask": [int(place >= row.prompt) for place in range(len(row.ids))]}
-        for row in run.rows
+        {"input_ids": one.ids, "completion_mask": [int(place >= one.prompt) for place in range(len(one.ids))]}
+        for one in run.rows
     ]
     packed = 512  # tokens a packed sequence: rows of a batch of ours, about
     mean = sum(run.lengths) / len(run.lengths)
@@ -99,44 +79,67 @@ def trl_packing(base: str, run: Run, batch: int) -> tuple[float, float] | None:
             logging_steps=1, dataset_kwargs={"skip_prepare_dataset": False}, completion_only_loss=True,
             optim="adamw_torch_fused", learning_rate=1e-4, dataloader_pin_memory=False,
         )  # fmt: skip
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
         table = datasets.table.InMemoryTable(pyarrow.Table.from_pylist(rows))
         data = datasets.Dataset(table, fingerprint="rows")  # or it would pickle them, which some versions cannot
         trainer = SFTTrainer(model, args=arguments, train_dataset=data, processing_class=run.tokenizer)
-        return rate(sum(run.lengths), trainer.train)
+        return _rate(sum(run.lengths), trainer.train)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base", default=str(ROOT / "microworld/checkpoint"))
-    parser.add_argument("--rows", type=int, default=1_000)
-    parser.add_argument("--batch", type=int, default=32)
-    chosen = parser.parse_args()
+def _rate(tokens: int, work: Callable[[], Any]) -> float:
+    return tokens / measured(work)[0]
+
+
+def measure(plan: tuple[int, int, int, int], command: str) -> list[Row]:
+    count, batch, few, rounds = plan
     torch.set_num_threads(1)
-    options = Finetuning(base=chosen.base, epochs=1, batch=chosen.batch, learning_rate=1e-4, validation=0.0, threads=1)
-    found = conversations(examples(chosen.rows // 2))
+    options = Finetuning(
+        base=BASE, epochs=1, batch=batch, learning_rate=1e-4, validation=0.0, threads=1, save_steps=10**6
+    )
+    found = conversations(examples(count))
+    rates: dict[str, list[float]] = {"ours": [], "bare": [], "padded": [], "trl": []}
+    no_trl = ""
     with _quiet(1), tempfile.TemporaryDirectory() as folder:
-        run = Run(options, Path(folder), found, [], lambda *_: None)
-        batches = [[run.rows[row] for row in step] for step in run.steps]
+        for number in range(rounds):
+            run = Run(options, Path(folder) / str(number), found, set(), lambda *_: None)
+            batches = [[run.rows[one] for one in step] for step in run.steps]
+            chosen = random.Random(number).sample(run.rows, few)
+            half = len(chosen) // 2
+
+            def ours(run: Run = run) -> float:
+                return _rate(sum(run.lengths), run.train)
+
+            def bare(batches: list = batches) -> float:
+                return plain_steps(batches, padded=False)
+
+            def padded(chosen: list = chosen, half: int = half) -> float:
+                return plain_steps([chosen[:half], chosen[half:]], padded=True)
+
+            sides = {"ours": ours, "bare": bare, "padded": padded}
+            for name in sides if number % 2 == 0 else reversed(sides):
+                rates[name].append(sides[name]())
+            if not no_trl:
+                try:
+                    rates["trl"].append(trl_packing(run, batch))
+                except ImportError as error:
+                    no_trl = f"TRL cannot be imported ({error})"
         mean = sum(run.lengths) / len(run.lengths)
-        filled = sum(run.lengths) / sum(len(rows) * max(len(row.ids) for row in rows) for rows in batches)
-        print(f"{len(run.rows):,} rows of {mean:.0f} tokens, {100 * (1 - filled):.0f} % padding")
-        few = random.Random(0).sample(run.rows, 8)
-        ours = show("ours", rate(sum(run.lengths), run.train), None)
-        bare = plain_steps(chosen.base, batches, padded=False)
-        show("bare loop, same batches, all logits", bare, ours)
-        show(f"padded to {LENGTH:,}, as released", plain_steps(chosen.base, [few[:4], few[4:]], padded=True), ours)
-        show("TRL with packing", trl_packing(chosen.base, run, chosen.batch), ours)
-
-
-def show(name: str, speed: tuple[float, float] | None, ours: float | None) -> float | None:
-    """Print a line; returns the tokens per second of processor time."""
-    if speed is None:
-        return None
-    compared = "" if ours is None else f", ours is {ours / speed[0]:.1f} x"
-    print(f"{name:<40}{speed[0]:>8,.0f} tokens/s of processor time ({speed[1]:,.0f} wall){compared}", flush=True)
-    return speed[0]
+    detail = f"useful tokens/s of processor time, {len(run.rows):,} rows of {mean:.0f} tokens"
+    rows = []
+    for name, against, limit in (
+        ("padded", f"rows padded to {LENGTH:,} as released", ">= 10"),
+        ("bare", "a bare loop over the same batches", ">= 0.9"),
+        ("trl", "TRL's SFTTrainer with packing", ">= 1"),
+    ):
+        what = f"fine-tuning, against {against}"
+        if rates[name]:
+            ratios = [own / other for own, other in zip(rates["ours"], rates[name], strict=True)]
+            middle = {side: sorted(rates[side])[rounds // 2] for side in ("ours", name)}
+            rows.append(row(what, ratios, "x", limit, f"{middle['ours']:,.0f} against {middle[name]:,.0f} {detail}"))
+        else:
+            rows.append(missing(what, "x", limit, no_trl))
+    return rows
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main("finetune_packing", PLANS, measure, __doc__))

@@ -155,7 +155,7 @@ class Worker:
             except Exception as error:
                 if isinstance(error, torch.OutOfMemoryError):
                     error = UserError(f"model {self._name}: out of memory; use a smaller batch_size or batch_tokens")
-                for row in [*(batch.rows if batch else ()), *joining]:
+                for row in [*(batch.here if batch else ()), *joining]:
                     row.request.fail(error)
                 batch, joining = None, []
 
@@ -163,7 +163,7 @@ class Worker:
         """Take in waiting requests while there is room, in order of length."""
         while self._waiting and (batch is None or batch.open):
             request = self._waiting[0]
-            others = len(joining) + (len(batch.rows) if batch else 0)
+            others = len(joining) + (len(batch.here) if batch else 0)
             if others and others + len(request.rows) > self._batch_size:
                 break
             self._waiting.popleft()
@@ -192,6 +192,8 @@ class Worker:
         tokens, logprobs = self._decoder.choose(batch)
         keep = []
         for number, (row, token, logprob) in enumerate(zip(batch.rows, tokens, logprobs, strict=True)):
+            if row is None:
+                continue
             if row.request.future.done():
                 row.request.release()  # its caller is gone
                 continue

@@ -9,7 +9,6 @@ whole. It needs locks that work, which network file systems often lack: give eac
 """
 
 import asyncio
-import hashlib
 import itertools
 import json
 import logging
@@ -26,6 +25,7 @@ from filelock import FileLock
 
 from ste_core.chat import ChatModel, Choice, Completion, Message
 from ste_core.errors import UserError
+from ste_core.store import digest
 
 T = TypeVar("T")
 
@@ -206,7 +206,7 @@ class CachedChat:
 def _key(identity: str, messages: Sequence[Message], options: dict[str, Any]) -> str:
     request = {"model": identity, "messages": list(messages)} | options
     request["temperature"] = float(request["temperature"])
-    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+    return digest(request)
 
 
 def _file(path: Path) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict, TypeVar
@@ -93,6 +93,18 @@ class ChatModel(Protocol):
             UserError: the model cannot be reached, or refuses the request, in one line.
         """
         ...
+
+
+Count = Callable[[Sequence[Message]], int]
+
+
+def measure(model: ChatModel, otherwise: Count) -> tuple[Count, int | None]:
+    """How a model counts the tokens of a prompt (where its tokenizer is known, else `otherwise`), and its context.
+
+    The context is None where the model does not tell.
+    """
+    inner = getattr(model, "model", model)  # behind a cache
+    return getattr(inner, "count", None) or otherwise, getattr(inner, "context", None)
 
 
 def request_seed(*label: str | int) -> int:

@@ -2,10 +2,13 @@
 
     ste run audit                       # or: make audit
     ste notebook IN.ipynb OUT.ipynb -p study audit
-    ste figures                         # every figure again, from committed tables
+    ste figures [NAME ...]              # every figure again, or some, from committed tables
+    ste site                            # results as pages that open from disk
     ste fetch                           # the authors' release into the user's cache
     ste judge --model NAME --base-url URL
     ste explore STUDY --dry-run         # what exploring would take; without --dry-run, explore
+    ste run STUDY --dry-run             # what the whole study would take
+    ste serve MODEL --port 8017         # a model of ours behind the OpenAI protocol
 
 A user's mistake is one line on standard error and exit code 2 (1 where data cannot be had), never a traceback.
 """
@@ -23,6 +26,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from ste_core import processes
 from ste_core import study as studies
 from ste_core.errors import UserError
 
@@ -58,7 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--allow-altered", action="store_true", help="score release files that differ from upstream")
     run.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="N")
-    run.add_argument("--dry-run", action="store_true", help="show what would run, and stop")
+    run.add_argument("--gpus", type=int, default=1, metavar="N", help="GPUs that jobs here may take (default: 1)")
+    run.add_argument("--profile", metavar="DIR", help="run each job through an executor, see docs/cluster.md")
+    run.add_argument("--shards", type=int, default=1, metavar="N", help="jobs that share an exploration's tools")
+    run.add_argument("--dry-run", action="store_true", help="show what it will take, stage by stage, and stop")
+    run.add_argument(
+        "--assume", action="append", default=[], metavar="NAME=NUMBER", help="of --dry-run: as gpu_tflops=400"
+    )
     run.set_defaults(run=_run)
 
     notebook = commands.add_parser("notebook", help="execute one notebook")
@@ -68,7 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     notebook.set_defaults(run=_notebook)
 
     figures = commands.add_parser("figures", help="make every figure again from the tables of results/")
+    figures.add_argument("names", nargs="*", metavar="NAME", help="these figures only (default: all)")
     figures.set_defaults(run=_figures)
+
+    site = commands.add_parser("site", help="executed notebooks, figures and trajectories as pages that open from disk")
+    site.add_argument("--out", type=Path, metavar="DIR", help="where to build it (default: site/ in the project)")
+    site.set_defaults(run=_site)
 
     fetch = commands.add_parser("fetch", help="download and check the authors' release")
     fetch.set_defaults(run=_fetch)
@@ -87,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--dry-run", action="store_true", help="estimate requests, tokens, time and cost, and stop")
     explore.set_defaults(run=_explore)
 
+    serve = commands.add_parser("serve", help="serve a model by path or hub name, over the OpenAI protocol")
+    serve.add_argument("model", help="a folder or hub name")
+    serve.add_argument("--name", help="what requests call it (default: the last part of the path)")
+    serve.add_argument("--host", default="127.0.0.1", help="default: this machine only")
+    serve.add_argument("--port", type=int, default=8017, metavar="N", help="0: any that is free")
+    serve.add_argument("--threads", type=int, default=1, metavar="N", help="torch's, on a CPU")
+    serve.set_defaults(run=_serve)
+
     judge = commands.add_parser("judge", help="judge released calls anew with a language model")
     judge.add_argument("--model", required=True)
     judge.add_argument("--base-url", help="an OpenAI-compatible server (default: the OpenAI API)")
@@ -100,7 +123,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     study = studies.load(options.study)
-    environment = dict(os.environ)
+    environment = processes.environment() if options.profile is None else dict(os.environ)
+    if options.dry_run:
+        from ste_core import plan
+
+        print(plan.plan(study, plan.assume(options.assume)).text(), flush=True)
+        if study.audit is not None and not (options.release or os.environ.get("STE_RELEASE")):
+            print("jobs: known when the authors' release is at hand; name it by RELEASE=DIR")
+            return 0
     if study.audit is not None:
         from ste_core import audit, paper, store
 
@@ -116,15 +146,17 @@ def _run(options: argparse.Namespace) -> int:
     root = studies.project_root()
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
-        "--cores", str(options.cores), "--config", f"study={options.study}", "--rerun-incomplete", "--nolock",
+        "--config", f"study={options.study}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
     ]  # fmt: skip
+    if options.profile is None:
+        command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
+    else:
+        command += ["--profile", _profile(options.profile)]
     lock = FileLock(study.results / ".lock")  # the kernel drops it when a run is killed; Snakemake's own would stay
     try:
         with lock.acquire(timeout=0):
             if options.dry_run:
-                return subprocess.run(
-                    [*command, "--dry-run", "--quiet", "host"], env=environment, check=False
-                ).returncode
+                return _jobs(command, environment)
             problem = _snakemake(command, environment, study.results / "run.log")
     except Timeout:
         raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
@@ -138,12 +170,31 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _jobs(command: list[str], environment: dict[str, str]) -> int:
+    """Print how many jobs of each rule there are to run."""
+    done = subprocess.run([*command, "--dry-run"], env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"the jobs cannot be planned: {' '.join(done.stderr.split())[-500:]}")
+    _, there, rest = done.stdout.partition("Job stats:\n")
+    print("jobs\n" + rest.split("\n\n")[0] if there else "jobs: none, all is done")
+    return 0
+
+
+def _profile(folder: str) -> str:
+    """A profile's folder, which Snakemake itself would also look for elsewhere."""
+    if not any((Path(folder) / name).is_file() for name in ("config.yaml", "config.v8+.yaml", "config.v9+.yaml")):
+        raise UserError(f"--profile {folder}: no folder with a config.yaml; there are: profiles/*")
+    return str(Path(folder).resolve())
+
+
 def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> str:
     """Run Snakemake, its talk in `log`, our jobs' messages on the terminal; returns what failed, "" if nothing."""
-    said, errors = "", []
+    said, errors, start = "", [], processes.ends_with_parent()
     with (
         log.open("w", encoding="utf-8") as file,
-        subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace") as process,
+        subprocess.Popen(
+            command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace", preexec_fn=start
+        ) as process,
     ):
         assert process.stderr is not None
         for line in process.stderr:
@@ -168,6 +219,10 @@ def _report(study: studies.Study) -> None:
 def _notebook(options: argparse.Namespace) -> int:
     from ste_core.notebook import execute
 
+    processes.end_with_run()
+    for name, value in options.parameters:
+        if studies.looks_like_a_key(name, value):  # parameters are kept in the executed notebook
+            raise UserError(f"-p {name}: a key does not belong in a parameter; put it in an environment variable")
     start = time.monotonic()
     print(f"executing {options.notebook}", flush=True)
     execute(options.notebook, options.output, dict(options.parameters))
@@ -178,13 +233,27 @@ def _notebook(options: argparse.Namespace) -> int:
 def _figures(options: argparse.Namespace) -> int:
     from ste_core import figures
 
-    for name, spec in figures.FIGURES.items():
+    for name in options.names:
+        if name not in figures.FIGURES:
+            raise UserError(f"{name}: no such figure; there are: {', '.join(figures.FIGURES)}")
+    for name in options.names or figures.FIGURES:
+        spec = figures.FIGURES[name]
         study = studies.load(spec.study)
         if not any((study.tables / f"{table}.csv").exists() for table in spec.tables):
             print(f"left {name}: the study {spec.study} has not run here")
             continue
         figures.make(name, study)
         print(f"made {name}")
+    return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    from ste_core import site
+
+    built = site.build(options.out or studies.project_root() / "site")
+    for line in built.left_out:
+        print(f"left out {line}")
+    print(f"{len(built.pages)} pages: open {os.path.relpath(built.folder / 'index.html')}")
     return 0
 
 
@@ -203,16 +272,12 @@ def _record(options: argparse.Namespace) -> int:
     record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
     release = study.tables / "release.csv"
     if release.exists():
+        from ste_core import paper
+
         table = store.read_table(release)
-        record["release"] = {"commit": _commit(), "files": dict(zip(table["path"], table["status"], strict=True))}
+        record["release"] = {"commit": paper.COMMIT, "files": dict(zip(table["path"], table["status"], strict=True))}
     store.write_text(study.results / "run.json", json.dumps(record, indent=1) + "\n")
     return 0
-
-
-def _commit() -> str:
-    from ste_core import paper
-
-    return paper.COMMIT
 
 
 def _judge(options: argparse.Namespace) -> int:
@@ -259,6 +324,18 @@ def _explore(options: argparse.Namespace) -> int:
         print(
             f"{run.trials:,} trials, {run.requests:,} requests, {run.tokens:,} tokens, {run.seconds:.0f} s: {folder}/"
         )
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import torch
+
+    from ste_core import serve
+    from ste_core.local import LocalChat
+
+    torch.set_num_threads(options.threads)
+    model = LocalChat.load(options.model, name=options.name)
+    serve.run(model, options.host, options.port)
     return 0
 
 

@@ -23,6 +23,12 @@ TIE = 1e-3
 #: columns that all rows of a batch leave empty before they are cut off
 SLACK = 16
 
+#: columns that keys and values get ready for tokens to come
+ROOM = 32
+
+#: share of a batch's places that may stand free for rows to come
+FREE = 0.25
+
 
 @dataclass(eq=False, slots=True)
 class Row:
@@ -36,18 +42,55 @@ class Row:
     logprobs: list[float] = field(default_factory=list)
 
 
+class Roomy(DynamicLayer):
+    """Keys and values with room behind them: a new token is written there, where `DynamicLayer` copies all tokens.
+
+    At 64 rows of 220 tokens that copy was half of the time of a step.
+    """
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `DynamicLayer.update`."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = _roomy(key_states), _roomy(value_states)
+        else:
+            self.keys, self.values = _behind(self.keys, key_states), _behind(self.values, value_states)
+        return self.keys, self.values
+
+
+def _roomy(states: torch.Tensor, before: int = 0, room: int = ROOM) -> torch.Tensor:
+    """A copy of (B, H, L, D) states behind `before` empty columns, in memory with `room` columns more."""
+    rows, heads, length, size = states.shape
+    memory = states.new_zeros(rows, heads, before + length + room, size)  # zeros: what is masked must be a number
+    memory[:, :, before : before + length] = states
+    return memory[:, :, : before + length]
+
+
+def _behind(states: torch.Tensor, more: torch.Tensor) -> torch.Tensor:
+    """States with `more` columns, in the same memory where that has room; all are the work of `_roomy`, or dense."""
+    rows, heads, length, size = states.shape
+    new = more.shape[2]
+    if states.storage_offset() // size + length + new > states.stride(1) // size:
+        states = _roomy(states, room=max(ROOM, new))
+    states = states.as_strided((rows, heads, length + new, size), states.stride(), states.storage_offset())
+    states[:, :, length:] = more
+    return states
+
+
 @dataclass(eq=False, slots=True)
 class Batch:
     """Rows that take their next token together.
 
     Attributes:
-        rows: B rows.
+        rows: B rows; None where one has gone and its place is free for another.
         cache: what the model keeps of their tokens.
         mask: (B, L) 1 where the cache holds a token, 0 where it is padded on the left.
         logits: (B, V) for the next token.
     """
 
-    rows: list[Row]
+    rows: list[Row | None]
     cache: DynamicCache
     mask: torch.Tensor
     logits: torch.Tensor
@@ -55,44 +98,60 @@ class Batch:
     @property
     def open(self) -> bool:
         """Whether rows may join: only caches of plain attention and short convolutions can be put together."""
-        return all(type(layer) in (DynamicLayer, LinearAttentionLayer) for layer in self.cache.layers)
+        return all(type(layer) in (Roomy, LinearAttentionLayer) for layer in self.cache.layers)
+
+    @property
+    def here(self) -> list[Row]:
+        """The rows without the free places."""
+        return [row for row in self.rows if row is not None]
 
     def keep(self, numbers: Sequence[int]) -> None:
-        """Let all other rows go; one must stay."""
-        if len(numbers) == len(self.rows):
+        """Let the rows at all other places go; one must stay. To close the gaps copies all, so some are left."""
+        gone = sorted({number for number, row in enumerate(self.rows) if row is not None} - {*numbers})
+        if not gone:
             return
-        self.rows = [self.rows[number] for number in numbers]
-        chosen = torch.tensor(numbers, device=self.mask.device)
-        self.cache.reorder_cache(chosen)
-        self.mask = self.mask[chosen]
-        self.logits = self.logits[chosen]
-        used = max(len(row.prompt) + len(row.tokens) - 1 for row in self.rows)
+        if len(numbers) <= (1 - FREE) * len(self.rows):
+            self.rows = [self.rows[number] for number in numbers]
+            chosen = torch.tensor(numbers, device=self.mask.device)
+            self.cache.reorder_cache(chosen)
+            self.mask = self.mask[chosen]
+            self.logits = self.logits[chosen]
+        else:
+            self.rows = [None if number in gone else row for number, row in enumerate(self.rows)]
+            self.mask[gone] = 0
+        used = max(len(row.prompt) + len(row.tokens) - 1 for row in self.here)
         if self.open and (empty := self.mask.shape[1] - used) >= SLACK:
             self.mask = self.mask[:, empty:]
             for layer in self.cache.layers:
-                if isinstance(layer, DynamicLayer):
+                if isinstance(layer, Roomy):
                     layer.keys, layer.values = layer.keys[..., empty:, :], layer.values[..., empty:, :]
 
     def join(self, other: "Batch") -> None:
-        """Take another batch's rows in."""
-        width = max(self.mask.shape[1], other.mask.shape[1])
+        """Take another batch's rows in, into free places first."""
         pad = torch.nn.functional.pad
-        both = [(one, width - one.mask.shape[1]) for one in (self, other)]
-        self.rows = self.rows + other.rows
-        self.logits = torch.cat([self.logits, other.logits])
-        self.mask = torch.cat([pad(one.mask, (lack, 0)) for one, lack in both])
+        wider = other.mask.shape[1] - self.mask.shape[1]
+        lack, spare = max(wider, 0), max(-wider, 0)
+        places = [number for number, row in enumerate(self.rows) if row is None][: len(other.rows)]
+        for number, row in zip(places, other.rows, strict=False):
+            self.rows[number] = row
+        self.rows += other.rows[len(places) :]
+
+        def put(mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+            mine[places] = theirs[: len(places)]
+            return torch.cat([mine, theirs[len(places) :]]) if len(places) < len(theirs) else mine
+
+        self.logits = put(self.logits, other.logits)
+        self.mask = put(pad(self.mask, (lack, 0)), pad(other.mask, (spare, 0)))
         for mine, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
-            if isinstance(mine, DynamicLayer):
-                layers = [(layer, lack) for layer, (_, lack) in zip((mine, theirs), both, strict=True)]
-                mine.keys, mine.values = (
-                    torch.cat([pad(getattr(layer, name), (0, 0, lack, 0)) for layer, lack in layers])
-                    for name in ("keys", "values")
-                )
+            if isinstance(mine, Roomy):
+                for name in ("keys", "values"):
+                    states = getattr(mine, name)
+                    states = _roomy(states, lack) if lack else states
+                    setattr(mine, name, put(states, pad(getattr(theirs, name), (0, 0, spare, 0))))
             else:
-                for states, more in ((mine.conv_states, theirs.conv_states),
-                                     (mine.recurrent_states, theirs.recurrent_states)):  # fmt: skip
-                    states.update({key: torch.cat([state, more[key]]) for key, state in states.items()
-                                   if state is not None})  # fmt: skip
+                for held, more in ((mine.conv_states, theirs.conv_states),
+                                   (mine.recurrent_states, theirs.recurrent_states)):  # fmt: skip
+                    held.update({key: put(state, more[key]) for key, state in held.items() if state is not None})
 
 
 class Decoder:
@@ -119,17 +178,18 @@ class Decoder:
             mask[number, width - len(row.prompt) :] = 1
         mask = mask.to(self.model.device)
         cache = DynamicCache(config=self.model.config)
-        return Batch(rows, cache, mask, self._forward(ids, mask, cache)[:, -1])
+        cache.layers = [Roomy() if type(layer) is DynamicLayer else layer for layer in cache.layers]
+        return Batch([*rows], cache, mask, self._forward(ids, mask, cache)[:, -1])
 
     def advance(self, batch: Batch) -> None:
         """Read each row's last token."""
-        ids = torch.tensor([row.tokens[-1:] for row in batch.rows])
+        ids = torch.tensor([[0 if row is None else row.tokens[-1]] for row in batch.rows])
         batch.mask = torch.nn.functional.pad(batch.mask, (0, 1), value=1)
         batch.logits = self._forward(ids, batch.mask, batch.cache)[:, -1]
 
     def choose(self, batch: Batch) -> tuple[list[int], list[float]]:
-        """Each row's next token, and its log-probability at temperature 1."""
-        scores = batch.logits + self._noise(batch)
+        """Each row's next token, and its log-probability at temperature 1; at free places, any."""
+        scores = self._scores(batch)
         best = scores.topk(2)
         tokens = best.indices[:, 0]
         if self._exact:
@@ -137,6 +197,8 @@ class Decoder:
             # the score depends on the row's tokens only, so the row takes the same token in any company.
             for number in (best.values[:, 0] - best.values[:, 1] < TIE).nonzero().flatten().tolist():
                 row = batch.rows[number]
+                if row is None:
+                    continue
                 logits = self._forward(torch.tensor([row.prompt + row.tokens]))[0, -1]
                 tokens[number] = (logits + (scores[number] - batch.logits[number])).argmax()
         logprobs = batch.logits.gather(1, tokens[:, None])[:, 0] - batch.logits.logsumexp(1)
@@ -150,15 +212,23 @@ class Decoder:
         taken = logprobs.gather(2, ids[:, start:, None].to(logprobs.device))[..., 0].tolist()
         return [sum(row[: len(text) - start]) for row, text in zip(taken, texts, strict=True)]
 
-    def _noise(self, batch: Batch) -> torch.Tensor:
-        """(B, V) Gumbel noise times temperature: the largest sum of logit and noise is a sample of the softmax."""
-        noise = np.ones((len(batch.rows), self._vocabulary), dtype=np.float32)
-        for number, row in enumerate(batch.rows):
-            if row.noise is not None:
-                row.noise.standard_exponential(dtype=np.float32, out=noise[number])
-        temperatures = torch.tensor([[-row.temperature] for row in batch.rows])
+    def _scores(self, batch: Batch) -> torch.Tensor:
+        """(B, V) logits, with Gumbel noise times temperature where a row samples: the largest is then a sample of the
+        softmax."""
+        sampling = [(number, row) for number, row in enumerate(batch.rows) if row is not None and row.noise is not None]
+        if not sampling:
+            return batch.logits
+        noise = np.empty((len(sampling), self._vocabulary), dtype=np.float32)
+        for drawn, (_, row) in zip(noise, sampling, strict=True):
+            row.noise.standard_exponential(dtype=np.float32, out=drawn)
+        temperatures = torch.tensor([[-row.temperature] for _, row in sampling])
         smallest = float(np.finfo(np.float32).tiny)
-        return (torch.from_numpy(noise).clamp_min_(smallest).log_() * temperatures).to(self.model.device)
+        gumbel = (torch.from_numpy(noise).clamp_min_(smallest).log_() * temperatures).to(self.model.device)
+        if len(sampling) == len(batch.rows):
+            return batch.logits + gumbel
+        scores = batch.logits.clone()
+        scores[[number for number, _ in sampling]] += gumbel
+        return scores
 
     def _forward(
         self, ids: torch.Tensor, mask: torch.Tensor | None = None, cache: DynamicCache | None = None, keep: int = 1

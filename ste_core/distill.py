@@ -433,7 +433,7 @@ class _Desk:
         label = (self.options.seed, kind, trial.tool, trial.variant, trial.seed, trial.episode, trial.trial, number)
         seed = request_seed(*label)
         request = [await self._identity(model), messages, self.options.max_tokens, seed]
-        sha = hashlib.sha256(json.dumps(request).encode()).hexdigest()
+        sha = store.digest(request, sort_keys=False)
         if sha not in self._known:
             async with self._limit:
                 completion = await model.complete(
@@ -481,7 +481,4 @@ class _Desk:
     def _write(self, batch: Sequence[Reply]) -> None:
         if not batch or self._journal is None:
             return
-        try:
-            store.append_jsonl(self._journal, batch)
-        except OSError as error:
-            raise UserError(f"{self._journal}: cannot be written: {error.strerror}") from None
+        store.append_jsonl(self._journal, batch)

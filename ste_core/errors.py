@@ -16,3 +16,12 @@ class DataUnavailable(UserError):
     """Data that are neither here nor to be had (no copy, no network): one line, exit code 1."""
 
     exit_code = 1
+
+
+def one_line(said: object, length: int = 300) -> str:
+    """What a library says, on one line of at most `length` characters.
+
+    >>> one_line(ValueError("no such\\n  file"))
+    'no such file'
+    """
+    return " ".join(str(said).split())[:length]

@@ -26,10 +26,10 @@ from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
 from ste_core import aio, prompting, store
-from ste_core.chat import Budget, BudgetSpent, ChatModel, gather
+from ste_core.chat import Budget, BudgetSpent, ChatModel, gather, measure
 from ste_core.errors import UserError
 from ste_core.estimate import Estimate, Usual, most_requests, trial_sizes
-from ste_core.explore import VARIANTS, Tally, check_context, explore_tool, measure
+from ste_core.explore import VARIANTS, Tally, by_length, check_context, explore_tool
 from ste_core.records import Record, Tool, Trial
 from ste_core.study import Exploration, LocalModel, ServedModel, Study
 from ste_core.toolbox import Toolbox
@@ -272,7 +272,7 @@ def explore(
         budget = Budget(settings.budget.requests, settings.budget.tokens, settings.budget.money)
     opened = toolbox or study.toolbox()
     asked = model or study.chat(settings.model, budget)
-    runner = _Runner(study, settings, asked, opened, budget, encoder, *measure(asked))
+    runner = _Runner(study, settings, asked, opened, budget, encoder, *measure(asked, by_length))
     with ExitStack() as locks:  # outside the loop, whose end waits for the last trial to be written
         return aio.run(runner.run(part, pairs, progress, locks))
 
@@ -317,7 +317,7 @@ class _Runner:
     def _depends(self, shelf: "_Shelf", identity: str) -> dict[str, JsonValue]:
         """What a tool's trials depend on. A served model is known by its name: its address may change between jobs."""
         settings, encoder = self.settings, self.encoder
-        templates = json.dumps([prompting.template(name) for name in TEMPLATES])
+        templates = [prompting.template(name) for name in TEMPLATES]
         return {
             "method": METHOD,
             "model": identity if identity.startswith("sha256:") else self.model.name,
@@ -329,7 +329,7 @@ class _Runner:
             "context": self.context,
             "counted": None if self.context is None else getattr(self.count, "__name__", "given"),
             "encoder": None if settings.novelty is None else "TF-IDF" if encoder is None else encoder.name,
-            "prompts": hashlib.sha256(templates.encode()).hexdigest()[:16],
+            "prompts": store.digest(templates)[:16],
         }
 
     async def _pair(self, variant: str, seed: int, shelves: Sequence["_Shelf"], watch: "_Watch") -> RunRecord:
@@ -355,7 +355,7 @@ class _Runner:
                 cost=budget.cost - before[2], did=tally.as_dict(), stopped=stopped,
             )  # fmt: skip
             if there < wanted:
-                with suppress(OSError):  # a full disk: the trials' own error says so
+                with suppress(UserError):  # a full disk: the trials' own error says so
                     store.append_jsonl(_runs_file(self.study, variant, seed), [record])
         return record
 
@@ -447,10 +447,7 @@ class _Shelf:
 
     async def add(self, trial: Trial) -> None:
         """Append a trial and see it onto the disk; in a thread, which ends its work even if we are cancelled."""
-        try:
-            await asyncio.to_thread(store.append_jsonl, self.path, [trial])
-        except OSError as error:
-            raise UserError(f"{self.path}: cannot be written: {error.strerror}") from None
+        await asyncio.to_thread(store.append_jsonl, self.path, [trial])
         self.trials.append(trial)
 
 

@@ -38,14 +38,13 @@ concurrency, and a resumed exploration goes on as an uninterrupted one would.
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from ste_core import prompting, react
-from ste_core.chat import ChatModel, Message, request_seed
+from ste_core.chat import ChatModel, Count, Message, measure, request_seed
 from ste_core.errors import UserError
-from ste_core.local import LocalChat
 from ste_core.records import Call, Step, Tool, Trial
 from ste_core.study import Exploration
 from ste_core.toolbox import Toolbox
@@ -67,8 +66,6 @@ CHARACTERS_A_TOKEN = 4
 
 #: characters of an answer that one token may stand for; a server that ignores `max_tokens` is cut there
 TOKEN_CHARACTERS = 32
-
-Count = Callable[[Sequence[Message]], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +109,6 @@ class Tally:
         return asdict(self)
 
 
-def measure(model: ChatModel) -> tuple[Count, int | None]:
-    """How a model counts the tokens of a prompt (a model in process: exactly), and its context where it tells."""
-    inner = getattr(model, "model", model)  # behind a cache
-    if isinstance(inner, LocalChat):
-        return inner.count, inner.context
-    return by_length, None
-
-
 def by_length(messages: Sequence[Message]) -> int:
     """Tokens of a conversation by its length, a few for each message's frame."""
     return sum(4 + -(-len(message["content"]) // CHARACTERS_A_TOKEN) for message in messages)
@@ -149,8 +138,8 @@ async def explore_tool(
         variant: a name in `VARIANTS`.
         seed: the repetition's.
         past: the trials done before, from the first on without a gap; they are not yielded again.
-        count: tokens of a prompt; default as `measure` says.
-        context: tokens of a prompt and its answer, where the settings do not say; default as `measure` says.
+        count: tokens of a prompt; default as the model counts, else `by_length`.
+        context: tokens of a prompt and its answer, where the settings do not say; default the model's own.
         encoder: what finds queries too close, under novelty; default TF-IDF.
         tally: counts what is done.
 
@@ -158,7 +147,7 @@ async def explore_tool(
         UserError: the model fails, or the context does not even hold the tool's documentation.
         BudgetSpent: a request could exceed the model's budget; the trials before it are done.
     """
-    own = measure(model)
+    own = measure(model, by_length)
     room = settings.context or context or own[1]
     explorer = _Explorer(
         tool, model, toolbox, settings, VARIANTS[variant], (study_seed, tool.name, variant, seed), count or own[0],

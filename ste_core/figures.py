@@ -168,14 +168,66 @@ def _skills(tables: Tables) -> pd.DataFrame:
 
 def _embedded(tables: Tables) -> pd.DataFrame:
     table = tables["embedded_correctness"]
-    table = table[table["metric"].isin(list(_REFERENCE)) & table["variant"].isin(["all", "full"])]
-    table = table.assign(metric=table["metric"].map(_REFERENCE), system=table["setting"])
-    return table[["system", "metric", "value", "ci_low", "ci_high"]]
+    table = table[table["metric"].isin(list(_REFERENCE))]
+    table = table.assign(panel="here", metric=table["metric"].map(_REFERENCE), system=table["setting"])
+    both = pd.concat([table, tables["paper_correctness"].assign(panel="paper")])
+    return both.reindex(columns=["panel", "system", "setting", "metric", "reported", "value", "ci_low", "ci_high"])
+
+
+def _tools(tables: Tables) -> pd.DataFrame:
+    table = tables["embedded_tools"].rename(columns={"correct_execution": "value"})
+    return table[["tool", "family", "examples", "setting", "value"]]
+
+
+_SIZES = {"all": "all its examples", "equal": "equally many examples"}
+
+
+def _embedded_ablations(tables: Tables) -> pd.DataFrame:
+    own = tables["ablations"].query("metric == 'correct_execution' and setting.str.startswith('FT')")
+    own = own.assign(panel="here", series=own["size"].map(_SIZES), value=own["difference"])
+    recomputed = tables["paper_ablations"].assign(panel="paper", series="recomputed")
+    recomputed = recomputed.assign(value=recomputed["difference"])
+    reported = recomputed.assign(series="reported", value=recomputed["reported"], ci_low=None, ci_high=None)
+    both = pd.concat([own, recomputed, reported.assign(p_holm=None)])
+    both = both.assign(label=both["variant"].str.replace("_", " "))
+    return both[["panel", "label", "series", "value", "ci_low", "ci_high", "p_holm"]]
+
+
+def _amount(tables: Tables) -> pd.DataFrame:
+    table = tables["amount"].query("metric == 'correct_execution'")
+    return table[["setting", "episodes", "examples", "value", "ci_low", "ci_high"]]
 
 
 def _errors(tables: Tables) -> pd.DataFrame:
-    table = tables["embedded_errors"]
-    return table[table["variant"].isin(["all", "full"])][["setting", "category", "percent"]]
+    return tables["embedded_errors"][["setting", "category", "percent"]]
+
+
+# --- continual learning -----------------------------------------------------------------------------------------------
+
+_CURVE = {"final_average": "final average", "drop_from_best": "drop from best"}
+
+
+def _matrices(tables: Tables) -> pd.DataFrame:
+    return tables["continual_matrix"][["arm", "round", "batch", "position", "value", "ci_low", "ci_high"]]
+
+
+def _replay(tables: Tables) -> pd.DataFrame:
+    table = tables["continual_summary"]
+    own = ~table["arm"].str.startswith("paper") & table["order"].isna() & table["measure"].isin(list(_CURVE))
+    table = table[own & table["kind"].isin(["sequential", "joint"])]
+    with_general = [" and general tasks" if count else "" for count in table["general"]]
+    joint = table["kind"] == "joint"
+    table = table.assign(
+        panel=table["measure"].map(_CURVE), replay=(100 * table["replay"]).mask(joint),
+        line=[("joint" if one else "in sequence") + more for one, more in zip(joint, with_general, strict=True)],
+    )  # fmt: skip
+    return table.sort_values("panel", ascending=False, kind="stable")[
+        ["panel", "line", "replay", "value", "ci_low", "ci_high"]
+    ]
+
+
+def _general(tables: Tables) -> pd.DataFrame:
+    return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
 
 
 FIGURES: dict[str, FigureSpec] = {
@@ -207,9 +259,27 @@ FIGURES: dict[str, FigureSpec] = {
         "quick", ("exploration_episodes",), lambda tables: tables["exploration_episodes"], plots.episode_lines,
         "The share of trials in which a call ran, from the first episode to the last, by variant.",
     ),
+    "exploration_coverage": FigureSpec(
+        "quick", ("exploration_curve",), lambda tables: tables["exploration_curve"], plots.coverage_lines,
+        "How many different argument values the calls that ran have seen of a tool, against trials, by variant.",
+    ),
     "embedded_correctness": FigureSpec(
-        "quick", ("embedded_correctness",), _embedded, plots.setting_points,
-        "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals.",
+        "quick", ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
+        "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals; "
+        "in a panel of its own the paper's systems, reported and recomputed.",
+    ),
+    "embedded_tools": FigureSpec(
+        "quick", ("embedded_tools",), _tools, plots.tool_heatmap,
+        "Right results of every tool with nothing, with demonstrations, and fine-tuned, and the examples each had.",
+    ),
+    "embedded_amount": FigureSpec(
+        "quick", ("amount",), _amount, plots.amount_lines,
+        "Right results against the number of episodes explored, with demonstrations and fine-tuned, with intervals.",
+    ),
+    "embedded_ablations": FigureSpec(
+        "quick", ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
+        "Change of right results when a part of the method is left out, at all data and at equal size, with intervals; "
+        "in a panel of its own the paper's changes, reported and recomputed.",
     ),
     "embedded_errors": FigureSpec(
         "quick", ("embedded_errors",), _errors, plots.error_bars,
@@ -222,5 +292,17 @@ FIGURES: dict[str, FigureSpec] = {
     "micro_skills": FigureSpec(
         "micro", ("skills",), _skills, plots.gated_points,
         "Skills of the trained small language model on held-out tools, with intervals, beside the project's gates.",
+    ),
+    "continual_matrices": FigureSpec(
+        "quick", ("continual_matrix",), _matrices, plots.continual_matrices,
+        "Correctness on each batch of tools after each round, one matrix an arm, and the paper's matrices beside.",
+    ),
+    "continual_replay": FigureSpec(
+        "quick", ("continual_summary",), _replay, plots.replay_curve,
+        "Final average and drop from best against the share of old examples that is replayed, with intervals.",
+    ),
+    "continual_general": FigureSpec(
+        "quick", ("continual_general",), _general, plots.general_lines,
+        "General ability of the model after each round of continual learning, by arm, with intervals.",
     ),
 }  # fmt: skip

@@ -36,11 +36,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from ste_core import store
-from ste_core.errors import UserError
+from ste_core import processes, store
+from ste_core.errors import UserError, one_line
 from ste_core.records import Example, Record
 from ste_core.study import Finetuning, Section, explain
-from ste_core.training_data import GeneralTask, conversations, line
+from ste_core.training_data import GeneralTask, conversations
 
 if TYPE_CHECKING:
     from ste_core.local import LocalChat
@@ -50,7 +50,7 @@ M = TypeVar("M", bound=BaseModel)
 RECORD = "finetune.json"
 
 #: options that change how fast a run is, not what it makes
-NOT_THE_RESULT = frozenset({"device_tokens", "device", "threads", "save_steps"})
+NOT_THE_RESULT = frozenset({"device_tokens", "device", "threads", "save_steps", "launch"})
 
 #: what in a folder makes a model
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")
@@ -135,7 +135,7 @@ def finetune(
     chosen = options.model_dump(exclude=set(NOT_THE_RESULT))
     if base_sha256 is not None:
         chosen.pop("base")  # by its content, wherever it lies
-    fingerprint = _digest(chosen, base_sha256, base_commit, data.hexdigest())
+    fingerprint = store.digest([chosen, base_sha256, base_commit, data.hexdigest()])
     finished = _finished(output, options, fingerprint)
     if finished is not None:
         return finished
@@ -230,7 +230,7 @@ def _identity(base: str) -> tuple[str | None, str | None]:
     try:
         return None, AutoConfig.from_pretrained(base)._commit_hash
     except Exception as error:  # the hub, the cache and the file have errors of their own
-        raise UserError(f"finetuning.base: {base}: cannot be loaded: {line(error)}") from None
+        raise UserError(f"finetuning.base: {base}: cannot be loaded: {one_line(error)}") from None
 
 
 def _validated(path: Path, kind: type[M]) -> M:
@@ -243,9 +243,7 @@ def _validated(path: Path, kind: type[M]) -> M:
     try:
         value = json.loads(path.read_bytes())
     except ValueError as error:
-        raise UserError(f"{path}: not valid JSON: {line(error)}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: expected keys and values, found {type(value).__name__}")
+        raise UserError(f"{path}: not valid JSON: {one_line(error)}") from None
     try:
         return kind.model_validate(value)
     except ValidationError as error:
@@ -285,6 +283,7 @@ def _alone(output: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        Path(lock.lock_file).unlink(missing_ok=True)  # before it is released: who waits for it then takes a new one
         lock.release()
 
 
@@ -300,11 +299,11 @@ def _writing(output: Path) -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise UserError("finetuning: out of memory; lower device_tokens, or set gradient_checkpointing: true") from None
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{output}: cannot be written: {line(error)}") from None
+        raise UserError(f"{output}: cannot be written: {one_line(error)}") from None
     except RuntimeError as error:  # torch's file writer
         if "PytorchStreamWriter" not in str(error) and "write" not in str(error):
             raise
-        raise UserError(f"{output}: cannot be written: {line(error)}") from None
+        raise UserError(f"{output}: cannot be written: {one_line(error)}") from None
 
 
 @contextlib.contextmanager
@@ -338,10 +337,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -382,6 +377,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", required=True, type=Path, metavar="FILE.json")
     path = parser.parse_args(arguments).config
     first = os.environ.get("RANK", "0") == "0"
+    processes.end_with_run()
     from tqdm import tqdm
 
     try:

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, JsonValue, Tag, TypeA
 from ste_core import prompting, react, store
 from ste_core.chat import Message
 from ste_core.errors import UserError
-from ste_core.records import Call, Example, Step, Tool, Trial
+from ste_core.records import Call, Example, Step, TestItem, Tool, Trial
 
 R = TypeVar("R")
 M = TypeVar("M")
@@ -389,6 +389,23 @@ def from_rows(value: Any, *, results: bool = True, source: str = "training rows"
         )
         wordings[one.action, trial] += 1
     return Imported(examples, tools, aside)
+
+
+def read_test_set(path: Path) -> list[TestItem]:
+    """The items of a test set in the release's form (`tool_test.json`: rows by API, which end at the call).
+
+    Raises:
+        UserError: not such a file, or an item whose arguments are not a JSON object.
+    """
+    found = from_rows(read_json(path), results=False, source=str(path))
+    if found.aside:
+        raise UserError(f"{path}: {next(iter(found.aside))}: its arguments are not a JSON object")
+    counts: Counter[str] = Counter()
+    items = []
+    for one in found.records:
+        items.append(TestItem(item=counts[one.tool], query=one.query, gold=one.call))
+        counts[one.tool] += 1
+    return items
 
 
 # --- chat rows --------------------------------------------------------------------------------------------------------

@@ -10,19 +10,19 @@ joins. The text of a request depends on the request alone, not on its company: n
 (seeded by `seed`, prompt and choice), and where rounding could decide (batched matrix products add up in another
 order), the token is settled by running the request alone. This holds in float32 on one kind of machine; bfloat16 and
 another device round differently. Needs torch; adapters need peft. Small models on shared cores run several times faster
-with `torch.set_num_threads(1)`.
+with `threads=1`.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from ste_core import store
 from ste_core.chat import Budget, Completion, Message
-from ste_core.errors import UserError
+from ste_core.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -99,6 +99,8 @@ class LocalChat:
         adapter: str | Path | None = None,
         device: str | None = None,
         dtype: str = "float32",
+        load_in: Literal["8bit", "4bit"] | None = None,
+        threads: int | None = None,
         name: str | None = None,
         **options: Any,
     ) -> "LocalChat":
@@ -108,6 +110,8 @@ class LocalChat:
             adapter: a LoRA adapter by path or hub name, merged into the weights.
             device: as torch names it; default a GPU if there is one.
             dtype: "bfloat16" halves memory and, on a GPU, time; texts then depend a little on the batch.
+            load_in: weights quantised by bitsandbytes, which needs a GPU; the paper's open models answered in 8 bit.
+            threads: torch's own from now on, on a CPU, in the whole process; default as they are.
             name: what results call it; default the last part of the path, and of the adapter's.
             options: see `LocalChat`.
 
@@ -116,7 +120,7 @@ class LocalChat:
         """
         try:
             import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
             from transformers.utils import logging as transformers_logging
 
             if adapter is not None:
@@ -126,17 +130,24 @@ class LocalChat:
         for place in (model, adapter):
             if place is not None and _folder(place) and not Path(place).is_dir():
                 raise UserError(f"model {place}: cannot be loaded: no such folder")
+        if threads is not None:
+            torch.set_num_threads(threads)
         bars = transformers_logging.is_progress_bar_enabled()
         transformers_logging.disable_progress_bar()
         try:
-            loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype))
+            extra = {}
+            if load_in is not None:
+                extra["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{load_in}": True})
+                extra["device_map"] = {"": device or 0}  # quantised weights stay where they are loaded
+            loaded = AutoModelForCausalLM.from_pretrained(model, dtype=getattr(torch, dtype), **extra)
             tokenizer = AutoTokenizer.from_pretrained(model)
             if adapter is not None:
                 loaded = PeftModel.from_pretrained(loaded, adapter).merge_and_unload()
-            loaded.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+            if load_in is None:
+                loaded.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         except Exception as error:  # each layer below has errors of its own for a wrong name or a damaged file
             what = f"model {model}" if adapter is None else f"model {model} with adapter {adapter}"
-            raise UserError(f"{what}: cannot be loaded: {' '.join(str(error).split())[:300]}") from None
+            raise UserError(f"{what}: cannot be loaded: {one_line(error)}") from None
         finally:
             if bars:
                 transformers_logging.enable_progress_bar()
@@ -156,7 +167,7 @@ class LocalChat:
         words = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
         settings = json.dumps(config, sort_keys=True, default=str)
         parts = [SAMPLER, weights_digest(model), settings, words, self._template, sorted(self._ends)]
-        return f"sha256:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
+        return f"sha256:{store.digest(parts)}"
 
     async def complete(
         self,

@@ -16,7 +16,7 @@ import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
-from ste_core.errors import UserError
+from ste_core.errors import UserError, one_line
 from ste_core.store import write_text
 
 
@@ -42,7 +42,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
             log_output=False, extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:
-        reason = " ".join(str(error.evalue).split())[:500]
+        reason = one_line(error.evalue, 500)
         kind = "" if error.ename in ("UserError", "DataUnavailable") else f"{error.ename}: "
         raise UserError(f"{notebook}: cell {error.exec_count}: {kind}{reason} (see {output})") from None
     finally:
@@ -54,7 +54,7 @@ def _parameters(notebook: Path) -> dict[str, Any]:
     try:
         return papermill.inspect_notebook(str(notebook))
     except (ValueError, nbformat.ValidationError) as error:
-        raise UserError(f"{notebook}: not a notebook ({' '.join(str(error).split())[:200]})") from None
+        raise UserError(f"{notebook}: not a notebook ({one_line(error, 200)})") from None
 
 
 def _clean(path: Path) -> None:

@@ -12,18 +12,20 @@ import csv
 import hashlib
 import json
 import os
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from pydantic import ValidationError
 
 from ste_core.errors import DataUnavailable, UserError
 from ste_core.records import Call, Prediction, StoredVerdict
+from ste_core.training_data import GeneralTask
 
 REPOSITORY = "microsoft/simulated-trial-and-error"
 COMMIT = "c1c97fd3fabbf1fe67a15ba6eab51fbd12be5c7f"
@@ -33,6 +35,10 @@ PREDICTIONS = "STE/saved_results"
 API_LIST = "STE/tool_metadata/API_list.json"
 BATCHES = "STE/tool_metadata/CL_batches.json"
 TEST_SET = "llama-recipes/ft_datasets/tool_test.json"
+FLAN = "llama-recipes/ft_datasets/flan_v2_2k.json"
+
+#: of its tasks, the last so many are never trained on
+FLAN_HELD_OUT = 200
 
 #: prediction file (without .json) -> (system, setting), named as in the reported figures
 FILES = {
@@ -275,6 +281,32 @@ def fetch() -> Path:
             (root / path).unlink()
             raise DataUnavailable(f"{path}: downloaded from {base}, but {wrong}")
     return root
+
+
+# --- general tasks ---------------------------------------------------------------------------------------------------
+
+
+def flan_tasks(count: int, seed: int, split: Literal["train", "heldout"]) -> list[GeneralTask]:
+    """Tasks of the release's Flan v2 sample, drawn by the seed; see `Study.general_tasks`.
+
+    Raises:
+        UserError: no copy of the release is named by STE_RELEASE, or it has fewer tasks.
+    """
+    named = os.environ.get("STE_RELEASE")
+    if not named:
+        raise UserError("STE_RELEASE: not set; the general tasks are the release's, name the folder where it lies")
+    rows = _list(read_json(Path(named) / FLAN, shown=FLAN), FLAN)
+    tasks = []
+    for number, row in enumerate(rows):
+        try:
+            text = "\n\n".join(turn["content"] for turn in row["dialog_history"])
+            tasks.append(GeneralTask(task=text, reply=row["response"]))
+        except (KeyError, TypeError, ValueError):
+            raise UserError(f"{FLAN}: row {number}: not a dialogue with a response") from None
+    own = tasks[:-FLAN_HELD_OUT] if split == "train" else tasks[-FLAN_HELD_OUT:]
+    if count > len(own):
+        raise UserError(f"{FLAN}: has {len(own):,} tasks to {split}, {count:,} are asked for")
+    return random.Random(seed).sample(own, count)
 
 
 # --- reading prediction files -----------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ written by `from_release` and `to_release`.
 """
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,9 +21,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ste_core import paper, prompting, store
-from ste_core.chat import ChatModel, Message, gather
+from ste_core.chat import ChatModel, Count, Message, gather, measure
 from ste_core.errors import UserError
-from ste_core.local import LocalChat
 from ste_core.records import Example, Prediction, Record, TestItem, Tool
 
 Setting = Literal["baseline", "icl", "tuned"]
@@ -146,7 +144,7 @@ async def predict(
     """
     _check(items, tools, setting, candidates, demonstrations)
     system, label = system or model.name, label or LABELS[setting]
-    count, own = _measure(model)
+    count, own = measure(model, _by_length)
     context = own if context is None else context
     room = None if context is None else context - max_tokens
     prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count)
@@ -154,9 +152,10 @@ async def predict(
     options: dict[str, Any] = {"temperature": float(temperature), "max_tokens": max_tokens, "stop": [STOP]}
     seeds = [_item_seed(seed, item) for item in items]
     requests = [
-        _digest(identity, prompt.messages, options, number) for prompt, number in zip(prompts, seeds, strict=True)
+        store.digest([identity, prompt.messages, options, number])
+        for prompt, number in zip(prompts, seeds, strict=True)
     ]
-    whole = _digest(system, label, requests, [item.model_dump(mode="json") for item in items])
+    whole = store.digest([system, label, requests, [item.model_dump(mode="json") for item in items]])
     finished = _finished(path, whole, len(items))
     if finished is not None:
         return finished
@@ -174,7 +173,7 @@ async def predict(
                 finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
             )  # fmt: skip
-            _keep(part, answer)
+            store.append_jsonl(part, [answer])
         done()
         return answer
 
@@ -254,7 +253,7 @@ def _prompts(
     candidates: Sequence[Sequence[str]] | None,
     demonstrations: Sequence[Sequence[Example]] | None,
     room: int | None,
-    count: Callable[[Sequence[Message]], int],
+    count: Count,
 ) -> list[Prompt]:
     docs = {name: tool.documentation() for name, tool in tools.items()}
     prompts = []
@@ -279,12 +278,8 @@ def _prompts(
     return prompts
 
 
-def _measure(model: ChatModel) -> tuple[Callable[[Sequence[Message]], int], int | None]:
-    """How a model counts the tokens of a prompt, and its context where it tells."""
-    inner = getattr(model, "model", model)  # behind a cache
-    if isinstance(inner, LocalChat):
-        return inner.count, inner.context
-    return lambda messages: sum(-(-len(one["content"]) // CHARACTERS_A_TOKEN) for one in messages), None
+def _by_length(messages: Sequence[Message]) -> int:
+    return sum(-(-len(one["content"]) // CHARACTERS_A_TOKEN) for one in messages)
 
 
 def _finished(path: Path, whole: str, count: int) -> list[Prediction] | None:
@@ -301,23 +296,12 @@ def _finished(path: Path, whole: str, count: int) -> list[Prediction] | None:
 
 
 def _item_seed(seed: int, item: TestItem) -> int:
-    return int(_digest(seed, item.gold.tool, item.item)[:8], 16) & 0x7FFFFFFF
-
-
-def _keep(part: Path, answer: Answer) -> None:
-    try:
-        store.append_jsonl(part, [answer])
-    except OSError as error:
-        raise UserError(f"{part}: cannot be written: {error.strerror}; what is there is kept, run again") from None
+    return int(store.digest([seed, item.gold.tool, item.item])[:8], 16) & 0x7FFFFFFF
 
 
 def _output(text: str) -> str:
     """A reply as it is kept: what a server that ignores stop strings says further is cut off, and it can be written."""
     return text.split(STOP)[0].encode("utf-8", "replace").decode("utf-8")
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8")).hexdigest()
 
 
 # --- the release's format ---------------------------------------------------------------------------------------------

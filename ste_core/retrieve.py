@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ste_core.errors import UserError
+from ste_core.errors import UserError, one_line
 from ste_core.records import Example, TestItem, Tool
 
 #: the paper's encoder, by hub name
@@ -121,8 +121,7 @@ class SentenceEncoder:
         try:
             self._loaded = SentenceTransformer(self.name, device=self._device)
         except Exception as error:  # each layer below has errors of its own for a wrong name or no network
-            reason = " ".join(str(error).split())[:300]
-            raise UserError(f"encoder {self.name}: cannot be loaded: {reason}") from None
+            raise UserError(f"encoder {self.name}: cannot be loaded: {one_line(error)}") from None
 
     def _encode(self, texts: Sequence[str]) -> NDArray[np.floating]:
         return self._loaded.encode(

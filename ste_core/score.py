@@ -10,6 +10,7 @@ APIs and by a language model for the other 19. Both are judges here (`Judge`), s
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,14 +36,28 @@ def string_rule(gold: dict[str, Any], arguments: dict[str, Any]) -> bool:
     )
 
 
-def json_equal(a: Any, b: Any) -> bool:
-    """Whether two JSON values are the same: order of keys aside, `1` equals `1.0`, but `true` does not equal `1`."""
+def json_equal(a: Any, b: Any, *, close: bool = False, ordered: bool = True) -> bool:
+    """Whether two JSON values are the same: order of keys aside, `1` equals `1.0`, but `true` does not equal `1`.
+
+    Args:
+        close: numbers may differ by 1e-6 of their size.
+        ordered: the order of lists counts.
+    """
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
+    if close and isinstance(a, int | float) and isinstance(b, int | float):
+        try:
+            return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
+        except OverflowError:  # an integer beyond all floats
+            return a == b
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(json_equal(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(json_equal(a[key], b[key], close=close, ordered=ordered) for key in a)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(json_equal, a, b))
+        if len(a) != len(b):
+            return False
+        if not ordered:
+            a, b = sorted(a, key=repr), sorted(b, key=repr)
+        return all(json_equal(one, other, close=close, ordered=ordered) for one, other in zip(a, b, strict=True))
     return a == b
 
 

@@ -5,24 +5,31 @@
 >>> completion = await model.complete([{"role": "user", "content": "Hi"}], seed=1)              # doctest: +SKIP
 >>> completion.text, budget.cost                                                                # doctest: +SKIP
 
-The key is read from the environment (`OPENAI_API_KEY`) and nowhere else, and stays out of every message; a local server
-needs none.
+The key is read from the environment and nowhere else, and stays out of every message; a local server needs none.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+import random
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
-import tenacity
 from aiolimiter import AsyncLimiter
 
 from ste_core.chat import Budget, Choice, Completion, Message
-from ste_core.errors import UserError
+from ste_core.errors import UserError, one_line
+
+#: the environment variable that holds the key, unless another is named
+KEY_ENV = "OPENAI_API_KEY"
+
+#: connections that one client keeps, about, and clients that share them out, at most
+CONNECTIONS, MOST_CLIENTS = 8, 16
 
 
 class OpenAIChat:
@@ -35,6 +42,7 @@ class OpenAIChat:
     Args:
         model: the server's name for the model.
         base_url: the server; default `OPENAI_BASE_URL` of the environment, else the OpenAI API.
+        key_env: the environment variable that holds the key; one that is not the default must be set.
         concurrency: requests under way at once, at most.
         requests_per_minute: requests begun, at most; no limit by default.
         timeout: seconds a try may take.
@@ -42,6 +50,11 @@ class OpenAIChat:
         logprobs: ask for log-probabilities (some servers refuse, some ignore it).
         budget: what the run may use.
         prices: money for a million tokens in, and out.
+        tokenizer: the model's own, by path or hub name: prompts are then counted as the model reads them.
+        context: tokens a prompt and its answer may take together, as the server was started with.
+
+    Attributes:
+        count: tokens of a conversation; None without a tokenizer.
 
     Raises:
         UserError: no key, an unusable key or base URL, or a money budget without prices.
@@ -52,6 +65,7 @@ class OpenAIChat:
         model: str,
         *,
         base_url: str | None = None,
+        key_env: str = KEY_ENV,
         concurrency: int = 16,
         requests_per_minute: float | None = None,
         timeout: float = 120.0,
@@ -59,14 +73,18 @@ class OpenAIChat:
         logprobs: bool = False,
         budget: Budget | None = None,
         prices: tuple[float, float] | None = None,
+        tokenizer: str | None = None,
+        context: int | None = None,
     ) -> None:
         self.name = model
-        self._key = os.environ.get("OPENAI_API_KEY", "").strip()
+        self._key = os.environ.get(key_env, "").strip()
         base_url = base_url or os.environ.get("OPENAI_BASE_URL")
+        if not self._key and key_env != KEY_ENV:
+            raise UserError(f"{key_env}: not set in the environment; it is to hold the key of the model")
         if not self._key and not base_url:
-            raise UserError("OPENAI_API_KEY: not set in the environment; set it, or name a server by its base URL")
+            raise UserError(f"{key_env}: not set in the environment; set it, or name a server by its base URL")
         if not (self._key.isascii() and self._key.isprintable()):
-            raise UserError("OPENAI_API_KEY: holds characters that no key has")
+            raise UserError(f"{key_env}: holds characters that no key has")
         if budget is not None and budget.money is not None and prices is None:
             raise UserError(f"model {model}: a budget in money needs the model's prices")
         self._where = _checked(base_url or "https://api.openai.com/v1")
@@ -77,6 +95,8 @@ class OpenAIChat:
         self._logprobs = logprobs
         self._budget = budget or Budget()
         self._prices = prices or (0.0, 0.0)
+        self.count = None if tokenizer is None else _counter(tokenizer)
+        self.context = context
         self._limit_name = "max_completion_tokens"
         self._link: _Link | None = None
 
@@ -118,19 +138,20 @@ class OpenAIChat:
 
     async def _ask(self, request: dict[str, Any], max_tokens: int) -> Completion:
         link = await self._linked()
-        tries = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_Garbled),
-            stop=tenacity.stop_after_attempt(self._retries + 1),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=8),
-            reraise=True,
-        )
         async with link.slots:
             try:
-                return await tries(self._try, link, request, max_tokens)
-            except openai.OpenAIError as error:
+                return await self._sensible(link, request, max_tokens)
+            except (openai.OpenAIError, _Garbled) as error:
                 raise UserError(f"model {self.name} at {self._where}: {self._one_line(error)}") from None
-            except _Garbled as error:
-                raise UserError(f"model {self.name} at {self._where}: {error}") from None
+
+    async def _sensible(self, link: "_Link", request: dict[str, Any], max_tokens: int) -> Completion:
+        # A loop of our own: with tenacity, which makes an object for each request, requests take an eighth longer.
+        for tried in range(self._retries):
+            try:
+                return await self._try(link, request, max_tokens)
+            except _Garbled:
+                await asyncio.sleep(random.uniform(0, min(0.5 * 2**tried, 8)))
+        return await self._try(link, request, max_tokens)
 
     async def _try(self, link: "_Link", request: dict[str, Any], max_tokens: int) -> Completion:
         if link.limiter is not None:
@@ -148,7 +169,7 @@ class OpenAIChat:
         name = self._limit_name
         try:
             # Not `chat.completions.create`: a third of a request's time goes into its conversions and unchecked types.
-            reply = await link.client.post(
+            reply = await next(link.clients).post(
                 "/chat/completions", cast_to=httpx2.Response, body=request | {name: max_tokens}
             )
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
@@ -165,41 +186,70 @@ class OpenAIChat:
         """The connections of the running event loop: none may be used from another loop."""
         loop = asyncio.get_running_loop()
         if self._link is None or self._link.loop is not loop:
-            client = openai.AsyncOpenAI(
-                api_key=self._key or "none", base_url=self._where, timeout=self._timeout, max_retries=self._retries
-            )
+            clients = self._clients()
             limiter = None
             if self._per_minute:
                 limiter = AsyncLimiter(max(self._per_minute / 60, 1), max(60 / self._per_minute, 1))
-            keeper = _closed_with_the_loop(client)
-            self._link = _Link(loop, client, keeper, asyncio.Semaphore(self._concurrency), limiter)
+            keeper = _closed_with_the_loop(clients)
+            self._link = _Link(loop, cycle(clients), keeper, asyncio.Semaphore(self._concurrency), limiter)
             await anext(keeper)
         return self._link
 
+    def _clients(self) -> list[openai.AsyncOpenAI]:
+        """Clients that take turns: one looks through all of its connections, twice, for each request."""
+        certificates = httpx2.create_ssl_context()  # read once
+        return [
+            openai.AsyncOpenAI(
+                api_key=self._key or "none", base_url=self._where, timeout=self._timeout, max_retries=self._retries,
+                http_client=openai.DefaultAsyncHttpxClient(verify=certificates),
+            )
+            for _ in range(min(-(-self._concurrency // CONNECTIONS), MOST_CLIENTS))
+        ]  # fmt: skip
+
     def _one_line(self, error: Exception) -> str:
-        text = " ".join(str(error).split())
+        text = str(error)
         if isinstance(error, openai.APIConnectionError) and error.__cause__ and str(error.__cause__):
-            text += f" ({' '.join(str(error.__cause__).split())})"
+            text += f" ({error.__cause__})"
         if self._key:
             text = text.replace(self._key, "***")  # some servers repeat the key in their refusal
-        return text[:300] or type(error).__name__
+        return one_line(text) or type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)
 class _Link:
     loop: asyncio.AbstractEventLoop
-    client: openai.AsyncOpenAI
+    clients: Iterator[openai.AsyncOpenAI]
     keeper: AsyncGenerator[None, None]
     slots: asyncio.Semaphore
     limiter: AsyncLimiter | None
 
 
-async def _closed_with_the_loop(client: openai.AsyncOpenAI) -> AsyncGenerator[None, None]:
+async def _closed_with_the_loop(clients: Sequence[openai.AsyncOpenAI]) -> AsyncGenerator[None, None]:
     """A generator that waits for the end: `asyncio.run` ends all generators before it closes its loop."""
     try:
         yield
     finally:
-        await client.close()
+        for client in clients:
+            await client.close()
+
+
+def _counter(tokenizer: str) -> Callable[[Sequence[Message]], int]:
+    """Counts the tokens of a conversation by a tokenizer, which is loaded when it is first needed."""
+
+    @cache
+    def loaded() -> Any:
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(tokenizer)
+        except Exception as error:  # each layer below has errors of its own
+            raise UserError(f"tokenizer {tokenizer}: cannot be loaded: {one_line(error)}") from None
+
+    def count(messages: Sequence[Message]) -> int:
+        text = loaded().apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        return len(loaded()(text, add_special_tokens=False)["input_ids"])
+
+    return count
 
 
 class _Garbled(Exception):
@@ -242,5 +292,5 @@ def _checked(url: str) -> str:
     if not usable:
         raise UserError("base URL: must be http://HOST... or https://HOST..., as http://127.0.0.1:8000/v1")
     if "@" in parts.netloc or parts.query:
-        raise UserError("base URL: must not hold a user, password or query; the key belongs in OPENAI_API_KEY")
+        raise UserError(f"base URL: must not hold a user, password or query; the key belongs in {KEY_ENV}")
     return url.rstrip("/")

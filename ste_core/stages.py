@@ -1,4 +1,4 @@
-"""A study's stages after exploration: distil, predict, fine-tune, compare; where each leaves what it made.
+"""A study's stages after exploration: distil, predict, fine-tune; where each leaves what it made.
 
 >>> study = load("quick")                                                # doctest: +SKIP
 >>> distil(study, "full", 0)                                             # doctest: +SKIP
@@ -7,25 +7,42 @@
 Under `results/<study>/`: `distilled/<variant>/seed<k>/` (examples, verdicts, data card), `models/<variant>/seed<k>/`
 (a fine-tuned model and its record), `predictions/<setting>/<variant>/seed<k>.jsonl`. A stage that is done is read, not
 done again; one that was interrupted goes on. The baseline has no experience, so no variant: it is `baseline/all`.
+
+A setting may use a *part* of an experience instead of `all`: `equal`, as many examples as the variant with the fewest
+has, or `2ep`, what the first two episodes left. The part is named behind the setting: `predictions/tuned_equal/...`,
+`predictions/icl_2ep/...`, "FT, equal size", "ICL, 2 episodes".
+
+An experience from which nothing can be learnt is a finding, not a mistake: there is then no fine-tuned model, and the
+file of its predictions is empty.
 """
 
+import random
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from filelock import FileLock
 
-from ste_core import aio, distill, execution, exploration, finetune, retrieve, score, stats, store, taxonomy
+from ste_core import aio, distill, exploration, finetune, launch, retrieve, store
 from ste_core import predict as predictions
 from ste_core.errors import UserError
 from ste_core.finetune import Finetuned
 from ste_core.predict import Setting
-from ste_core.records import Example, Prediction
+from ste_core.records import Example, Prediction, TestItem
 from ste_core.study import Study
 from ste_core.training_data import GeneralTask
 
 #: what the baseline's files and rows have where others name a variant
 NO_VARIANT = "all"
+
+#: the method with nothing left out
+FULL = "full"
+
+#: parts of an experience; a third kind is `<k>ep`
+ALL, EQUAL = "all", "equal"
+_EPISODES = re.compile(r"([1-9]\d*)ep")
 
 #: settings in the order of tables and figures, by the name that results give them
 SETTINGS = {label: name for name, label in predictions.LABELS.items()}
@@ -43,7 +60,7 @@ def _section(study: Study, name: str) -> Any:
 
 def distilled_folder(study: Study, variant: str, seed: int) -> Path:
     """Where the examples of a variant and seed lie."""
-    return study.results / "distilled" / variant / f"seed{seed}"
+    return study.source / "distilled" / variant / f"seed{seed}"
 
 
 def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
@@ -65,55 +82,150 @@ def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
     return made
 
 
-def examples(study: Study, variant: str, seed: int) -> list[Example]:
-    """The distilled examples on disk.
+def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Example]:
+    """The distilled examples on disk, or a part of them.
+
+    Of the first episodes come the examples with the paraphrases they have in the whole; a run that had really stopped
+    there might have made more of each.
 
     Raises:
-        UserError: there are none yet.
+        UserError: there are none yet, or no such part.
     """
     path = distilled_folder(study, variant, seed) / "examples.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)")
-    return store.read_jsonl(path, Example)
+    found = store.read_jsonl(path, Example)
+    episodes = episodes_of(part)
+    if episodes is not None:
+        return [one for one in found if one.episode < episodes]
+    return cut(found, equal_size(study, seed), seed) if part == EQUAL else found
+
+
+def equal_size(study: Study, seed: int) -> int:
+    """The smallest number of examples that a variant has, variants without any left out; 0 if none has one."""
+    variants = _section(study, "exploration").variants
+    return min(filter(None, (len(examples(study, variant, seed)) for variant in variants)), default=0)
+
+
+def cut(found: Sequence[Example], size: int, seed: int) -> list[Example]:
+    """A random subset of `size` examples, or all if there are fewer, in the order given, as even over tools as can be.
+
+    Every tool keeps as many as it has, up to a number common to all tools; some, drawn by the seed, keep one more.
+    """
+    counts = Counter(one.tool for one in found)
+    most = max(cap for cap in range(size + 1) if sum(min(one, cap) for one in counts.values()) <= size)
+    kept = set(map(_key, distill.training_size(found, most, seed)))
+    more = sorted(set(map(_key, distill.training_size(found, most + 1, seed))) - kept)
+    kept.update(random.Random(f"cut/{seed}").sample(more, min(size - len(kept), len(more))))
+    return [one for one in found if _key(one) in kept]
+
+
+def _key(one: Example) -> tuple[str, int, int, int]:
+    return one.tool, one.episode, one.trial, one.paraphrase
+
+
+def episodes_of(part: str) -> int | None:
+    """The number of episodes in a part of that kind, None for the others.
+
+    >>> episodes_of("2ep"), episodes_of("equal")
+    (2, None)
+
+    Raises:
+        UserError: no such part.
+    """
+    if part in (ALL, EQUAL):
+        return None
+    named = _EPISODES.fullmatch(part)
+    if named is None:
+        raise UserError(f"part: {part!r}: must be '{ALL}', '{EQUAL}' or a number of episodes as '2ep'")
+    return int(named[1])
+
+
+def amounts(study: Study) -> list[str]:
+    """The parts of the full method's experience to compare with the whole: fewer episodes, but some, in order."""
+    if study.ablations is None or study.exploration is None:
+        return []
+    return study.ablations.parts(study.exploration.episodes)
+
+
+def label(setting: Setting, part: str = ALL) -> str:
+    """What results call a setting.
+
+    >>> label("icl"), label("tuned", "equal"), label("tuned", "1ep")
+    ('ICL', 'FT, equal size', 'FT, 1 episode')
+    """
+    episodes = episodes_of(part)
+    if episodes is not None:
+        return f"{predictions.LABELS[setting]}, {episodes} episode{'s' if episodes > 1 else ''}"
+    return predictions.LABELS[setting] + (", equal size" if part == EQUAL else "")
 
 
 # --- prediction -------------------------------------------------------------------------------------------------------
 
 
-def predictions_file(study: Study, setting: Setting, variant: str, seed: int) -> Path:
+def predictions_file(study: Study, setting: Setting, variant: str, seed: int, part: str = ALL) -> Path:
     """Where the predictions of a setting lie."""
-    return study.results / "predictions" / setting / variant / f"seed{seed}.jsonl"
+    name = setting if part == ALL else f"{setting}_{part}"
+    return study.results / "predictions" / name / variant / f"seed{seed}.jsonl"
+
+
+def test_items(study: Study) -> list[TestItem]:
+    """The test items to answer: of the explored tools, and of each as many as `exploitation.items` says.
+
+    They are drawn by the study's seed, the same in every setting.
+    """
+    items, most = study.items("test"), _section(study, "exploitation").items
+    if study.exploration is not None and study.exploration.tools is not None:  # part of a world: its items only
+        items = [item for item in items if item.gold.tool in study.exploration.tools]
+    if most is None:
+        return items
+    numbers = defaultdict(list)
+    for item in items:
+        numbers[item.gold.tool].append(item.item)
+    for tool, own in numbers.items():
+        numbers[tool] = random.Random(f"items/{study.seed}/{tool}").sample(own, min(most, len(own)))
+    return [item for item in items if item.item in numbers[item.gold.tool]]
 
 
 def predict(
-    study: Study, setting: Setting, variant: str = NO_VARIANT, seed: int = 0, done: Callable[[], object] = lambda: None
+    study: Study,
+    setting: Setting,
+    variant: str = NO_VARIANT,
+    seed: int = 0,
+    done: Callable[[], object] = lambda: None,
+    *,
+    part: str = ALL,
 ) -> list[Prediction]:
     """Answer the test set as it is, with demonstrations, or fine-tuned on the experience of a variant and seed.
 
     Raises:
         UserError: a stage before is missing.
     """
+    path = predictions_file(study, setting, variant, seed, part)
+    lock = path.parent / ".run" / f"{path.stem}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):  # every job with demonstrations wants the baseline too: one makes it, the others read it
+        return _predict(study, setting, variant, seed, done, part, path)
+
+
+def _predict(
+    study: Study, setting: Setting, variant: str, seed: int, done: Callable[[], object], part: str, path: Path
+) -> list[Prediction]:
     section = _section(study, "exploitation")
-    items, tools = study.items("test"), study.toolbox().tools
-    if study.exploration is not None and study.exploration.tools is not None:  # part of a world: its items only
-        items = [item for item in items if item.gold.tool in study.exploration.tools]
+    items, tools = test_items(study), study.toolbox().tools
     options: dict[str, Any] = {
-        "path": predictions_file(study, setting, variant, seed), "max_tokens": section.max_tokens,
+        "path": path, "label": label(setting, part), "max_tokens": section.max_tokens,
         "temperature": section.temperature, "context": section.context, "seed": seed, "system": section.model,
         "done": done,
     }  # fmt: skip
     if setting == "tuned":
         threads = getattr(study.models[section.model], "threads", None)
-        model = finetune.load(model_folder(study, variant, seed))
-        if threads is not None:
-            import torch
-
-            torch.set_num_threads(threads)
+        model = finetune.load(model_folder(study, variant, seed, part), threads=threads)
         return aio.run(predictions.predict(items, model, tools, setting=setting, **options))
     shown = retrieve.candidates(items, tools, section.candidates, n=section.candidate_count, seed=study.seed)
     near = None
     if setting == "icl":
-        retriever = retrieve.Retriever(examples(study, variant, seed))
+        retriever = retrieve.Retriever(examples(study, variant, seed, part))
         near = retriever.nearest([item.query for item in items], k=section.demonstrations)
     model = study.chat(section.model)
     work = predictions.predict(items, model, tools, setting=setting, candidates=shown, demonstrations=near, **options)
@@ -123,9 +235,9 @@ def predict(
 # --- fine-tuning ------------------------------------------------------------------------------------------------------
 
 
-def model_folder(study: Study, variant: str, seed: int) -> Path:
+def model_folder(study: Study, variant: str, seed: int, part: str = ALL) -> Path:
     """Where the model fine-tuned on the experience of a variant and seed lies."""
-    return study.results / "models" / variant / f"seed{seed}"
+    return study.results / "models" / (variant if part == ALL else f"{variant}_{part}") / f"seed{seed}"
 
 
 def tune(
@@ -134,107 +246,59 @@ def tune(
     seed: int,
     general: Sequence[GeneralTask] = (),
     done: Callable[[int, int, float], object] = lambda step, steps, loss: None,
-) -> Finetuned:
+    *,
+    part: str = ALL,
+) -> Finetuned | None:
     """Fine-tune the study's base on the examples of a variant and seed.
 
+    With the part `equal` only calls are learnt, of every variant: examples without feedback have no answer to learn, so
+    equally many examples would be unequally many rows.
+
+    Returns:
+        The record; None if there is nothing to learn from (no examples, or all of them held out or too long).
+
     Raises:
-        UserError: nothing to learn from, or an option that does not fit.
+        UserError: an option that does not fit, or another failure of fine-tuning.
     """
     section = _section(study, "finetuning")
     options = section.model_copy(update={"seed": seed, "base": study.place(section.base)})
-    if variant == distill.NO_FEEDBACK:  # its examples have no answers
+    if variant == distill.NO_FEEDBACK or part == EQUAL:  # calls only
         options = options.model_copy(update={"answer_rows": False})
-    return finetune.finetune(
-        examples(study, variant, seed), options, model_folder(study, variant, seed), general=general,
-        tools=study.toolbox().tools, done=done,
-    )  # fmt: skip
+    learnt, folder = examples(study, variant, seed, part), model_folder(study, variant, seed, part)
+    if not learnt and not general:
+        return None
+    tools = study.listing().tools
+    try:
+        if options.launch is not None:
+            launch.finetune(learnt, options, folder, general=general, tools=tools)
+        return finetune.finetune(learnt, options, folder, general=general, tools=tools, done=done)
+    except UserError as error:
+        if _NO_ROWS in str(error):
+            return None
+        raise
 
 
-# --- comparison -------------------------------------------------------------------------------------------------------
+#: how fine-tuning says that no row is left to learn from
+_NO_ROWS = "training set: "
 
 
-def outcomes(study: Study) -> pd.DataFrame:
-    """Every prediction of the study judged, a row an item: `taxonomy.outcomes`, with `variant` and `seed`.
-
-    Raises:
-        UserError: no predictions yet.
-    """
-    found = []
-    toolbox, items = study.toolbox(), study.items("test")
-    results = execution.gold_results(items)
-    for setting in predictions.LABELS:
-        for path in sorted((study.results / "predictions" / setting).glob("*/seed*.jsonl")):
-            rows = taxonomy.outcomes(
-                store.read_jsonl(path, Prediction), toolbox, results, seed=int(path.stem.removeprefix("seed"))
-            )
-            found.append(rows.assign(variant=path.parent.name))
-    if not found:
-        raise UserError(f"study '{study.name}': no predictions yet under {study.results / 'predictions'}")
-    return pd.concat(found, ignore_index=True)
-
-
-#: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them
-VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_execution", "task_success")
-METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_execution", "task_success")
-
-
-def correctness(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Every metric of every setting and variant, over all seeds, with its interval over tools.
+def learn(
+    study: Study,
+    variant: str,
+    seed: int,
+    part: str = ALL,
+    done: Callable[[int, int, float], object] = lambda step, steps, loss: None,
+) -> tuple[Finetuned | None, list[Prediction]]:
+    """Fine-tune on the experience of a variant and seed, and answer the test set.
 
     Returns:
-        `system, setting, variant, seeds, n, metric, value, ci_low, ci_high`, percent.
+        The record and the predictions; None and no predictions (an empty file) if there is nothing to learn from.
+
+    Raises:
+        UserError: as `tune` and `predict`.
     """
-    found = []
-    for (system, setting, variant), group in rows.groupby(["system", "setting", "variant"], sort=False):
-        for metric in METRICS:
-            interval = score.interval(group, metric, study, system, setting, variant)
-            found.append(
-                {"system": system, "setting": setting, "variant": variant, "seeds": group["seed"].nunique(),
-                 "n": len(group), "metric": metric, "value": interval.value, "ci_low": interval.low,
-                 "ci_high": interval.high}
-            )  # fmt: skip
-    return pd.DataFrame(found)
-
-
-def gains(rows: pd.DataFrame, study: Study, metric: str = "correct_execution") -> pd.DataFrame:
-    """Paired differences between the settings of the full method: ICL and FT over the baseline, FT over ICL.
-
-    Items are paired by tool, item and seed (the baseline, which has no seed, by tool and item); shares a tool are
-    compared, tools resampled.
-    """
-    full = rows[rows["variant"].isin([NO_VARIANT, "full"])]
-    tables = {label: part for label, part in full.groupby("setting", sort=False)}
-    found = []
-    for better, worse in (("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL")):
-        if better not in tables or worse not in tables:
-            continue
-        a, b = _paired(tables[better], tables[worse], metric)
-        test = stats.difference(
-            a[metric], b[metric], a["tool"], rng=study.rng("gains", better, worse, metric),
-            level=study.statistics.level, resamples=study.statistics.resamples,
-        )  # fmt: skip
-        found.append(
-            {"comparison": f"{better} - {worse}", "metric": metric, "n": len(a), "difference": test.value,
-             "ci_low": test.low, "ci_high": test.high, "p": test.p, "p_mcnemar": test.p_mcnemar}
-        )  # fmt: skip
-    table = pd.DataFrame(found)
-    return table.assign(p_holm=stats.holm(table["p"])) if len(table) else table
-
-
-def _paired(a: pd.DataFrame, b: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two tables row by row on the same items; a table of one seed is set against every seed of the other."""
-    seeds = sorted({*a["seed"], *b["seed"]})
-
-    def spread(table: pd.DataFrame) -> pd.DataFrame:
-        own = table["seed"].unique()
-        parts = [table[table["seed"] == (seed if seed in own else own[0])].assign(seed=seed) for seed in seeds]
-        return pd.concat(parts).sort_values(["seed", "tool", "item"]).reset_index(drop=True)
-
-    return spread(a)[["tool", "item", "seed", metric]], spread(b)[["tool", "item", "seed", metric]]
-
-
-def errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """The share of each category of `taxonomy.CATEGORIES` in every setting and variant, percent of its items."""
-    groups = rows.groupby(["setting", "variant"], sort=False)["category"]
-    shares = 100 * groups.value_counts(normalize=True)
-    return shares.rename("percent").reset_index()
+    record = tune(study, variant, seed, done=done, part=part)
+    if record is not None:
+        return record, predict(study, "tuned", variant, seed, part=part)
+    store.write_text(predictions_file(study, "tuned", variant, seed, part), "")
+    return None, []

@@ -76,6 +76,21 @@ def percent(
     return Interval(value, low, high)
 
 
+def mean(values: ArrayLike, *, rng: np.random.Generator, level: float = LEVEL, resamples: int = RESAMPLES) -> Interval:
+    """The mean of a quantity that each tool has, shape (tools,), with a bootstrap interval (BCa) over tools.
+
+    Where every tool has the same, resampling shows no spread, and the interval is the value alone.
+    """
+    found = np.asarray(values, dtype=float)
+    if found.size == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    value = float(found.mean())
+    if np.ptp(found) == 0:
+        return Interval(value, value, value)
+    low, high = _bootstrap((found,), lambda x, axis: x.mean(axis), False, rng, level, resamples)
+    return Interval(value, low, high)
+
+
 def difference(
     a: ArrayLike,
     b: ArrayLike,

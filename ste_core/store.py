@@ -7,6 +7,7 @@ the torn line is not believed, and the next append starts on a fresh line.
 """
 
 import csv
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -68,15 +69,22 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def append_jsonl(path: Path, records: Iterable[Record]) -> None:
-    """Append records, a line each, and see them onto the disk before returning."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Append records, a line each, and see them onto the disk before returning.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     data = "".join(record.model_dump_json() + "\n" for record in records).encode("utf-8")
-    with path.open("ab+") as file:
-        if file.tell() and not _ends_in_newline(file):
-            data = b"\n" + data  # end the line that a kill tore
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.tell() and not _ends_in_newline(file):
+                data = b"\n" + data  # end the line that a kill tore
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}; what is there is kept, run again") from None
 
 
 def _ends_in_newline(file: Any) -> bool:
@@ -107,6 +115,15 @@ def read_jsonl(path: Path, kind: type[R]) -> list[R]:
             field = ".".join(map(str, first["loc"]))
             raise UserError(f"{path}:{number}: not a {kind.__name__}: {field}: {first['msg']}") from None
     return records
+
+
+def digest(value: Any, *, sort_keys: bool = True) -> str:
+    """The SHA-256 of a JSON value, whatever the order of its keys unless they are left as they are.
+
+    >>> digest(["a", {"b": 1, "c": 2}]) == digest(("a", {"c": 2, "b": 1}))
+    True
+    """
+    return hashlib.sha256(json.dumps(value, sort_keys=sort_keys).encode("utf-8")).hexdigest()
 
 
 def provenance(configuration: dict[str, Any]) -> dict[str, Any]:

@@ -10,15 +10,23 @@ import importlib
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from ste_core.errors import UserError
 from ste_core.records import TestItem
@@ -27,6 +35,7 @@ from ste_core.store import read_jsonl
 if TYPE_CHECKING:  # the audit needs no tools and no models; their schemas and clients take a second to import
     from ste_core.chat import Budget, ChatModel
     from ste_core.toolbox import Toolbox
+    from ste_core.training_data import GeneralTask
 
 
 class Section(BaseModel):
@@ -48,12 +57,62 @@ class Audit(Section):
     allow_altered: bool = False  # score files that differ from the released ones, and say so in the results
 
 
-class World(Section):
-    """The tools of a study and the queries they are tested with."""
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
-    tools: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")]  # module:function that gives a Toolbox
-    test_set: str  # JSON Lines of TestItem, relative to the project
-    dev_set: str
+
+class McpServer(Section):
+    """An MCP server, by its command (stdio) or its address (streamable HTTP); see `ste_core.tools.mcp`."""
+
+    command: Annotated[list[str], Field(min_length=1)] | None = None  # words; `python` is the one that runs us
+    url: str | None = None
+    url_env: VariableName | None = None  # the variable that holds the address, where that has a key in it
+    env_names: list[VariableName] = []  # variables the command gets, beside PATH, HOME and the like
+    timeout: float = Field(10.0, gt=0)  # seconds a call may take
+    start_timeout: float = Field(60.0, gt=0)  # seconds to connect and list the tools; npx may have to download
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "McpServer":
+        if sum(one is not None for one in (self.command, self.url, self.url_env)) != 1:
+            raise ValueError("give one of command, url, url_env")
+        if self.url is not None and not re.fullmatch(r"https?://[^\s?#]+", self.url):
+            raise ValueError(
+                "url: must be an http address without '?'; one with a key goes into a variable, see url_env"
+            )
+        return self
+
+
+class ToolBench(Section):
+    """ToolBench's APIs, behind a ToolBench server (key: TOOLBENCH_KEY); see `ste_core.tools.toolbench`."""
+
+    descriptions: str  # the folder of the release's API_descriptions.json, relative to the project
+    url: str | None = None  # the server's endpoint, ending in /rapidapi or /virtual
+    rate: float = Field(2.0, gt=0)  # requests a second
+    timeout: float = Field(120.0, gt=0)  # seconds a call may take with all its tries
+
+
+class World(Section):
+    """The tools of a study and the queries they are tested with, if there are any."""
+
+    tools: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # module:function -> a Toolbox
+    mcp: McpServer | None = None
+    functions: Annotated[str, StringConstraints(pattern=r"^([\w.]+|.+\.py)$")] | None = None  # a module, or its file
+    toolbench: ToolBench | None = None
+    only: Annotated[list[str], Field(min_length=1)] | None = None  # of the tools these; default: all
+    without: list[str] = []  # of the tools not these, such as have side effects
+    test_set: str | None = None  # JSON Lines of TestItem, relative to the project
+    dev_set: str | None = None
+    general: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # see `Study.general_tasks`
+
+    @field_validator("toolbench", mode="before")
+    @classmethod
+    def _folder(cls, value: Any) -> Any:
+        return {"descriptions": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_door(self) -> "World":
+        if sum(one is not None for one in (self.tools, self.mcp, self.functions, self.toolbench)) != 1:
+            raise ValueError("name the tools by one of tools, mcp, functions, toolbench")
+        return self
 
 
 class LocalModel(Section):
@@ -64,6 +123,7 @@ class LocalModel(Section):
     adapter: str | None = None
     device: str | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    load_in: Literal["8bit", "4bit"] | None = None  # weights quantised by bitsandbytes, on a GPU
     batch: int = Field(64, ge=1)  # rows generated together
     batch_tokens: int = Field(8_192, ge=1)  # padded prompt tokens read at once
     threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
@@ -82,6 +142,8 @@ class ServedModel(Section):
     timeout: float = Field(120.0, gt=0)
     retries: int = Field(6, ge=0)
     prices: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
+    tokenizer: str | None = None  # the model's own by path or hub name: prompts are counted exactly, as in process
+    context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer, as the server was started with
     cache: bool = False
 
 
@@ -148,6 +210,7 @@ class Exploitation(Section):
     demonstrations: int = Field(8, ge=1)  # the nearest examples, for in-context learning
     candidates: Literal["all", "oracle", "query"] = "oracle"  # the tools a prompt documents; see `retrieve.candidates`
     candidate_count: int = Field(15, ge=1)
+    items: int | None = Field(None, ge=1)  # test items a tool, drawn by the study's seed; default: all
     temperature: float = Field(0.0, ge=0)
     max_tokens: int = Field(96, ge=1)
     context: int | None = Field(None, ge=64)
@@ -193,12 +256,66 @@ class Finetuning(Section):
     device: Literal["auto", "cpu"] = "auto"
     threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
     save_steps: int | None = Field(None, ge=1)  # default: each epoch
+    launch: Annotated[list[str], Field(min_length=1)] | None = None  # start it by this command: several GPUs, FSDP
+
+
+class Ablations(Section):
+    """What is compared beside the main settings; the variants are those of `exploration`. See `ste_core.ablations`."""
+
+    equal_size: bool = False  # fine-tune each variant again, on as many examples as the variant with the fewest has
+    icl: bool = False  # show each variant's experience in context as well
+    amounts: list[Annotated[int, Field(ge=0)]] = []  # episodes: use what the first so many of the full method left
+
+    def parts(self, episodes: int) -> list[str]:
+        """The amounts that are some of an exploration's episodes but not all, as parts of its experience are named."""
+        return [f"{one}ep" for one in sorted(set(self.amounts)) if 0 < one < episodes]
 
 
 class Exam(Section):
     """The skill exam of the embedded study's small model."""
 
     items: int = Field(500, ge=1)
+
+
+class Arm(Section):
+    """One way to learn the batches; see `ste_core.continual`."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    kind: Literal["sequential", "joint", "interleaved"] = "sequential"
+    replay: float = Field(0.0, ge=0, le=1)  # share of the examples of every earlier batch; the paper's 0.1
+    general: int = Field(0, ge=0)  # tasks in normal mode a round; the paper's 2,000
+    order: list[int] | None = None  # of the batches, numbered from 0; default: as they are
+
+    @model_validator(mode="after")
+    def _of_its_kind(self) -> "Arm":
+        if self.kind != "sequential" and (self.replay or self.order is not None):
+            raise ValueError(f"replay and order have no meaning in a {self.kind} arm; leave them out")
+        return self
+
+
+class Continual(Section):
+    """How batches of tools are learnt one after the other."""
+
+    variant: VariantName = "full"  # whose experience
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None  # default: exploration's
+    batches: int = Field(4, ge=2)
+    tools: list[str] | None = None  # in this order cut into batches; default: all, shuffled by the study's seed
+    items: int | None = Field(None, ge=1)  # test items a tool; default: all
+    exam_items: int = Field(200, ge=2)  # of the exam of general ability
+    keep_models: bool = False
+    arms: list[Arm] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Continual":
+        for number, arm in enumerate(self.arms):
+            if arm.name in [one.name for one in self.arms[:number]]:
+                raise ValueError(f"arms: two are called '{arm.name}'")
+            if arm.order is not None and sorted(arm.order) != list(range(self.batches)):
+                raise ValueError(f"arms: '{arm.name}': order: must hold each of 0 to {self.batches - 1} once")
+        for name, values in (("seeds", self.seeds or []), ("tools", self.tools or [])):
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name}: one stands there twice")
+        return self
 
 
 class Study(Section):
@@ -218,13 +335,21 @@ class Study(Section):
     distillation: Distilling | None = None
     exploitation: Exploitation | None = None
     finetuning: Finetuning | None = None
+    ablations: Ablations | None = None
     exam: Exam | None = None
+    continual: Continual | None = None
+    experience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # of another study
 
     _root: Path = PrivateAttr(default_factory=Path)
 
     @property
     def results(self) -> Path:
         return Path(os.environ.get("STE_RESULTS") or self._root / "results") / self.name
+
+    @property
+    def source(self) -> Path:
+        """The results that trials and examples are read from: its own, or those of the study `experience` names."""
+        return self.results.with_name(self.experience or self.name)
 
     @property
     def tables(self) -> Path:
@@ -240,7 +365,7 @@ class Study(Section):
 
     def explored(self, variant: str, seed: int) -> Path:
         """Where the trials of a variant and seed lie, a file a tool."""
-        return self.results / "exploration" / variant / f"seed{seed}"
+        return self.source / "exploration" / variant / f"seed{seed}"
 
     def chat(self, name: str, budget: "Budget | None" = None) -> "ChatModel":
         """The model of that name in `models`.
@@ -258,23 +383,20 @@ class Study(Section):
         if isinstance(chosen, ServedModel):
             from ste_core.served import OpenAIChat
 
-            with _key_from(chosen.key_env):
-                model = OpenAIChat(
-                    chosen.model, base_url=chosen.base_url, concurrency=chosen.concurrency, retries=chosen.retries,
-                    requests_per_minute=chosen.requests_per_minute, timeout=chosen.timeout, budget=budget,
-                    prices=None if chosen.prices is None else (chosen.prices[0], chosen.prices[1]),
-                )  # fmt: skip
+            model = OpenAIChat(
+                chosen.model, base_url=chosen.base_url, key_env=chosen.key_env, concurrency=chosen.concurrency,
+                requests_per_minute=chosen.requests_per_minute, timeout=chosen.timeout, retries=chosen.retries,
+                budget=budget, prices=None if chosen.prices is None else (chosen.prices[0], chosen.prices[1]),
+                tokenizer=None if chosen.tokenizer is None else self.place(chosen.tokenizer), context=chosen.context,
+            )  # fmt: skip
         else:
             from ste_core.local import LocalChat
 
-            if chosen.threads is not None:
-                import torch
-
-                torch.set_num_threads(chosen.threads)
             adapter = None if chosen.adapter is None else self.place(chosen.adapter)
             model = LocalChat.load(
                 self.place(chosen.path), adapter=adapter, device=chosen.device, dtype=chosen.dtype, name=name,
-                batch_size=chosen.batch, batch_tokens=chosen.batch_tokens, budget=budget,
+                load_in=chosen.load_in, threads=chosen.threads, batch_size=chosen.batch,
+                batch_tokens=chosen.batch_tokens, budget=budget,
             )  # fmt: skip
         if not chosen.cache:
             return model
@@ -286,15 +408,26 @@ class Study(Section):
         """The study's tools.
 
         Raises:
-            UserError: the study names none, or what it names cannot be imported.
+            UserError: the study names none, or what it names is not there.
         """
         if self.world is None:
             raise UserError(f"study '{self.name}': world: missing; name the tools there")
-        module, function = self.world.tools.split(":")
-        try:
-            return getattr(importlib.import_module(module), function)()
-        except (ImportError, AttributeError) as error:
-            raise UserError(f"study '{self.name}': world.tools: {self.world.tools}: {error}") from None
+        from ste_core.tools import world
+
+        cache = self.results / "cache" / "toolbench"
+        return world.open_toolbox(self.world, where=f"study '{self.name}': world", root=self._root, cache=cache)
+
+    def listing(self) -> "Toolbox":
+        """The study's tools to read, not to call: no key is needed.
+
+        Raises:
+            UserError: as `toolbox`.
+        """
+        if self.world is None:
+            return self.toolbox()
+        from ste_core.tools import world
+
+        return world.listing(self.world, where=f"study '{self.name}': world", root=self._root)
 
     def items(self, split: Literal["test", "dev"]) -> list[TestItem]:
         """The items of the study's test or development set.
@@ -304,10 +437,33 @@ class Study(Section):
         """
         if self.world is None:
             raise UserError(f"study '{self.name}': world: missing; name the test set there")
-        path = self._root / (self.world.test_set if split == "test" else self.world.dev_set)
+        named = self.world.test_set if split == "test" else self.world.dev_set
+        if named is None:
+            raise UserError(f"study '{self.name}': world.{split}_set: missing; name a file of queries with their calls")
+        path = self._root / os.path.expandvars(named)  # $STE_RELEASE/...: data that are not ours lie elsewhere
         if not path.is_file():
             raise UserError(f"study '{self.name}': world.{split}_set: {path}: no such file")
+        if path.suffix == ".json":  # as the release has it
+            from ste_core.formats import read_test_set
+
+            return read_test_set(path)
         return read_jsonl(path, TestItem)
+
+    def general_tasks(self, count: int, seed: int, split: Literal["train", "heldout"]) -> "list[GeneralTask]":
+        """Tasks that need no tool, by the function that `world.general` names (`module:function`).
+
+        It takes the same three arguments; equal ones give equal tasks, and no task is in both splits.
+
+        Raises:
+            UserError: the study names none, or what it names cannot be imported.
+        """
+        if self.world is None or self.world.general is None:
+            raise UserError(f"study '{self.name}': world.general: missing; name a function that gives general tasks")
+        module, function = self.world.general.split(":")
+        try:
+            return getattr(importlib.import_module(module), function)(count, seed, split)
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"study '{self.name}': world.general: {self.world.general}: {error}") from None
 
     def rng(self, *label: object) -> np.random.Generator:
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""
@@ -329,14 +485,32 @@ def path_of(study: str | os.PathLike[str]) -> Path:
     return path if path.suffix in (".yaml", ".yml") else project_root() / "study" / f"{path}.yaml"
 
 
-def load(study: str | os.PathLike[str]) -> Study:
-    """A study by name (`audit` is `study/audit.yaml`) or by path.
+def files_of(study: str | os.PathLike[str]) -> list[Path]:
+    """A study's file and those that it extends, itself first.
 
     Raises:
-        UserError: no such file, not YAML, an unknown key or a wrong type, in one line that names the key.
+        UserError: one cannot be read, or they extend each other in a circle.
     """
-    root, path = project_root(), path_of(study)
-    shown = os.path.relpath(path, root) if path.is_relative_to(root) else str(path)
+    root, paths = project_root(), [path_of(study)]
+    while True:
+        base = _read(paths[-1], root).get("extends")
+        if base is None:
+            return paths
+        shown = _shown(paths[-1], root)
+        if not isinstance(base, str):
+            raise UserError(f"{shown}: extends: must be the name of a study, not {_shorten(base)}")
+        paths.append(path_of(base))
+        if paths[-1] in paths[:-1]:
+            raise UserError(f"{shown}: extends: {base}: in a circle")
+
+
+def _shown(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root) if path.is_relative_to(root) else str(path)
+
+
+def _read(path: Path, root: Path) -> dict[str, Any]:
+    """The keys and values of a study file."""
+    shown = _shown(path, root)
     try:
         value = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -350,6 +524,26 @@ def load(study: str | os.PathLike[str]) -> Study:
         raise UserError(f"{shown}: not valid: it nests too deep") from None
     if not isinstance(value, dict):
         raise UserError(f"{shown}: expected keys and values, found {type(value).__name__}")
+    return value
+
+
+def load(study: str | os.PathLike[str]) -> Study:
+    """A study by name (`audit` is `study/audit.yaml`) or by path.
+
+    A file may say `extends: NAME`: it then has that study's sections, and its own keys within them stand instead of
+    those there (a key of a section is taken whole, so is a model).
+
+    Raises:
+        UserError: no such file, not YAML, an unknown key or a wrong type, in one line that names the key.
+    """
+    root, path = project_root(), path_of(study)
+    shown = _shown(path, root)
+    value: dict[str, Any] = {}
+    for one in reversed(files_of(path)):
+        for key, section in _read(one, root).items():
+            there = value.get(key)
+            value[key] = there | section if isinstance(there, dict) and isinstance(section, dict) else section
+    value.pop("extends", None)
     try:
         secret = _secret(value)
     except RecursionError:  # a YAML alias may hold itself
@@ -372,6 +566,9 @@ def load(study: str | os.PathLike[str]) -> Study:
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {_no_model(f'{section}.{key}', name, loaded.models)}")
+    asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
+    if asks and (loaded.world is None or loaded.world.general is None):
+        raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")
     loaded._root = root
     return loaded
 
@@ -382,6 +579,10 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     keys, section = _path(model, first["loc"])
     name = ".".join(keys)
+    if not keys:  # the whole, not one of its keys
+        if first["type"] == "model_type":
+            return f"expected keys and values, found {type(first['input']).__name__}"
+        return str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
     if first["type"] == "extra_forbidden":
         known = list(section.model_fields) if section else []
         close = difflib.get_close_matches(keys[-1], known, n=1)
@@ -389,6 +590,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{name}: no such key; {hint}"
     if first["type"] == "missing":
         return f"{name}: missing"
+    if first["type"] == "value_error":  # of our own making, and without the value
+        return f"{name}: {first['ctx']['error']}"
     if first["type"].startswith("union_tag"):
         context = first["ctx"]
         name = f"{name}.{context['discriminator'].strip(chr(39))}"
@@ -447,6 +650,15 @@ _SECRET = re.compile(
 )
 
 
+def looks_like_a_key(name: str, value: str) -> bool:
+    """Whether a parameter is a key by its name or its looks.
+
+    >>> looks_like_a_key("variant", "full"), looks_like_a_key("variant", "sk-0123456789abcdef")
+    (False, True)
+    """
+    return _secret({name: value}) is not None
+
+
 def _secret(value: Any, name: str = "") -> str | None:
     """The place of something that is a key by its name or its looks; None if there is none."""
     if isinstance(value, dict):
@@ -457,25 +669,6 @@ def _secret(value: Any, name: str = "") -> str | None:
         named = value is not None and _SECRET_NAME.search(name.rpartition(".")[2])
         return name if named or (isinstance(value, str) and _SECRET.search(value)) else None
     return next(filter(None, found), None)
-
-
-@contextmanager
-def _key_from(variable: str) -> Iterator[None]:
-    """Let a client that reads OPENAI_API_KEY find the key of another variable there, while it is made."""
-    if variable == "OPENAI_API_KEY":
-        yield
-        return
-    if not os.environ.get(variable, "").strip():
-        raise UserError(f"{variable}: not set in the environment; it is to hold the key of the model")
-    before = os.environ.get("OPENAI_API_KEY")
-    os.environ["OPENAI_API_KEY"] = os.environ[variable]
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OPENAI_API_KEY"]
-        else:
-            os.environ["OPENAI_API_KEY"] = before
 
 
 def _shorten(value: object) -> str:

@@ -23,6 +23,8 @@ from types import TracebackType
 from typing import Self
 
 from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
 from pydantic import JsonValue
 from referencing import Registry
 
@@ -49,14 +51,15 @@ class Toolbox:
         self.timeout = timeout
         self.max_chars = max_chars
         self._tools: dict[str, Tool] = {}
-        self._validators: dict[str, Draft202012Validator] = {}
+        self._validators: dict[str, Validator] = {}
         self._set_tools(tools)
 
     def _set_tools(self, tools: Iterable[Tool]) -> None:
         self._tools = {tool.name: tool for tool in tools}
         # an empty registry: a foreign schema must not make us fetch what it refers to
         self._validators = {
-            name: Draft202012Validator(tool.parameters, registry=Registry()) for name, tool in self._tools.items()
+            name: validator_for(tool.parameters, Draft202012Validator)(tool.parameters, registry=Registry())
+            for name, tool in self._tools.items()
         }
 
     @property

@@ -193,11 +193,6 @@ def _fraction(*parts: object) -> float:
     return int.from_bytes(digest[:8]) / 2**64
 
 
-def line(error: Exception) -> str:
-    """An error of a library on one line, at most 300 characters."""
-    return " ".join(str(error).split())[:300]
-
-
 # --- the order of rows ------------------------------------------------------------------------------------------------
 
 

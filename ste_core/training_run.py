@@ -21,9 +21,9 @@ import transformers
 from accelerate.utils import parse_flag_from_env
 
 from ste_core import store
-from ste_core.errors import UserError
+from ste_core.errors import UserError, one_line
 from ste_core.trainer import CompleteCheckpoints, Report, ResponseTrainer, last_checkpoint, leaks, step_of
-from ste_core.training_data import Conversation, accumulation, encode, line, plan, split, token_of
+from ste_core.training_data import Conversation, accumulation, encode, plan, split, token_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -136,7 +136,7 @@ class Run:
         try:
             return peft.get_peft_model(model, config)
         except ValueError as error:
-            raise UserError(f"finetuning.lora: {line(error)}") from None
+            raise UserError(f"finetuning.lora: {one_line(error)}") from None
 
     def train(self) -> dict[str, Any]:
         """Train, from the last complete checkpoint if there is one; returns what the record says about it."""
@@ -200,7 +200,7 @@ def _tokenizer(options: "Finetuning") -> "PreTrainedTokenizerBase":
     try:
         tokenizer = AutoTokenizer.from_pretrained(options.base)
     except Exception as error:  # each layer below has errors of its own
-        raise UserError(f"finetuning.base: {options.base}: its tokenizer cannot be loaded: {line(error)}") from None
+        raise UserError(f"finetuning.base: {options.base}: its tokenizer cannot be loaded: {one_line(error)}") from None
     tokenizer.chat_template = options.chat_template or tokenizer.chat_template
     if tokenizer.chat_template is None:
         raise UserError(f"finetuning.base: {options.base}: its tokenizer has no chat template; set chat_template")
@@ -216,7 +216,7 @@ def _model(options: "Finetuning", dtype: Any) -> "PreTrainedModel":
     try:
         return AutoModelForCausalLM.from_pretrained(options.base, dtype=dtype, **extra)
     except Exception as error:
-        raise UserError(f"finetuning.base: {options.base}: cannot be loaded: {line(error)}") from None
+        raise UserError(f"finetuning.base: {options.base}: cannot be loaded: {one_line(error)}") from None
 
 
 def _add_tokens(tokenizer: "PreTrainedTokenizerBase", names: Collection[str]) -> list[str]:

@@ -7,14 +7,16 @@ A trial has no gold call, so what is measured is what execution and the agent it
 error was overcome, whether the agent called the request fulfilled, and how new each query was.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from ste_core import score
-from ste_core.records import Trial
+from ste_core import score, stats
+from ste_core.records import Call, Tool, Trial
 from ste_core.retrieve import Tfidf
+from ste_core.stats import Interval
 from ste_core.study import Study
 
 #: cosine (TF-IDF) to an earlier query of the tool from which on a query is a repetition
@@ -95,3 +97,115 @@ def _share(group: pd.DataFrame, name: str, study: Study, *label: object) -> dict
     counts = group.groupby("tool")[name].agg(["sum", "size"])
     found = score.share(counts["sum"], counts["size"], study, "exploration", name, *label)
     return {"n": len(group), "value": found.value, "ci_low": found.low, "ci_high": found.high}
+
+
+# --- coverage ---------------------------------------------------------------------------------------------------------
+
+#: what exploring covered of a tool, by the calls that ran
+COVERAGE = {
+    "calls": "different calls that ran",
+    "values": "different argument values",
+    "optional": "optional arguments used, % of them",
+    "convention": "tools whose unstated convention was kept, % of those that have one",
+    "similarity": "mean cosine between queries, x 100",
+}
+
+
+def coverage(
+    trials: Sequence[Trial], tools: Mapping[str, Tool], conventions: Collection[str] = (), first: int | None = None
+) -> pd.DataFrame:
+    """How much of each tool was seen, a row a variant, seed and tool: `variant, seed, tool` and the keys of `COVERAGE`.
+
+    Only calls that ran count; a value counts once an argument. `optional` is nan for a tool without optional
+    arguments, `convention` for one that is not in `conventions`, `similarity` where there are fewer than two queries.
+
+    Args:
+        conventions: the tools of which a call runs only if it keeps a convention that the documentation leaves out.
+        first: look at the first so many trials of each tool only.
+    """
+    groups: dict[tuple[str, int, str], list[Trial]] = {}
+    for one in sorted(trials, key=lambda one: (one.episode, one.trial)):
+        groups.setdefault((one.variant, one.seed, one.tool), []).append(one)
+    rows = []
+    for (variant, seed, name), all_of_it in groups.items():
+        own = all_of_it[:first]
+        ran = {_key(step.call.arguments): step.call for one in own for step in one.steps if step.ok and step.call}
+        schema = tools[name].parameters
+        known = schema.get("properties")
+        optional = set(known if isinstance(known, dict) else ()) - set(schema.get("required") or ())  # type: ignore
+        used = {argument for call in ran.values() for argument in call.arguments}
+        rows.append(
+            {"variant": variant, "seed": seed, "tool": name, "calls": len(ran), "values": len(_values(ran.values())),
+             "optional": 100 * len(used & optional) / len(optional) if optional else np.nan,
+             "convention": 100.0 * bool(ran) if name in conventions else np.nan,
+             "similarity": _similarity([one.query for one in own])}
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=["variant", "seed", "tool", *COVERAGE])
+
+
+def _key(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def _values(calls: Collection[Call]) -> set[tuple[str, str]]:
+    return {(name, _key(value)) for call in calls for name, value in call.arguments.items()}
+
+
+def _similarity(queries: Sequence[str]) -> float:
+    texts = [text for text in queries if text.strip()]
+    if len(texts) < 2:
+        return float("nan")
+    vectors = Tfidf().fit(texts)(texts)
+    cosines = np.asarray((vectors @ vectors.T).todense())
+    return float(100 * cosines[np.triu_indices(len(texts), 1)].mean())
+
+
+def covered(table: pd.DataFrame, study: Study, full: str = "full") -> pd.DataFrame:
+    """Coverage of every variant, and its paired difference from the full method; means over tools, seeds together.
+
+    Args:
+        table: of `coverage`.
+
+    Returns:
+        `variant, measure, tools, value, ci_low, ci_high, difference, difference_low, difference_high`; the difference
+        is the full method's coverage less the variant's, on the tools that both have.
+    """
+    means = table.groupby(["variant", "tool"], sort=False)[list(COVERAGE)].mean()
+    rows = []
+    for variant in table["variant"].unique():
+        for name, label in COVERAGE.items():
+            own = means.loc[variant, name].dropna()
+            if own.empty:
+                continue
+            found = _mean(own, study, name, variant)
+            row = {"variant": variant, "measure": label, "tools": len(own), "value": found.value,
+                   "ci_low": found.low, "ci_high": found.high}  # fmt: skip
+            if variant != full and full in means.index.get_level_values(0):
+                apart = (means.loc[full, name] - own).dropna()
+                test = _mean(apart, study, name, full, variant)
+                row |= {"difference": test.value, "difference_low": test.low, "difference_high": test.high}
+            rows.append(row)
+    columns = ["variant", "measure", "tools", "value", "ci_low", "ci_high", "difference", "difference_low",
+               "difference_high"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def coverage_curve(trials: Sequence[Trial], tools: Mapping[str, Tool], study: Study) -> pd.DataFrame:
+    """Different argument values against the number of trials, mean over tools: `variant, trials, value, ci_low,
+    ci_high`."""
+    longest = pd.Series([(one.variant, one.seed, one.tool) for one in trials]).value_counts().max()
+    marks = sorted({1, 2, 3, *np.unique(np.linspace(1, longest, min(12, longest)).round().astype(int))} - {0})
+    rows = []
+    for mark in (one for one in marks if one <= longest):
+        table = coverage(trials, tools, first=int(mark))
+        for variant, part in table.groupby("variant", sort=False):
+            found = _mean(part.groupby("tool")["values"].mean(), study, "curve", variant, int(mark))
+            rows.append({"variant": variant, "trials": int(mark), "value": found.value, "ci_low": found.low,
+                         "ci_high": found.high})  # fmt: skip
+    return pd.DataFrame(rows).sort_values(["variant", "trials"], kind="stable", ignore_index=True)
+
+
+def _mean(values: pd.Series, study: Study, *label: object) -> Interval:
+    return stats.mean(
+        values, rng=study.rng("coverage", *label), level=study.statistics.level, resamples=study.statistics.resamples
+    )

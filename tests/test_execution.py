@@ -6,9 +6,10 @@ import random
 import pytest
 
 from microworld import test_set
-from microworld.tools import close, toolbox
+from microworld.tools import toolbox
 from ste_core import aio, execution, reference, score, study
 from ste_core.records import Call, Prediction, TestItem
+from ste_core.score import json_equal
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +96,16 @@ def test_the_judge_interface(box):
     [
         (1.0000000001, 1, True), (1.01, 1, False), (True, 1, False), ([1, 2], [2, 1], False), ([1], [1, 2], False),
         ({"a": [1.0]}, {"a": [1]}, True), ({"a": 1}, {"b": 1}, False), (None, 0, False), ("1", 1, False),
+        (10**400, 10**400, True), (10**400, 1, False),
     ],
 )  # fmt: skip
 def test_close(a, b, same):
-    assert close(a, b) is same
+    assert json_equal(a, b, close=True) is same
 
 
 def test_close_without_order():
-    assert close([{"a": 1}, "x"], ["x", {"a": 1}], ordered=False) and not close([1, 1], [1, 2], ordered=False)
+    assert json_equal([{"a": 1}, "x"], ["x", {"a": 1}], close=True, ordered=False)
+    assert not json_equal([1, 1], [1, 2], close=True, ordered=False)
 
 
 # --- reference predictors ---------------------------------------------------------------------------------------------

@@ -295,11 +295,11 @@ def test_a_failing_model_loses_nothing(make):
 def test_a_full_disk_is_one_line(make, monkeypatch):
     at = make()
 
-    def full(path, records):
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(exploration.store, "append_jsonl", full)
+        patched.setattr(os, "fsync", full)
         with pytest.raises(UserError, match="cannot be written: No space left on device"):
             explore(at, model=Scripted())
     explore(at, model=Scripted())

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import nbformat
 import pandas as pd
+import psutil
 import pytest
 from support import ROOT, one_line, run_ste
 
@@ -116,6 +118,26 @@ def test_killed_and_run_again_it_ends_the_same(made_up_run, made_up_release, tmp
     done = audit(made_up_release, tmp_path, "--allow-altered")
     assert done.returncode == 0, done.stderr
     assert made(tmp_path) == made(where)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_lives_on_when_the_command_alone_is_killed(tmp_path, how):
+    environment = os.environ | {"STE_RESULTS": str(tmp_path / "results"), "STE_FIGURES": str(tmp_path / "figures")}
+    command = [sys.executable, "-m", "ste_core", "run", "microworld", "--cores", "1"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run, deadline = psutil.Process(process.pid), time.monotonic() + 300
+    below: list[psutil.Process] = []
+    while not any("ipykernel_launcher" in word for one in below for word in one.cmdline()):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.5)
+        with suppress(psutil.NoSuchProcess):
+            below = [one for one in run.children(recursive=True) if one.status() != psutil.STATUS_ZOMBIE]
+    assert len(below) >= 3  # Snakemake, the job, its kernel
+    process.send_signal(how)
+    assert process.wait(timeout=10) == -how
+    _, alive = psutil.wait_procs(below, timeout=30)
+    assert [one.cmdline() for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_two_runs_on_one_folder_do_not_mix(made_up_run, made_up_release):

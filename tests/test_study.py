@@ -2,6 +2,7 @@
 
 import os
 
+import pydantic
 import pytest
 
 from ste_core import study
@@ -98,6 +99,20 @@ def test_a_model_is_made_as_the_study_says(tmp_path, monkeypatch):
     assert (model.model._key, model.model._prices) == ("one-key", (1.0, 2.5)) and "OPENAI_API_KEY" not in os.environ
     with pytest.raises(UserError, match=r"^study 'trial': models: no model 'n'; there are: m$"):
         made.chat("n")
+
+
+def test_a_problem_of_the_whole_is_one_line():
+    class Small(study.Section):
+        one: int = 0
+
+        @pydantic.model_validator(mode="after")
+        def _never(self) -> "Small":
+            raise ValueError("no good")
+
+    for value, said in ((["a"], "expected keys and values, found list"), ({"one": 1}, "no good")):
+        with pytest.raises(pydantic.ValidationError) as caught:
+            Small.model_validate(value)
+        assert study.explain(caught.value, Small) == said
 
 
 def test_unknown_study_lists_the_known_ones():

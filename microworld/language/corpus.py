@@ -79,7 +79,7 @@ def thought(made: Synthetic, query: str, drawn: dict[str, Any] | None = None) ->
     """The documentation of a tool from a word on that the query has too, to the tool's name.
 
     A small model chooses badly in one step: it must match words and at once say a name that stands elsewhere. To quote
-    is to copy from the matching word on, which it does well. Where no word is shared, a kind of value may be: "currency"
+    is to copy from the matching word on, which it does well. Where no word is shared, a kind may be: "currency"
     in the documentation and euros in the query.
     """
     words, asked = made.record.description.split(), set(re.findall(r"\w+", query))

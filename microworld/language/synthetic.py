@@ -203,7 +203,8 @@ _GENERIC = frozenset(
 _CLAUSES = (
     ", without {n}", ", the {a} first", " at the {a} {n}", ", in {n}", " and its {n}", ", {a} or not", " by {n}",
     ", which all count {a}", " or its {n}", ", with {n} and {n}", " for {a} {n}", ", unless {v} otherwise",
-    " after its {n}", " on one of the next {n}", " of some {n}", ", {n} left out", " given its {n}", ", from {a} to {a}",
+    " after its {n}", " on one of the next {n}", " of some {n}", ", {n} left out", " given its {n}",
+    ", from {a} to {a}",
 )  # fmt: skip
 
 

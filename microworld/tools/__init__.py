@@ -11,7 +11,6 @@ and results. `properties()` tabulates what is special about each tool, and a tes
 `python -m microworld.tools --selfcheck` runs every gold call of the test set; `--mcp` serves the tools to any client.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -60,29 +59,14 @@ class MicroworldToolbox(FunctionToolbox):
             return properties.same_property(a, b)
         if properties.compare == "exact":
             return a == b
-        return close(a, b, ordered=properties.compare != "unordered")
+        from ste_core.score import json_equal  # needs pandas, which a server of tools does not
+
+        return json_equal(a, b, close=True, ordered=properties.compare != "unordered")
 
 
 def toolbox(**options: Any) -> MicroworldToolbox:
     """The microworld as a study names it: `tools: microworld.tools:toolbox`."""
     return MicroworldToolbox(**options)
-
-
-def close(a: JsonValue, b: JsonValue, *, ordered: bool = True) -> bool:
-    """Whether two results are the same up to 1e-6 relative in numbers and, unless `ordered`, the order of lists."""
-    if isinstance(a, bool) or isinstance(b, bool) or a is None or b is None:
-        return a is b
-    if isinstance(a, int | float) and isinstance(b, int | float):
-        return math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-9)
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(close(a[key], b[key], ordered=ordered) for key in a)
-    if isinstance(a, list) and isinstance(b, list):
-        if len(a) != len(b):
-            return False
-        if not ordered:
-            a, b = sorted(a, key=repr), sorted(b, key=repr)
-        return all(close(one, other, ordered=ordered) for one, other in zip(a, b, strict=True))
-    return a == b
 
 
 def properties() -> list[dict[str, Any]]:

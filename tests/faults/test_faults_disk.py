@@ -1,0 +1,93 @@
+"""Disks that are full or read-only, as real file systems: one line, nothing lost, and on it goes with room again."""
+
+import pytest
+from support import one_line, run_ste
+
+from ste_core import cli, store
+from ste_core.cache import CompletionCache
+from ste_core.chat import Choice, Completion
+from ste_core.errors import UserError
+from ste_core.exploration import explore, read
+from ste_core.records import Call
+
+
+def test_exploration_on_a_full_disk(make, scripted, files, disk):
+    """Disk full (a small tmpfs) while exploring: one line, nothing is lost, with room again the same files."""
+    at = make(episodes=4)
+    explore(at, model=scripted())
+    whole = files(at)
+    explore(make(results=disk.path), model=scripted())
+    disk.fill()
+    at = make(results=disk.path, episodes=4)
+    with pytest.raises(UserError, match="No space left on device") as raised:
+        explore(at, model=scripted())
+    one_line(str(raised.value))
+    kept = read(at, "full", 0)
+    assert 6 <= len(kept) < 24
+    disk.empty()
+    explore(at, model=scripted())
+    assert files(at) == whole
+
+
+def test_records_and_tables_on_a_full_disk(disk):
+    """Disk full while records, tables and completions are written: one line each, what was there is whole."""
+    import pandas as pd
+
+    store.append_jsonl(disk.path / "calls.jsonl", [Call(tool="first", arguments={})])
+    store.write_text(disk.path / "table.csv", "before\n")
+    cache = CompletionCache(disk.path / "cache.sqlite")
+    cache.put("key", Completion((Choice("kept", "stop"),), 1, 1))
+    disk.fill()
+    big = "x" * 100_000
+    with pytest.raises(UserError, match="No space left"):
+        for _ in range(3):
+            store.append_jsonl(disk.path / "calls.jsonl", [Call(tool="second", arguments={"text": big})])
+    with pytest.raises(UserError, match="No space left"):
+        store.write_table(pd.DataFrame({"a": [big]}), disk.path / "table.csv")
+    with pytest.raises(UserError, match=r"cache .*: cannot be used: "):
+        for number in range(20):
+            cache.put(f"key {number}", Completion((Choice(big, "stop"),), 1, 1))
+    assert [one.tool for one in store.read_jsonl(disk.path / "calls.jsonl", Call)] == ["first"]
+    assert (disk.path / "table.csv").read_text() == "before\n"
+    assert not list(disk.path.glob("*.tmp"))
+    disk.empty()
+    assert cache.get("key").text == "kept"
+    store.append_jsonl(disk.path / "calls.jsonl", [Call(tool="third", arguments={})])
+    assert [one.tool for one in store.read_jsonl(disk.path / "calls.jsonl", Call)] == ["first", "third"]
+
+
+def test_a_study_on_a_full_disk(disk):
+    """Disk full when a whole study runs: a line of the job, a line of the run, no traceback."""
+    disk.fill()
+    done = run_ste(
+        "run", "microworld", "--cores", 1, timeout=900, STE_RESULTS=disk.path, STE_FIGURES=disk.path / "figures"
+    )
+    said = done.stderr.strip().splitlines()
+    assert done.returncode in (1, 2) and 1 <= len(said) <= 2 and all(line.startswith("ste: ") for line in said), said
+    assert "No space left on device" in said[0]
+
+
+@pytest.mark.parametrize("command", ["explore", "run", "notebook", "record", "figures"])
+def test_read_only_results(make, disk, tmp_path, capsys, monkeypatch, command):
+    """Results on a read-only disk: each command says so in one line."""
+    import nbformat
+
+    make("http://127.0.0.1:9/v1", results=disk.path / "results")
+    monkeypatch.setenv("STE_FIGURES", str(disk.path / "figures"))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    nbformat.write(notebook, tmp_path / "in.ipynb")
+    more = {
+        "explore": [str(tmp_path / "trial.yaml")],
+        "run": ["microworld"],
+        "notebook": [str(tmp_path / "in.ipynb"), str(disk.path / "deep" / "out.ipynb")],
+        "record": ["microworld"],
+        "figures": [],
+    }[command]
+    if command == "figures":  # the tables are read where they are, the figures are written
+        monkeypatch.delenv("STE_RESULTS")
+    disk.remount("ro")
+    try:
+        assert cli.main([command, *more]) in (1, 2)
+        assert "ead-only file system" in one_line(capsys.readouterr().err)
+    finally:
+        disk.remount("rw")

@@ -1,0 +1,335 @@
+"""The paper's own scale, as far as it shows without its keys, GPUs and APIs: studies, plans, commands, formats."""
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+
+import pytest
+import yaml
+from support import ROOT, one_line, run_ste, write_json
+from tiny import make_model
+
+from ste_core import finetune, launch, paper, plan, score, study
+from ste_core.errors import UserError
+from ste_core.formats import from_data_dict, read_json, read_test_set, to_data_dict
+from ste_core.plan import Assumptions, Row, assume
+from ste_core.predict import from_release, to_release
+from ste_core.records import Call, Example, Prediction
+from ste_core.study import Finetuning
+
+STUDIES = sorted(path.stem for path in (ROOT / "study").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Results of a test's own; no key; no copy of the release."""
+    for name in [name for name in os.environ if name.endswith("_KEY") or name.startswith(("STE_", "OPENAI_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_has_a_plan(name):
+    made = plan.plan(study.load(name))
+    loaded = study.load(name)
+    assert bool(made.rows) == bool(loaded.exploration or loaded.exploitation)
+    for row in made.rows:
+        assert min(row.requests, row.prompt_tokens, row.completion_tokens, row.disk) >= 0
+        assert row.requests == 0 or (row.prompt_tokens and row.completion_tokens), row
+    assert made.text().count("\n") >= len(made.rows)
+
+
+def test_a_dry_run_of_paper_needs_no_key_no_gpu_and_no_torch(tmp_path):
+    program = (
+        "import builtins, sys; real = builtins.__import__\n"
+        "def guarded(name, *rest):\n"
+        "    assert name.split('.')[0] not in ('torch', 'transformers', 'openai'), name\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = guarded\n"
+        "import socket; socket.socket.connect = None\n"  # whoever calls anybody fails
+        "from ste_core import cli; sys.exit(cli.main(sys.argv[1:]))"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STE_")}
+    environment |= {"STE_RESULTS": str(tmp_path / "r"), "HOME": str(tmp_path)}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "run", "paper", "--dry-run"], cwd=ROOT, env=environment, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 20
+    lines = done.stdout.splitlines()
+    stages = {line.split()[0] for line in lines if line}
+    assert {"explore", "judge", "paraphrase", "predict", "finetune", "continual", "total", "jobs"} <= stages
+    total = next(line for line in lines if line.startswith("total"))
+    requests, shown, written, money, gpu = (float(one.replace(",", "")) for one in total.split()[1:6])
+    assert requests > 50_000 and shown > 1e7 and written > 1e6 and 50 < money < 5_000 and 0.1 < gpu < 1_000
+    assert "note: the tools cannot be listed here" in done.stdout
+    assert not list((tmp_path / "r").rglob("*.jsonl"))
+
+
+def test_a_plan_counts_what_the_study_asks_for(tmp_path):
+    def made(**sections):
+        path = tmp_path / "trial.yaml"
+        path.write_text(
+            yaml.safe_dump({"name": "trial", "extends": "smoke", "continual": None, "ablations": None, **sections})
+        )
+        return {(row.stage, row.what.split(":")[0].split(",")[0]): row for row in plan.plan(study.load(path)).rows}
+
+    base = made()
+    assert base["explore", "full"].requests == 5 * 6 * 4  # imagine, three replies, reflect
+    assert base["explore", "no_feedback"].requests == 2 * 6 * 4
+    assert base["predict", "baseline"].requests == base["predict", "icl"].requests == 6 * 15
+    assert base["predict", "baseline"].prompt_tokens < base["predict", "icl"].prompt_tokens
+    assert base["finetune", "full"].cpu_hours > 0 and base["finetune", "full"].gpu_hours == 0
+    twice = made(exploration={"seeds": [0, 1]})
+    assert twice["explore", "full"].requests == 2 * base["explore", "full"].requests
+    assert twice["finetune", "full"].prompt_tokens == pytest.approx(2 * base["finetune", "full"].prompt_tokens, abs=2)
+    served = {"kind": "openai", "model": "m", "prices": [1.0, 10.0]}
+    priced = made(models={"micro": served})["explore", "full"]
+    assert priced.money == pytest.approx((priced.prompt_tokens + 10 * priced.completion_tokens) / 1e6, rel=1e-6)
+    assert priced.cpu_hours == priced.gpu_hours == 0
+    assert made(models={"micro": served | {"prices": None}})["explore", "full"].money is None
+    hub = made(finetuning={"base": "org/model-7b"})["finetune", "full"]
+    assert hub.gpu_hours > 0 and hub.disk == 7e9 * 4
+    adapted = made(finetuning={"base": "org/model-7b", "method": "lora"})["finetune", "full"]
+    assert adapted.disk < hub.disk / 10 and adapted.gpu_hours < hub.gpu_hours
+
+
+def test_what_is_done_is_not_planned_again(tmp_path):
+    path = tmp_path / "trial.yaml"
+    path.write_text(yaml.safe_dump({"name": "trial", "extends": "smoke", "ablations": None, "continual": None}))
+    whole = plan.plan(study.load(path)).total.requests
+    folder = tmp_path / "results" / "trial"
+    for name in ("predictions/baseline/all/seed0.jsonl", "predictions/icl/full/seed0.jsonl"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).touch()
+    assert plan.plan(study.load(path)).total.requests == whole - 2 * 90
+    examples = folder / "distilled" / "full" / "seed0" / "examples.jsonl"
+    examples.parent.mkdir(parents=True)
+    examples.write_text("{}\n" * 1_000)
+    rows = plan.plan(study.load(path)).rows
+    assert not {"judge", "paraphrase"} & {row.stage for row in rows}
+    assert any("1,000 examples" in row.what for row in rows)
+
+
+def test_assumptions_are_set_and_mistakes_one_line():
+    slow, fast = (
+        plan.plan(study.load("paper"), assume([f"gpu_tflops={speed}", "documentation=300"])) for speed in (50, 500)
+    )
+    assert slow.total.gpu_hours > 2 * fast.total.gpu_hours and "gpu_tflops=500" in fast.text()
+    assert slow.total.prompt_tokens > plan.plan(study.load("paper")).total.prompt_tokens
+    for text, says in (
+        ("speed=3", r"^--assume speed: nothing of that name is assumed; there are: tools, "),
+        ("kept", r"^--assume kept: must be a number above 0, as kept=0\.8$"),
+        ("kept=-1", r"must be a number above 0"),
+        ("kept=nan", r"must be a number above 0"),
+    ):
+        with pytest.raises(UserError, match=says):
+            assume([text])
+    assert assume([]) == Assumptions()
+    done = run_ste("run", "paper", "--dry-run", "--assume", "speed=3")
+    assert done.returncode == 2 and "nothing of that name" in one_line(done.stderr)
+
+
+def test_a_row_without_prices_says_so():
+    assert "no prices" in Row("explore", "x", 1, 1, 1, money=None).cells()
+    assert Row("explore", "x", disk=2_500_000_000).cells()[-1] == "2.5 GB"
+
+
+# --- the paper's studies ----------------------------------------------------------------------------------------------
+
+
+def test_the_studies_of_the_paper_are_as_the_paper():
+    main = study.load("paper")
+    assert (main.exploration.episodes, main.exploration.trials, main.exploration.calls) == (15, 4, 4)
+    assert (main.exploration.temperature, main.exploration.max_tokens) == (1.0, 360)
+    assert main.world.only == main.exploration.tools and len(main.exploration.tools) == 40
+    assert set(main.continual.tools) == set(main.exploration.tools)
+    tuned = main.finetuning
+    assert (tuned.epochs, tuned.batch, tuned.learning_rate, tuned.warmup) == (2, 64, 2e-5, 0.03)
+    for name in ("paper_llama13b", "paper_mistral", "paper_gpt35", "paper_gpt4"):
+        other = study.load(name)
+        assert other.experience == "paper" and other.exploration.variants == ["full"]
+        assert other.source == main.results and other.results.name == name
+        hosted = name.startswith("paper_gpt")
+        assert (other.finetuning is None, other.exploitation.candidates == "all") == (hosted, hosted)
+
+
+@pytest.mark.release
+def test_every_tool_and_test_item_of_the_paper_study_is_the_releases(release_dir, monkeypatch):
+    monkeypatch.setenv("STE_RELEASE", str(release_dir))
+    main = study.load("paper")
+    release = paper.find_release(release_dir)
+    assert main.exploration.tools == [name for name in release.apis() if "%%" in name]
+    assert set(main.exploration.tools) == set(main.listing().tools)
+    assert main.continual.tools == [name for batch in release.batches() for name in batch if "%%" in name]
+    items = main.items("test")
+    assert len(items) == 750 and {one.item for one in items} == set(range(15))
+    gold = {name: [row["query"] for row in rows] for name, rows in release.read(paper.TEST_SET).items()}
+    assert {name: [one.query for one in items if one.gold.tool == name] for name in gold} == gold
+    made = plan.plan(main)
+    assert not made.notes
+    assert next(row for row in made.rows if row.what.startswith("baseline")).requests == 600
+    train, held = (main.general_tasks(50, 1, split) for split in ("train", "heldout"))
+    assert len(train) == len(held) == 50 and not {one.task for one in train} & {one.task for one in held}
+    assert main.general_tasks(50, 1, "train") == train != main.general_tasks(50, 2, "train")
+    with pytest.raises(UserError, match=r"has 200 tasks to heldout, 201 are asked for"):
+        main.general_tasks(201, 0, "heldout")
+
+
+@pytest.mark.release
+def test_all_817_descriptions_load_as_tools_that_a_study_lists(release_dir, tmp_path):
+    path = tmp_path / "all.yaml"
+    folder = release_dir / "STE" / "tool_metadata"
+    path.write_text(yaml.safe_dump({"name": "all", "world": {"toolbench": {"descriptions": str(folder)}}}))
+    tools = study.load(path).listing().tools
+    assert len(tools) == 817 and all(tool.documentation() for tool in tools.values())
+
+
+@pytest.mark.release
+def test_our_predictions_score_under_the_released_rule(release_dir, tmp_path):
+    """The gold calls as a prediction file in the release's form: everything is right but the nested and the judged."""
+    items = read_test_set(release_dir / paper.TEST_SET)
+    made = [
+        Prediction(
+            system="s", setting="FT", item=one.item, query=one.query, gold=one.gold,
+            output=f"Action: <tool_{one.gold.tool}>\nAction Input: {json.dumps(one.gold.arguments)}",
+        )
+        for one in items
+    ]  # fmt: skip
+    path = write_json(tmp_path / "predictions.json", to_release(made))
+    again = from_release(path, system="s", setting="FT")
+    rows = score.verdicts(again, paper.find_release(release_dir).apis(), string_rule_tools=paper.STRING_RULE_APIS)
+    assert len(rows) == 750 and rows["api_match"].eq(1).all()
+    by_rule = rows[rows["tool"].isin(paper.STRING_RULE_APIS)]
+    assert len(by_rule) == 31 * 15 and by_rule["correct_rule"].eq(1).all()
+
+
+def test_a_dump_in_the_official_form_is_read(tmp_path):
+    """As METHOD describes it; the release itself holds no such file."""
+    call = {
+        "parse_successful": True, "finish": False, "action": "add_date", "observation": '{"date": "2022-10-15"}',
+        "action_input": '{"date": "2022-10-14", "days": 1}',
+    }  # fmt: skip
+    final = {"parse_successful": True, "finish": True, "final_ans": "October 15th."}
+    wrong = {
+        "parse_successful": False,
+        "finish": False,
+        "parse_error_msg": "no action",
+        "observation": "Error: no action",
+    }
+    items = [{"query": "The day after?", "chains": [wrong, call, final]}, {"query": "Again?", "chains": [final]}]
+    path = write_json(tmp_path / "data_dict.json", {"add_date": [{"item_list": items, "messages": []}] * 15})
+    found = from_data_dict(read_json(path)).records
+    assert len(found) == 30 and {one.episode for one in found} == set(range(15))
+    assert found[0].steps[1].call == Call(tool="add_date", arguments={"date": "2022-10-14", "days": 1})
+    assert found[0].answer == "October 15th." and found[0].steps[1].ok is True
+    tools = from_data_dict(read_json(path)).tools | {"add_date": study.load("smoke").listing().tools["sort_words"]}
+    assert len(to_data_dict(found, tools)["add_date"]) == 15
+
+
+def test_a_test_set_whose_arguments_are_none_is_one_line(tmp_path):
+    row = {"query": "q", "API_name_list": ["t"], "api_descriptions": "", "action": "t", "action_input": "[1]"}
+    with pytest.raises(UserError, match=r"tool_test\.json: /t/0: its arguments are not a JSON object$"):
+        read_test_set(write_json(tmp_path / "tool_test.json", {"t": [row]}))
+
+
+# --- fine-tuning by a command -----------------------------------------------------------------------------------------
+
+EXAMPLES = [
+    Example(
+        tool=f"tool_{number % 2}", episode=0, trial=number, paraphrase=0, query=f"weather of city {number}",
+        call=Call(tool=f"tool_{number % 2}", arguments={"city": number}), observation="fine", answer="It is fine.",
+    )
+    for number in range(6)
+]  # fmt: skip
+
+
+def options(base, **more):
+    return Finetuning(base=str(base), epochs=1, batch=4, learning_rate=1e-3, validation=0, max_length=512, device="cpu",
+                      threads=1, dtype="fp32", **more)  # fmt: skip
+
+
+def test_a_launched_run_is_the_run_in_process(tmp_path):
+    base = make_model(tmp_path / "base", layers=2, hidden=32)
+    torchrun = [sys.executable.rpartition("/")[2], "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    launched, plain = options(base, launch=torchrun), options(base)
+    launch.finetune(EXAMPLES, launched, tmp_path / "out", tools=["tool_0", "tool_1"])
+    made = finetune.finetune(EXAMPLES, launched, tmp_path / "out", tools=["tool_0", "tool_1"])
+    assert made.processes == 2 and not list(tmp_path.glob(".out.job"))
+    alone = finetune.finetune(EXAMPLES, plain, tmp_path / "alone", tools=["tool_0", "tool_1"])
+    assert made.fingerprint == alone.fingerprint and made.loss == pytest.approx(alone.loss, rel=1e-4)
+
+
+def test_a_launch_that_fails_is_one_line(tmp_path):
+    base = make_model(tmp_path / "base", layers=2, hidden=32)
+    for command, says in (
+        (["no-such-command"], r"^finetuning\.launch: no-such-command: No such file"),
+        (
+            [sys.executable, "-c", "print('it broke'); raise SystemExit(3)"],
+            r"^finetuning\.launch: .*: it broke \(all of",
+        ),
+    ):
+        with pytest.raises(UserError, match=says) as caught:
+            launch.finetune(EXAMPLES, options(base, launch=command), tmp_path / "out")
+        assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+
+
+def test_the_fsdp_file_is_accelerates(tmp_path):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    loaded = load_config_from_file(str(ROOT / "profiles" / "fsdp.yaml"))
+    assert str(loaded.distributed_type).endswith("FSDP") and loaded.num_processes == 4
+    known = subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert [key for key in loaded.fsdp_config if f"--{key}" not in known] == []
+
+
+def test_quantised_weights_without_what_they_need_are_one_line(tmp_path):
+    base = make_model(tmp_path / "base", layers=2, hidden=32)
+    path = tmp_path / "trial.yaml"
+    path.write_text(
+        yaml.safe_dump({"name": "trial", "models": {"m": {"kind": "local", "path": str(base), "load_in": "8bit"}}})
+    )
+    with pytest.raises(UserError, match=r"^model .*: (cannot be loaded|needs)") as caught:
+        study.load(path).chat("m")
+    assert "\n" not in str(caught.value)
+
+
+# --- documentation ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["cluster", "paper_scale"])
+def test_commands_and_keys_of_the_pages_exist(page):
+    """Every `ste` command is one, every study and profile is there, every YAML block is part of a study file."""
+    text = (ROOT / "docs" / f"{page}.md").read_text()
+    from ste_core.cli import _parser
+
+    commands = re.findall(r"^(?:\.venv/bin/)?ste (.+?)(?:\s+#.*)?$", text, re.MULTILINE)
+    for command in commands:
+        _parser().parse_args(command.split())
+    for name in re.findall(r"STUDY=(\w+)", text):
+        assert name in STUDIES or name == "name", name
+    for path in re.findall(r"profiles/[\w./]+", text):
+        assert (ROOT / path.rstrip(".")).exists(), path
+    for number, block in enumerate(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)):
+        value = yaml.safe_load(block)
+        if "kind: Pod" in block or "executor" in value or "apiVersion" in value:
+            continue
+        path = ROOT / "build" / f"{page}{number}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump({"name": "page", "extends": "paper", **value}))
+        try:
+            study.load(path)
+        finally:
+            path.unlink()
+    assert commands

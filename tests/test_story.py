@@ -1,0 +1,93 @@
+"""The five claims by an embedded study's tables, and the headline: against tables made by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ste_core import claims, story
+
+
+def correctness(**shares: float) -> pd.DataFrame:
+    rows = [
+        {"setting": setting, "metric": metric, "value": value, "ci_low": value - 4, "ci_high": value + 4}
+        for setting, value in shares.items()
+        for metric in ("api_match_all", "correct_execution")
+    ]
+    return pd.DataFrame(rows)
+
+
+def gains(icl: float, ft: float, half: float = 3.0) -> pd.DataFrame:
+    found = {"ICL - baseline": icl, "FT - baseline": ft, "FT - ICL": ft - icl}
+    return pd.DataFrame(
+        {"comparison": name, "difference": value, "ci_low": value - half, "ci_high": value + half, "p_holm": 0.001}
+        for name, value in found.items()
+    )
+
+
+def ablations(**differences: float) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"variant": variant, "size": "all", "setting": "FT", "metric": claims.RIGHT, "examples": 10,
+         "examples_full": 20, "difference": value, "ci_low": value - 1, "ci_high": value + 1, "p_holm": 0.01}
+        for variant, value in differences.items()
+    )  # fmt: skip
+
+
+def continual(gain: float, kept: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    arm = {"arm": "replay_10", "kind": "sequential", "replay": 0.1, "general": 30}
+    other = arm | {"arm": "none", "replay": 0.0}
+    summary = pd.DataFrame(
+        one | {"measure": name, "value": value, "ci_low": value - 1, "ci_high": value + 1}
+        for one in (arm, other)
+        for name, value in (("final_average", 50.0), ("backward_transfer", -2.0), ("general_kept", kept))
+    )
+    differences = pd.DataFrame(
+        {"contrast": "replay", "comparison": "replay_10 - none", "measure": name, "difference": gain,
+         "ci_low": gain - 1, "ci_high": gain + 1}
+        for name in ("final_average", "backward_transfer")
+    )  # fmt: skip
+    return summary, differences
+
+
+def verdicts(table: pd.DataFrame) -> dict[tuple[int, str], str]:
+    return {(row.claim, row.part): row.verdict for row in table.itertuples()}
+
+
+def test_each_statement_follows_its_interval():
+    table = claims.embedded(
+        correctness(baseline=10, ICL=25, FT=20), gains(15, 10),
+        ablations(no_feedback=-9.0, no_short_term=0.5, no_long_term=6.0, no_reflection=-2.0), continual(8.0, -20.0),
+    )  # fmt: skip
+    found = verdicts(table)
+    assert found[2, "a"] == "supported" and found[3, "a"] == "contradicted"
+    assert found[5, "a"] == "supported" and found[5, "b"] == "undecided" and found[5, "c"] == "contradicted"
+    assert found[4, "a"] == found[4, "b"] == "supported" and found[4, "e"] == "contradicted"
+    assert found[3, "as worded"] == found[4, "as worded"] == found[5, "as worded"] == "contradicted"
+
+
+def test_what_a_study_cannot_decide_stays_undecided():
+    table = claims.embedded(correctness(baseline=45, ICL=60, FT=70), gains(15, 25))
+    found = verdicts(table)
+    assert found[1, "a"] == "supported"
+    assert all(found[claim, "as worded"] == "undecided" for claim in range(1, 6))
+    assert set(table["claim"]) == {1, 2, 3, 4, 5}
+
+
+def test_nothing_to_compare_is_no_crash():
+    bare = gains(0, 0).assign(difference=np.nan, ci_low=np.nan, ci_high=np.nan, p_holm=np.nan)
+    found = verdicts(claims.embedded(correctness(baseline=0), bare, ablations(no_feedback=np.nan)))
+    assert found[2, "a"] == found[5, "a"] == "undecided"
+
+
+def test_the_headline_has_every_setting_and_claim():
+    table = claims.embedded(correctness(baseline=10, ICL=25), gains(15, 30))
+    text = story.headline(correctness(baseline=10, ICL=25), table)
+    assert "25.0 [21.0, 29.0]" in text and "fine-tuned" not in text
+    assert text.count("undecided") == 5
+    assert max(map(len, text.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("column", ["notebook", "question"])
+def test_every_notebook_has_a_question(column):
+    table = story.notebooks()
+    assert len(table) >= 12 and table[column].str.len().min() > 8
+    assert table["notebook"].iloc[0] == "00_story.ipynb"
