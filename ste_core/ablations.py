@@ -19,6 +19,7 @@ import pandas as pd
 from ste_core import compare, score, stages
 from ste_core.compare import DIFFERENCE, Run
 from ste_core.stages import ALL, EQUAL, FULL, NO_VARIANT
+from ste_core.stats import LEVEL
 from ste_core.study import Study
 
 #: what is compared: the right tool, the paper's correctness (by its string rule), and the right result
@@ -183,14 +184,18 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
     return made.assign(p_holm=made.groupby(["setting", "metric"])["p"].transform(compare.holm))
 
 
-def told_apart(made: pd.DataFrame, metric: str = "correct_execution") -> str:
+def told_apart(made: pd.DataFrame, metric: str = "correct_execution", level: float = LEVEL) -> str:
     """Of the variants that fall behind the full method, whether fewer or worse examples explain it, as a sentence.
 
     Args:
-        made: of `table`. Worse means that the whole interval of the fine-tuned difference lies below 0.
+        made: of `table`; what fine-tuning made of the examples counts.
+        level: 1 less the Holm-corrected p below which a difference counts.
     """
     own = made[(made["metric"] == metric) & made["setting"].str.startswith("FT") & (made["n"] > 0)]
-    worse = {size: list(part.loc[part["ci_high"] < 0, "variant"]) for size, part in own.groupby("size")}
+    if own.empty:
+        return "No variant can be compared: none left anything to learn from."
+    own = own.assign(told=[compare.told(row.difference, row.p_holm, level) for row in own.itertuples()])
+    worse = {size: list(part.loc[part["told"] == "less", "variant"]) for size, part in own.groupby("size")}
     if not worse.get("all"):
         return "No variant is told apart from the full method, whatever it left: nothing is to be explained."
     if "equal" not in worse:

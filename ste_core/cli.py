@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough (`ste run ... | head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # what no one nearer has put into words: a disk that is full or read-only
+        print(f"ste: {error.filename or 'the disk'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("ste: interrupted; run the same command again to go on", file=sys.stderr)
         return 130

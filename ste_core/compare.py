@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ste_core import execution, score, stages, stats, store, taxonomy
@@ -173,22 +172,34 @@ def examples_by_tool(study: Study, variant: str = FULL) -> pd.Series:
 EXPECTED = ("ICL - baseline", "FT - ICL")
 
 
-def expectation(gain_table: pd.DataFrame, metric: str = "correct_execution") -> pd.DataFrame:
-    """Whether the paper's order, baseline < ICL < FT, is found, by the intervals of the paired differences.
+def told(difference: float, p: float, level: float = stats.LEVEL) -> str:
+    """A paired difference in a word, by its test: with few tools, intervals alone are too sure.
+
+    >>> told(3.0, 0.01), told(-3.0, 0.2)
+    ('more', 'not told apart')
+    """
+    if pd.isna(p):
+        return "not compared"
+    return "not told apart" if p >= 1 - level else "more" if difference > 0 else "less"
+
+
+def expectation(
+    gain_table: pd.DataFrame, metric: str = "correct_execution", level: float = stats.LEVEL
+) -> pd.DataFrame:
+    """Whether the paper's order, baseline < ICL < FT, is found, by the tests of the paired differences.
 
     Args:
         gain_table: of `gains`.
+        level: 1 less the Holm-corrected p below which a difference counts.
 
     Returns:
         `comparison, n, difference, ci_low, ci_high, p_holm, found`, a row a step; found is "as in the paper",
-        "the other way round", "not told apart" (the interval holds 0), or "not compared".
+        "the other way round", "not told apart", or "not compared".
     """
     table = gain_table[gain_table["metric"] == metric].set_index("comparison").reindex(list(EXPECTED)).reset_index()
-    found = np.select(
-        [table["difference"].isna(), table["ci_low"] > 0, table["ci_high"] < 0],
-        ["not compared", "as in the paper", "the other way round"],
-        "not told apart",
-    )
+    words = {"more": "as in the paper", "less": "the other way round"}
+    verdicts = [told(row.difference, row.p_holm, level) for row in table.itertuples()]
+    found = [words.get(one, one) for one in verdicts]
     return table.assign(found=found)[["comparison", "n", "difference", "ci_low", "ci_high", "p_holm", "found"]]
 
 
@@ -199,10 +210,14 @@ def reading(steps: pd.DataFrame) -> str:
         if row.found == "not compared":
             said.append(f"{row.comparison} cannot be compared, a setting has no predictions")
             continue
-        shown = f"{row.comparison} is {row.difference:+.1f} points [{row.ci_low:+.1f}, {row.ci_high:+.1f}], {row.found}"
+        shown = (
+            f"{row.comparison} is {row.difference:+.1f} points [{row.ci_low:+.1f}, {row.ci_high:+.1f}], "
+            f"p {row.p_holm:.3f} (Holm), {row.found}"
+        )
         if row.found == "not told apart":
             half = (row.ci_high - row.ci_low) / 2
-            shown += f": with {row.n:.0f} pairs, differences below about {half:.1f} points cannot be seen"
+            seen = f"with {row.n:.0f} pairs, differences below about {half:.1f} points cannot be seen"
+            shown += f" ({seen if half else 'every tool shows the same difference, so there is no spread to judge by'})"
         said.append(shown)
     found = set(steps["found"])
     order = "baseline < ICL < FT"

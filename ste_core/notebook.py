@@ -9,11 +9,13 @@ same results give the same file; a failure is one line, with the failed notebook
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from ste_core.errors import UserError, one_line
@@ -29,14 +31,14 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
     """
     if not notebook.is_file():
         raise UserError(f"{notebook}: no such notebook")
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is in our line
     known = _parameters(notebook)
     for name in parameters:
         if name not in known:
             raise UserError(f"{notebook}: no parameter '{name}'; parameters: {', '.join(known) or 'none'}")
-    output.parent.mkdir(parents=True, exist_ok=True)
     os.environ["STE_EXECUTES"] = "1"  # the kernel inherits it: no progress bars in the executed copy
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
             notebook, output, parameters, cwd=notebook.parent, kernel_name="python3", progress_bar=False,
             log_output=False, extra_arguments=["--log-level=CRITICAL"],
@@ -45,9 +47,16 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
         reason = one_line(error.evalue, 500)
         kind = "" if error.ename in ("UserError", "DataUnavailable") else f"{error.ename}: "
         raise UserError(f"{notebook}: cell {error.exec_count}: {kind}{reason} (see {output})") from None
+    except DeadKernelError:
+        raise UserError(
+            f"{notebook}: its kernel died (killed, or out of memory); run it again (see {output})"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{output}: cannot be written: {error.strerror or error}") from None
     finally:
         if output.exists():
-            _clean(output)
+            with suppress(nbformat.reader.NotJSONError):  # half written, on a full disk
+                _clean(output)
 
 
 def _parameters(notebook: Path) -> dict[str, Any]:

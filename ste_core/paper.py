@@ -303,6 +303,7 @@ def flan_tasks(count: int, seed: int, split: Literal["train", "heldout"]) -> lis
             tasks.append(GeneralTask(task=text, reply=row["response"]))
         except (KeyError, TypeError, ValueError):
             raise UserError(f"{FLAN}: row {number}: not a dialogue with a response") from None
+    tasks = list({one.task: one for one in tasks}.values())  # some stand there twice
     own = tasks[:-FLAN_HELD_OUT] if split == "train" else tasks[-FLAN_HELD_OUT:]
     if count > len(own):
         raise UserError(f"{FLAN}: has {len(own):,} tasks to {split}, {count:,} are asked for")

@@ -521,9 +521,10 @@ def coverage_lines(data: pd.DataFrame) -> Figure:
     axes.set_ylabel("different argument values in calls that ran\n(mean of tools, band: 95 % interval)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
     ends = data.sort_values("trials").groupby("variant", sort=False)["value"].last()
-    best, full = ends.idxmax(), ends.get("full", ends.iloc[0])
-    most = "the full method" if best == "full" else f"without {best.removeprefix('no_').replace('_', ' ')}"
-    _title(figure, f"{most} sees most of a tool: {ends.max():.1f} values (full: {full:.1f})".capitalize())
+    others = ends.drop("full", errors="ignore")
+    seen = f"{ends.get('full', ends.iloc[0]):.1f} values of its arguments"
+    apart = f" ({others.min():.1f} to {others.max():.1f} without a part of the method)" if len(others) else ""
+    _title(figure, f"After {data['trials'].max()} trials of a tool, calls that ran have seen {seen}{apart}")
     figure.tight_layout()
     return figure
 

@@ -169,7 +169,7 @@ def predictions_file(study: Study, setting: Setting, variant: str, seed: int, pa
     return study.results / "predictions" / name / variant / f"seed{seed}.jsonl"
 
 
-def test_items(study: Study) -> list[TestItem]:
+def items_of(study: Study) -> list[TestItem]:
     """The test items to answer: of the explored tools, and of each as many as `exploitation.items` says.
 
     They are drawn by the study's seed, the same in every setting.
@@ -212,7 +212,7 @@ def _predict(
     study: Study, setting: Setting, variant: str, seed: int, done: Callable[[], object], part: str, path: Path
 ) -> list[Prediction]:
     section = _section(study, "exploitation")
-    items, tools = test_items(study), study.toolbox().tools
+    items, tools = items_of(study), study.toolbox().tools
     options: dict[str, Any] = {
         "path": path, "label": label(setting, part), "max_tokens": section.max_tokens,
         "temperature": section.temperature, "context": section.context, "seed": seed, "system": section.model,

@@ -6,6 +6,7 @@ Files appear whole or not at all (written beside, then renamed). Append-only fil
 the torn line is not believed, and the next append starts on a fresh line.
 """
 
+import codecs
 import csv
 import hashlib
 import importlib.metadata
@@ -14,6 +15,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,13 +38,14 @@ def write_text(path: Path, text: str) -> bool:
     """Write a file whole, and only if its content changes; True if it was written."""
     if path.exists() and path.read_bytes() == text.encode("utf-8"):
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(text, encoding="utf-8", newline="\n")
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error
     return True
 
@@ -96,25 +99,39 @@ def read_jsonl(path: Path, kind: type[R]) -> list[R]:
     """Read an append-only file; a missing file is empty, and lines torn by a kill are passed over.
 
     Raises:
-        UserError: a whole line that is not a record of that kind (another program's file, or another version's).
+        UserError: a whole line that is not a record of that kind (another program's file, or another version's), or a
+            line that no kill leaves behind (another encoding).
     """
     if not path.exists():
         return []
     records = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if not line:
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue  # torn
-        try:
-            records.append(kind.model_validate(value))
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise UserError(f"{path}:{number}: not a {kind.__name__}: {field}: {first['msg']}") from None
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                if _torn(line):
+                    continue
+                raise UserError(
+                    f"{path}:{number}: not JSON Lines in UTF-8; save the file as such, or move it away"
+                ) from None
+            try:
+                records.append(kind.model_validate(value))
+            except ValidationError as error:
+                first = error.errors()[0]
+                field = ".".join(map(str, first["loc"]))
+                raise UserError(f"{path}:{number}: not a {kind.__name__}: {field}: {first['msg']}") from None
     return records
+
+
+def _torn(line: bytes) -> bool:
+    """Whether a line may be the beginning of a record, cut off by a kill or filled up with zeros by a power cut."""
+    rest = line.rstrip(b"\r\n\0")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(rest)  # its last character may be half there
+    except UnicodeDecodeError:
+        return False
+    return not rest.strip() or rest.startswith(b"{")
 
 
 def digest(value: Any, *, sort_keys: bool = True) -> str:

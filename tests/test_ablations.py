@@ -15,6 +15,7 @@ from ste_core.records import Call, Example, Prediction
 from ste_core.study import Ablations
 
 TOOLS = ("current_moment", "convert_currency", "country_fact", "sort_words")
+MORE = (*TOOLS, "current_weather", "filing_fee", "add_days", "spell_number")  # enough for a test to tell apart
 
 
 def example(tool="sort_words", episode=0, trial=0, paraphrase=0, answer="b, a", **arguments):
@@ -79,7 +80,7 @@ def test_amounts_are_some_episodes_but_not_all():
 
 
 def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no_reflection"), experiences=None,
-         right=None, items=4):  # fmt: skip
+         right=None, items=4, tools=TOOLS):  # fmt: skip
     """A study of four tools with its own results folder, examples and predictions; `right` has shares of right calls.
 
     Predictions of a variant without examples are empty, as `stages.learn` leaves them.
@@ -87,7 +88,7 @@ def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no
     monkeypatch.setenv("STE_RESULTS", str(where))
     plan = study.load("smoke")
     exploration = plan.exploration.model_copy(
-        update={"tools": list(TOOLS), "episodes": 3, "seeds": list(seeds), "variants": list(variants)}
+        update={"tools": list(tools), "episodes": 3, "seeds": list(seeds), "variants": list(variants)}
     )
     made = plan.model_copy(
         update={
@@ -100,7 +101,7 @@ def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no
     experiences = experiences or {"full": 6, "no_feedback": 2, "no_reflection": 4}
     for seed in seeds:
         for variant in variants:
-            found = experience(dict.fromkeys(TOOLS[1:], experiences[variant]))
+            found = experience(dict.fromkeys(tools[1:], experiences[variant]))
             folder = stages.distilled_folder(made, variant, seed)
             store.write_text(folder / "examples.jsonl", "".join(one.model_dump_json() + "\n" for one in found))
     runs = {*compare.MAIN, *ablations.runs(made), *ablations.amount_runs(made)}
@@ -116,7 +117,7 @@ def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no
 
 def answered(made, label, share, salt):
     """An answer to each item: the gold call for that share of the items, "I do not know" for the others."""
-    items = stages.test_items(made)
+    items = stages.items_of(made)
     rng = random.Random(f"{label}{salt}")
     good = set(rng.sample(range(len(items)), round(share * len(items))))
     return [
@@ -177,29 +178,29 @@ def test_variants_without_examples_do_not_make_the_others_empty(tmp_path, monkey
 
 def test_test_items_are_the_same_few_of_each_tool(tmp_path, monkeypatch):
     made = make(tmp_path, monkeypatch, items=4)
-    items = stages.test_items(made)
+    items = stages.items_of(made)
     assert pd.Series([one.gold.tool for one in items]).value_counts().to_dict() == dict.fromkeys(TOOLS, 4)
-    assert items == stages.test_items(made)
+    assert items == stages.items_of(made)
     other = made.model_copy(update={"seed": 1})
     other._root = made._root
-    assert stages.test_items(other) != items
+    assert stages.items_of(other) != items
     every = made.model_copy(update={"exploitation": made.exploitation.model_copy(update={"items": None})})
     every._root = made._root
-    assert len(stages.test_items(every)) == 15 * len(TOOLS)
+    assert len(stages.items_of(every)) == 15 * len(TOOLS)
 
 
 def test_the_order_of_settings_is_read_from_paired_differences(tmp_path, monkeypatch):
     shares = {("baseline", "all", "all"): 0.0, ("icl", "full", "all"): 0.5, ("tuned", "full", "all"): 1.0}
-    tables = main_tables(made := make(tmp_path, monkeypatch, right=shares, seeds=(0, 1), items=8))
+    tables = main_tables(made := make(tmp_path, monkeypatch, right=shares, seeds=(0, 1), items=8, tools=MORE))
     gains = tables["embedded_gains"].set_index("comparison")
     assert gains["difference"].to_dict() == {"ICL - baseline": 50, "FT - baseline": 100, "FT - ICL": 50}
-    assert set(gains["n"]) == {64}, "the baseline stands against both seeds"
+    assert set(gains["n"]) == {128}, "the baseline stands against both seeds"
     steps = compare.expectation(tables["embedded_gains"])
     assert set(steps["found"]) == {"as in the paper"}
     assert compare.reading(steps).startswith("The order is the paper's, baseline < ICL < FT: ICL - baseline is +50.0")
     said = compare.reasons(tables["embedded_errors"], tables["embedded_tools"])
     assert said[0] == "baseline: most often no call (100 % of its answers)."
-    assert "Experience left 18 examples; 1 of 4 tools have none." in said
+    assert "Experience left 42 examples; 1 of 8 tools have none." in said
     draw(made, tables, ["embedded_correctness", "embedded_errors", "embedded_tools"])
 
 
@@ -208,13 +209,14 @@ def test_the_order_of_settings_is_read_from_paired_differences(tmp_path, monkeyp
     [
         ({"ICL - baseline": (5, 1, 9), "FT - ICL": (-5, -9, -1)}, "the other way round", "order is not the paper's"),
         ({"ICL - baseline": (5, -1, 11), "FT - ICL": (5, 1, 9)}, "not told apart", "below about 6.0 points"),
+        ({"ICL - baseline": (5, 1, 9), "FT - ICL": (0, 0, 0)}, "not told apart", "no spread to judge by"),
         ({"ICL - baseline": (5, 1, 9)}, "not compared", "FT - ICL cannot be compared"),
     ],
 )  # fmt: skip
 def test_other_orders_are_said(steps, found, said):
     rows = [
         {"comparison": name, "metric": "correct_execution", "n": 40, "difference": value, "ci_low": low,
-         "ci_high": high, "p": 0.5, "p_mcnemar": 0.5, "p_holm": 0.5}
+         "ci_high": high, "p": 0.5, "p_mcnemar": 0.5, "p_holm": 0.01 if low * high > 0 else 0.5}
         for name, (value, low, high) in steps.items()
     ]  # fmt: skip
     table = compare.expectation(pd.DataFrame(rows))
@@ -287,6 +289,7 @@ def test_nothing_at_all_left_by_exploration(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("bounds", "said"),
     [
+        ({}, "No variant can be compared"),
         ({("all", "a"): 1, ("equal", "a"): -1}, "No variant is told apart"),
         ({("all", "a"): -1}, "Behind the full method: a. Sizes were not made equal"),
         ({("all", "a"): -1, ("equal", "a"): -1, ("all", "b"): -1, ("equal", "b"): 1},
@@ -295,10 +298,19 @@ def test_nothing_at_all_left_by_exploration(tmp_path, monkeypatch):
 )  # fmt: skip
 def test_fewer_and_worse_examples_are_told_apart(bounds, said):
     rows = [
-        {"metric": "correct_execution", "setting": "FT", "size": size, "variant": variant, "n": 9, "ci_high": high}
-        for (size, variant), high in bounds.items()
+        {
+            "metric": "correct_execution",
+            "setting": "FT",
+            "size": size,
+            "variant": variant,
+            "n": 9,
+            "difference": value,
+            "p_holm": 0.01,
+        }
+        for (size, variant), value in bounds.items()
     ]
-    assert said in ablations.told_apart(pd.DataFrame(rows))
+    columns = ["metric", "setting", "size", "variant", "n", "difference", "p_holm"]
+    assert said in ablations.told_apart(pd.DataFrame(rows, columns=columns).astype({"setting": str}))
 
 
 def test_amounts_start_from_the_baseline_and_end_with_all(tmp_path, monkeypatch):

@@ -76,3 +76,10 @@ def test_readme_links_resolve():
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         links = re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8"))
         assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("study", ["quick"])
+def test_readme_shows_the_headline_as_the_study_left_it(study):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(rf"<!-- headline: {study} -->\n```text\n(.*?)```\n<!-- end -->", readme, re.DOTALL)
+    assert shown and shown[1] == (ROOT / "results" / study / "headline.txt").read_text(encoding="utf-8")
