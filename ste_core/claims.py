@@ -188,9 +188,13 @@ def _embedded_replay(ledger: _Ledger, continual: tuple[pd.DataFrame, pd.DataFram
         ledger.add(4, "a", "replay enables continual learning", "none: not part of this study", None, "undecided")
         return
     summary, differences = continual
-    own = summary[(summary["kind"] == "sequential") & ~summary["arm"].str.startswith("paper")]
+    pairs = differences[differences["contrast"] == "replay"]
+    own = summary[(summary["kind"] == "sequential") & summary["arm"].isin(pairs["comparison"].str.split(" - ").str[0])]
+    if own.empty:
+        ledger.add(4, "a", "replay enables continual learning", "none: no arm to compare", None, "undecided")
+        return
     arm = own.loc[(own["replay"] - PAPER_REPLAY).abs().idxmin(), "arm"]
-    pairs = differences[(differences["contrast"] == "replay") & differences["comparison"].str.startswith(f"{arm} - ")]
+    pairs = pairs[pairs["comparison"].str.startswith(f"{arm} - ")]
 
     def measure(table: pd.DataFrame, name: str, value: str) -> Interval:
         row = table[table["measure"] == name].iloc[0]

@@ -9,8 +9,9 @@ first, each query once. Departs from it in the default encoder (TF-IDF, which ne
 `SentenceEncoder("sentence-transformers/paraphrase-mpnet-base-v2")`) and in encoding all queries at once.
 """
 
+import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -151,17 +152,29 @@ class Retriever:
         self.examples = list(first.values())
         self._encoder = encoder or Tfidf()
 
-    def nearest(self, queries: Sequence[str], k: int = 8) -> list[list[Example]]:
+    def nearest(
+        self, queries: Sequence[str], k: int = 8, among: Sequence[Collection[str]] | None = None
+    ) -> list[list[Example]]:
         """The `k` nearest examples of each query, or all there are, nearest first, as the release shows them.
 
         Equally near ones stand in the order of `examples`.
+
+        Args:
+            among: for each query the tools whose examples may be shown; default: any (the release).
         """
         if not self.examples or not queries:
             return [[] for _ in queries]
         texts = [example.query for example in self.examples]
         encode = self._encoder.fit(texts)
-        ranked = _ranked(encode(queries), encode(texts), k)
-        return [[self.examples[number] for number in row] for row in ranked]
+        if among is None:
+            ranked = _ranked(encode(queries), encode(texts), k)
+            return [[self.examples[number] for number in row] for row in ranked]
+        ranked = _ranked(encode(queries), encode(texts), len(texts))
+        found = []
+        for row, tools in zip(ranked, among, strict=True):
+            allowed = (self.examples[number] for number in row if self.examples[number].tool in tools)
+            found.append(list(itertools.islice(allowed, k)))
+        return found
 
 
 def _ranked(queries: Matrix, texts: Matrix, k: int) -> Iterator[NDArray[np.intp]]:

@@ -226,7 +226,8 @@ def _predict(
     near = None
     if setting == "icl":
         retriever = retrieve.Retriever(examples(study, variant, seed, part))
-        near = retriever.nearest([item.query for item in items], k=section.demonstrations)
+        among = shown if section.demonstrations_of == "candidates" else None
+        near = retriever.nearest([item.query for item in items], section.demonstrations, among)
     model = study.chat(section.model)
     work = predictions.predict(items, model, tools, setting=setting, candidates=shown, demonstrations=near, **options)
     return aio.run(work)

@@ -208,6 +208,7 @@ class Exploitation(Section):
 
     model: str  # a key of `models`
     demonstrations: int = Field(8, ge=1)  # the nearest examples, for in-context learning
+    demonstrations_of: Literal["all", "candidates"] = "all"  # the tools whose examples may be shown; the paper's: all
     candidates: Literal["all", "oracle", "query"] = "oracle"  # the tools a prompt documents; see `retrieve.candidates`
     candidate_count: int = Field(15, ge=1)
     items: int | None = Field(None, ge=1)  # test items a tool, drawn by the study's seed; default: all

@@ -7,8 +7,12 @@ from support import ROOT, run_ste
 
 from ste_core import exploration, study
 
-TABLES = ("exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "embedded_correctness",
-          "embedded_gains", "embedded_errors")  # fmt: skip
+TABLES = (
+    "exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "exploration_coverage",
+    "exploration_curve", "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools",
+    "paper_correctness", "amount", "ablations", "paper_ablations", "continual_matrix", "continual_summary",
+    "continual_differences", "continual_general", "embedded_claims",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +57,15 @@ def test_a_second_run_has_nothing_to_do(smoke):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+def test_the_headline_is_printed_and_kept(smoke):
+    text = (smoke / "headline.txt").read_text()
+    assert text in run_smoke(smoke.parents[1]).stdout
+    assert "fine-tuned (FT)" in text and text.count("claim ") == 5
+
+
 def test_executed_notebooks_have_no_errors_and_no_progress_bars(smoke):
     notebooks = [nbformat.read(path, 4) for path in (smoke / "notebooks").iterdir()]
-    assert len(notebooks) == 7
+    assert len(notebooks) == 15
     for one in notebooks:
         outputs = [output for cell in one.cells for output in cell.get("outputs", [])]
         assert not [output for output in outputs if output.get("name") == "stderr" or output.output_type == "error"]

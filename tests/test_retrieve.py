@@ -191,3 +191,11 @@ def test_mistakes_are_one_line(items, tools):
         candidates(items, few, "all")
     with pytest.raises(ValueError, match="how"):
         candidates(items, tools, "some")
+
+
+def test_demonstrations_may_be_kept_to_some_tools():
+    found = [example("price of a lamp", "a"), example("price of a lamp in Oslo", "b"), example("weather in Oslo", "a")]
+    retriever = Retriever(found)
+    near = retriever.nearest(["price of a lamp in Oslo", "weather"], 2, among=[{"a"}, {"b", "c"}])
+    assert [[one.query for one in row] for row in near] == [["price of a lamp", "weather in Oslo"], [found[1].query]]
+    assert retriever.nearest(["weather"], 2, among=[{"c"}]) == [[]]
