@@ -137,6 +137,39 @@ def test_rows_that_come_and_go_keep_their_text(models, kind):
     assert texts(asyncio.run(staggered())) == texts(asyncio.run(in_turn()))
 
 
+def test_tokens_are_written_in_place_and_rows_take_free_places(models):
+    decoder = LocalChat.load(models["lfm2"])._worker._decoder
+
+    def rows(*lengths):
+        return [decode.Row(list(range(10, 10 + length)), None, 0.0) for length in lengths]
+
+    def step(batch, token=60):
+        for row in batch.here:
+            row.tokens.append(token)
+        decoder.advance(batch)
+        return next(layer.keys for layer in batch.cache.layers if isinstance(layer, decode.Roomy)).data_ptr()
+
+    with torch.inference_mode():
+        batch = decoder.read(rows(30, 41, 17, 41, 25))
+        assert len({step(batch) for _ in range(decode.ROOM)}) == 1
+        place = step(batch)
+        batch.keep([0, 1, 3, 4])
+        assert batch.rows[2] is None and step(batch) == place
+        (late,) = rows(20)
+        batch.join(decoder.read([late]))
+        assert batch.rows[2] is late and len(batch.rows) == 5 and step(batch) == place
+        assert torch.allclose(
+            batch.logits[2], decoder._forward(torch.tensor([late.prompt + late.tokens]))[0, -1], atol=1e-3
+        )
+        batch.join(decoder.read(rows(300, 3)))  # wider than the batch
+        batch.keep([0, 2, 5, 6])  # and so few that the gaps are closed
+        step(batch)
+        assert [len(row.prompt) for row in batch.rows] == [30, 20, 300, 3]
+        for number, row in enumerate(batch.rows):
+            alone = decoder._forward(torch.tensor([row.prompt + row.tokens]))[0, -1]
+            assert torch.allclose(batch.logits[number], alone, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_greedy_is_what_transformers_generates(models, kind):
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -286,8 +286,8 @@ _ANY_QUERIES = (
 
 
 _VAGUE = (
-    "I need this", "Please do this", "What is it", "Help me", "How much is it", "Can you do it", "Tell me",
-    "What comes out", "Could you help", "I would like to know", "How is it", "What would it be", "Which one",
+    "I need this", "Please do this", "What is it", "Help me", "Can you do it", "Tell me", "What comes out",
+    "Could you help", "How is it", "What would it be", "Which one",
 )  # fmt: skip
 
 
