@@ -216,6 +216,7 @@ async def gather(work: Sequence[Awaitable[T]]) -> list[T]:
     """
     results: dict[int, T] = {}
     spent: list[BudgetSpent] = []
+    failed: Exception | None = None
 
     async def one(number: int, work: Awaitable[T]) -> None:
         try:
@@ -227,8 +228,11 @@ async def gather(work: Sequence[Awaitable[T]]) -> list[T]:
         async with asyncio.TaskGroup() as group:
             for number, awaitable in enumerate(work):
                 group.create_task(one(number, awaitable))
-    except* Exception as failed:
-        raise failed.exceptions[0] from None
+    except ExceptionGroup as several:
+        failed = several.exceptions[0]
+    if failed:  # raised here, without the group in its context: IPython shows groups in a way papermill cannot read
+        failed.__context__ = None
+        raise failed
     if spent:
         raise spent[0]
     return [results[number] for number in range(len(work))]
