@@ -166,11 +166,21 @@ def with_examples(
     )
 
 
+def _earlier(rng: random.Random, made: Synthetic, count: int) -> tuple[list[str], list[str]]:
+    """Earlier queries for a tool, and their lines of memory: what the tool does not accept is not solved."""
+    said, lines = [], []
+    for _ in range(count):
+        drawn = synthetic.draw(rng, made, refused=0.4)
+        said.append(synthetic.ask(rng, made, drawn, plain=True))
+        solved = not made.refused(drawn) and rng.random() < 0.75
+        lines.append(prompting.memory_line(said[-1], rng.choice((solved, solved, solved, None))))
+    return said, lines
+
+
 def imagine(rng: random.Random, split: Split, memory: int = 3, count: int = 1, rich: bool = False) -> Conversation:
     """A new query for a tool, unlike the queries remembered; then others."""
-    made = synthetic.tool(rng, split, rich=rich)
-    said = [synthetic.ask(rng, made, synthetic.draw(rng, made), plain=True) for _ in range(memory)]
-    lines = [prompting.memory_line(one, rng.choice((True, True, False, None))) for one in said]
+    made = synthetic.tool(rng, split, rich=rich, limited=0.25)
+    said, lines = _earlier(rng, made, memory)
     found: list[Turn] = []
     for number in range(count):
         asked = prompting.imagine_next() if number else prompting.imagine(made.record.documentation(), lines)
@@ -180,14 +190,16 @@ def imagine(rng: random.Random, split: Split, memory: int = 3, count: int = 1, r
 
 
 def episode(rng: random.Random, split: Split, count: int = 2, rich: bool = False) -> Conversation:
-    """Exploration: imagine, try, correct after errors, answer, reflect, and again with what was learned."""
-    made = synthetic.tool(rng, split, stated=0.15, rich=rich)
+    """Exploration: imagine, try, correct after errors, answer, reflect, and again with what was learned.
+
+    What was learned is how to write the arguments, and which values the tool accepts: after an error that told them,
+    the next query asks for one of those.
+    """
+    made = synthetic.tool(rng, split, stated=0.15, rich=rich, limited=0.7)
     found: list[Turn] = []
     for number in range(count):
-        counted = range(rng.choice((0, 0, 1, 2, 3)))
-        said = [synthetic.ask(rng, made, synthetic.draw(rng, made), plain=True) for _ in counted]
-        lines = [prompting.memory_line(one, rng.random() < 0.6) for one in said]
-        drawn = synthetic.draw(rng, made)
+        said, lines = _earlier(rng, made, rng.choice((0, 0, 1, 2, 3)))
+        drawn = synthetic.draw(rng, made, refused=0.0 if number else 0.7)
         query = synthetic.ask(rng, made, drawn, plain=True)
         asked = prompting.imagine_next(lines) if number else prompting.imagine(made.record.documentation(), lines)
         found += [queries_learned(asked, said), learned(query, QUERY_WEIGHT), told(prompting.attempt(query))]
@@ -371,6 +383,12 @@ CURRICULUM: list[tuple[float, Mix]] = [
     (22.0e6, [
         (0.03, _drill("recite", "look_up", "among", spelled=0.3)), (0.03, skill),
         (0.06, _rich(lambda rng, rich: imagine(rng, "train", rng.randint(0, 2), rng.randint(1, 3), rich=rich))), *_RICH,
+    ]),
+    (36.0e6, [
+        (0.04, _drill("recite", "look_up", "among", spelled=0.4)), (0.03, skill),
+        (0.06, _rich(lambda rng, rich: imagine(rng, "train", rng.randint(0, 2), rng.randint(1, 3), rich=rich))),
+        (0.10, _rich(lambda rng, rich: episode(rng, "train", rng.randint(2, 3), rich=rich))),
+        (0.06, _rich(lambda rng, rich: judgement(rng, "train", rng.randint(1, 3), 0.6, rich=rich))), *_RICH,
     ]),
 ]  # fmt: skip
 

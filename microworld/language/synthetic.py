@@ -12,10 +12,11 @@ name: `train` and `heldout` draw from disjoint words (`vocabulary.heldout`).
 
 import functools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from microworld.language import kinds, values
+from microworld.language import kinds, limits, values
+from microworld.language.limits import Limit
 from microworld.language.values import Convention, Kind
 from microworld.language.verbs import SYNONYMS, VERBS, Split, Verb
 from microworld.language.vocabulary import ADJECTIVES, BRANDS, NOUNS, WORDS, heldout, plural
@@ -31,6 +32,7 @@ KIND_WEIGHTS = {
 
 
 ODD_THING, ODD_VERB = 0.45, 0.35  # shares of training tools about random words, or doing something random
+SPELLED_THING = 0.2  # of those about random words: one of them is no word at all and must be spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Argument:
     kind: Kind
     convention: Convention
     required: bool
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Synthetic:
         """The arguments of the right call for drawn values."""
         return {one.name: one.convention.json(drawn[one.name]) for one in self.arguments if one.name in drawn}
 
+    def refused(self, drawn: dict[str, Any]) -> Argument | None:
+        """The argument whose drawn value the tool does not accept; None if it accepts all."""
+        limited = (one for one in self.arguments if one.limit and one.name in drawn)
+        return next((one for one in limited if one.limit and not one.limit.holds(drawn[one.name])), None)
+
 
 def _words(split: Split, pool: list[str]) -> list[str]:
     return [word for word in pool if heldout(word) == (split == "heldout")]
@@ -66,11 +74,20 @@ _POOLS = {split: {"noun": _words(split, NOUNS), "adjective": _words(split, ADJEC
           for split in ("train", "heldout")}  # fmt: skip
 
 
+def _kept_out() -> frozenset[str]:
+    """Words of held-out tools."""
+    verbs = {word for verb in VERBS["heldout"] for name in verb.names for word in (name, name + "s")}
+    return frozenset(
+        verbs | {form for noun in (*NOUNS, *ADJECTIVES) if heldout(noun) for form in (noun, plural(noun))}
+    )
+
+
+_KEPT_OUT = _kept_out()
+
+
 def _any_words() -> list[str]:
     """Words of all sorts that training tools may be about, so that no word is copied only because it is a usual one."""
-    kept_out = {word for verb in VERBS["heldout"] for name in verb.names for word in (name, name + "s")}
-    kept_out |= {form for noun in (*NOUNS, *ADJECTIVES) if heldout(noun) for form in (noun, plural(noun))}
-    return [word for word in WORDS if len(word) > 2 and word.islower() and not heldout(word) and word not in kept_out]
+    return [word for word in WORDS if len(word) > 2 and word.islower() and not heldout(word) and word not in _KEPT_OUT]
 
 
 _ANY = _any_words()
@@ -94,7 +111,10 @@ def reserved() -> frozenset[str]:
 def thing(rng: random.Random, split: Split) -> tuple[str, ...]:
     """What a tool is about, one to three words; in training often words of any sort."""
     if split == "train" and rng.random() < ODD_THING:
-        return tuple(rng.sample(_ANY, rng.randint(1, 3)))
+        words = rng.sample(_ANY, rng.randint(1, 3))
+        if rng.random() < SPELLED_THING:
+            words[rng.randrange(len(words))] = _no_word(rng)
+        return tuple(words)
     pool = _POOLS[split]
     nouns = rng.sample(pool["noun"], 2)
     shape = rng.random()
@@ -105,6 +125,14 @@ def thing(rng: random.Random, split: Split) -> tuple[str, ...]:
     return (rng.choice(pool["adjective"]), *nouns[: rng.randint(1, 2)])
 
 
+def _no_word(rng: random.Random) -> str:
+    """An invented word, which by chance may be a real one, but none that is held out."""
+    word = values.invented(rng).lower()
+    while heldout(word) or word in _KEPT_OUT:
+        word = values.invented(rng).lower()
+    return word
+
+
 def tool(
     rng: random.Random,
     split: Split,
@@ -113,6 +141,7 @@ def tool(
     stated: float = 0.35,
     arguments: int | None = None,
     rich: bool = False,
+    limited: float = 0.0,
 ) -> Synthetic:
     """A new tool.
 
@@ -123,6 +152,7 @@ def tool(
         stated: the chance that the documentation states an argument's convention.
         arguments: how many it takes; 0 to 4 by default.
         rich: whether its description says more than what it does, as people write: clauses beside the point.
+        limited: the chance that one of its arguments accepts some values only.
     """
     about = about or thing(rng, split)
     verb = _any_verb(rng) if split == "train" and rng.random() < ODD_VERB else rng.choice(VERBS[split])
@@ -160,11 +190,16 @@ def tool(
     made.sort(key=lambda one: not one.required)
     if made and not made[0].required:
         made[0] = Argument(made[0].name, made[0].kind, made[0].convention, True)
+    if made and rng.random() < limited:
+        place = rng.randrange(len(made))
+        one = made[place]
+        if not paired or place > 1:
+            made[place] = replace(one, limit=limits.limit(rng, one.kind))
     properties: dict[str, Any] = {}
     for one in made:
         properties[one.name] = schema = {"type": one.convention.type}
         if rng.random() < stated:
-            schema["description"] = one.convention.hint
+            schema["description"] = limits.stated(one.limit, one.convention) if one.limit else one.convention.hint
         elif rng.random() < 0.2:
             schema["description"] = rng.choice((f"the {one.kind.names[0]}", f"of the {about[-1]}", one.kind.names[-1]))
     record = Tool(
@@ -251,13 +286,19 @@ def _phrase(rng: random.Random, about: tuple[str, ...], alias: float) -> str:
     return " ".join(said)
 
 
-def draw(rng: random.Random, made: Synthetic, optional: float = 0.4) -> dict[str, Any]:
-    """Values for a call: of all required arguments and some optional ones; the two of a pair differ."""
+def draw(rng: random.Random, made: Synthetic, optional: float = 0.4, refused: float = 0.0) -> dict[str, Any]:
+    """Values for a call: of all required arguments and some optional ones; the two of a pair differ.
+
+    With chance `refused` the value of a limited argument is one that the tool does not accept.
+    """
     drawn: dict[str, Any] = {}
     for one in made.arguments:
         if one.required or rng.random() < optional:
-            value = one.kind.draw(rng)
-            while one.kind.pair and any(value == other for other in drawn.values()):
+            value = one.limit.draw(rng) if one.limit else one.kind.draw(rng)
+            if one.limit and rng.random() < refused:
+                other = limits.outside(rng, one.kind, one.limit)
+                value = value if other is None else other
+            while one.limit is None and one.kind.pair and any(value == other for other in drawn.values()):
                 value = one.kind.draw(rng)
             drawn[one.name] = value
     return drawn

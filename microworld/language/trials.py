@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from microworld.language import synthetic, values, vocabulary
+from microworld.language import limits, synthetic, values, vocabulary
 from microworld.language.synthetic import Synthetic
 from ste_core import react
 from ste_core.records import Call
@@ -163,9 +163,16 @@ def attempt(
 ) -> Iterator[tuple[str, float, str | None]]:
     """A trial's replies, each with how much to learn of it and what comes back (None after the final answer)."""
     right = react.render(made.record.name, made.call_arguments(drawn))
-    if rng.random() < (0.15 if knows else 0.55):
+    failing = 0.15 if knows else 0.5
+    while rng.random() < failing:  # at times one error after the other
         wrong, error = spoil(rng, made, drawn)
         yield react.render(wrong.tool, wrong.arguments), 0.0, error
+        failing = 0.25
+    one = made.refused(drawn)
+    if one and one.limit:
+        yield right, 1.0, f"Error: {limits.complaint(rng, one.name, one.limit, one.convention, drawn[one.name])}"
+        yield f"Final Answer: {rng.choice(_SORRY)}", 1.0, None
+        return
     if rng.random() < 0.12:
         yield right, 1.0, f"Error: {rng.choice(('no data', 'nothing known here', 'out of range', 'service closed'))}"
         yield f"Final Answer: {rng.choice(_SORRY)}", 1.0, None
