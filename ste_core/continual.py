@@ -14,8 +14,6 @@ models lie under `models/continual/seed<k>/`, each only as long as some round st
 examples (its batch left none) is passed over: the model stays as it was.
 """
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -140,10 +138,10 @@ class _Work:
         self.exam = curriculum.exam(study)
         asked = self.asking.model_dump(include={"model", "temperature", "max_tokens", "context"})
         asked["seed"] = seed if self.asking.temperature else 0
-        self.questions = _digest(asked, *(one.model_dump(mode="json") for one in (*self.items, *self.exam)))
+        self.questions = store.digest([asked, *(one.model_dump(mode="json") for one in (*self.items, *self.exam))])
         self.rounds = curriculum.arms(study, learnt, seed)
         settings = self.options.model_dump(exclude={"base", *finetune.NOT_THE_RESULT})
-        base = _digest(finetune._identity(self.options.base))
+        base = store.digest([finetune.identity(self.options.base)])
         self.chains = {name: _histories(base, settings, found) for name, found in self.rounds.items()}
         self.models = study.results / "models" / "continual" / f"seed{seed}"
         records = sorted((study.results / "continual").glob("*/seed*/round*.done.json"))
@@ -261,7 +259,7 @@ def _histories(base: str, settings: dict[str, Any], found: Sequence[Round]) -> l
     chain = [base]
     for one in found:
         data = [record.model_dump(mode="json") for record in (*one.examples, *one.general)]
-        chain.append(_digest(chain[-1], settings, data) if one.examples else chain[-1])
+        chain.append(store.digest([chain[-1], settings, data]) if one.examples else chain[-1])
     return chain
 
 
@@ -277,7 +275,3 @@ def _alone(place: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _digest(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode("utf-8")).hexdigest()

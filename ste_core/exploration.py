@@ -12,10 +12,12 @@ the concurrency, the sharding and the interruptions. Beside them, `.run/` holds 
 
 import asyncio
 import difflib
+import gzip
 import hashlib
 import json
 import re
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,7 +29,7 @@ from pydantic import JsonValue
 
 from ste_core import aio, prompting, store
 from ste_core.chat import Budget, BudgetSpent, ChatModel, gather, measure
-from ste_core.errors import UserError
+from ste_core.errors import UserError, one_line
 from ste_core.estimate import Estimate, Usual, most_requests, trial_sizes
 from ste_core.explore import VARIANTS, Tally, by_length, check_context, explore_tool
 from ste_core.records import Record, Tool, Trial
@@ -89,6 +91,40 @@ def read(study: Study, variant: str, seed: int) -> list[Trial]:
     """All trials of a variant and seed that are on disk, by file name, each file in order."""
     files = sorted(study.explored(variant, seed).glob("*.jsonl"))
     return [trial for file in files for trial in store.read_jsonl(file, Trial)]
+
+
+def keep(study: Study) -> Path:
+    """Pack the trials of the study's first seed, all variants, into one small file that may be committed: who has not
+    explored can then read them (`make site`). The same trials give the same bytes."""
+    section = study.exploration
+    assert section is not None  # only studies that explore have trials to keep
+    trials = [one for variant in section.variants for one in read(study, variant, section.seeds[0])]
+    lines = "".join(f"{one.model_dump_json()}\n" for one in trials)
+    path = kept_file(study)
+    store.write_bytes(path, gzip.compress(lines.encode(), mtime=0))
+    return path
+
+
+def kept_file(study: Study) -> Path:
+    """Where `keep` puts the trials."""
+    return study.results / "trajectories.jsonl.gz"
+
+
+def kept(study: Study) -> list[Trial]:
+    """The trials that `keep` packed; none where there is no such file.
+
+    Raises:
+        UserError: a file that is damaged.
+    """
+    path = kept_file(study)
+    if not path.is_file():
+        return []
+    try:
+        return [Trial.model_validate_json(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise UserError(
+            f"{path}: damaged: {one_line(error)}; delete it or run the exploration notebook again"
+        ) from None
 
 
 def runs(study: Study, variant: str, seed: int) -> list[RunRecord]:

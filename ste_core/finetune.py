@@ -128,7 +128,7 @@ def finetune(
         examples, general, answer_rows=options.answer_rows, tool_tokens=options.tool_tokens, tools=tools
     )
     _check(options)
-    base_sha256, base_commit = _identity(options.base)
+    base_sha256, base_commit = identity(options.base)
     data = hashlib.sha256()
     for record in (*examples, *general):
         data.update(record.model_dump_json().encode() + b"\n")
@@ -189,7 +189,7 @@ def load(folder: Path, **options: Any) -> "LocalChat":
     if record.kind == "model":
         return LocalChat.load(folder, **options)
     base = str(record.options["base"])
-    if Path(base).is_dir() and _identity(base)[0] != record.base_sha256:
+    if Path(base).is_dir() and identity(base)[0] != record.base_sha256:
         raise UserError(f"{folder}: an adapter to another model than {base} holds now; fine-tune again")
     return LocalChat.load(base, adapter=folder, **options)
 
@@ -215,7 +215,7 @@ def _check(options: Finetuning) -> None:
         raise UserError(f"finetuning.base: {base} is an adapter; make it with merge: true to go on from it")
 
 
-def _identity(base: str) -> tuple[str | None, str | None]:
+def identity(base: str) -> tuple[str | None, str | None]:
     """The digest of a model's files, or the commit of a hub model."""
     folder = Path(base)
     if folder.is_dir():

@@ -70,6 +70,10 @@ def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
         UserError: nothing was explored, or no model to judge with.
     """
     section = _section(study, "distillation")
+    if study.source != study.results:  # the examples there are another study's, made by its own settings
+        raise UserError(
+            f"study '{study.name}': distillation: examples come from study '{study.experience}'; distil that"
+        )
     trials = exploration.read(study, variant, seed)
     if not trials:
         raise UserError(f"study '{study.name}': variant {variant}, seed {seed}: not explored yet; run ste explore")

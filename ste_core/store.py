@@ -36,12 +36,17 @@ CODE = ("Snakefile", "constraints.txt", "microworld", "notebooks", "ste_core", "
 
 def write_text(path: Path, text: str) -> bool:
     """Write a file whole, and only if its content changes; True if it was written."""
-    if path.exists() and path.read_bytes() == text.encode("utf-8"):
+    return write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> bool:
+    """As `write_text`."""
+    if path.exists() and path.read_bytes() == content:
         return False
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.write_bytes(content)
         os.replace(beside, path)
     except OSError as error:
         with suppress(OSError):

@@ -22,7 +22,7 @@ from test_explore import Scripted, plan
 from ste_core import exploration, figures, site, store
 from ste_core.errors import UserError
 from ste_core.explore import explore_tool
-from ste_core.site import reading
+from ste_core.site import browsing, reading
 from ste_core.study import load
 from ste_core.toolbox import ToolError
 from ste_core.tools.functions import FunctionToolbox
@@ -108,6 +108,31 @@ async def explore(study, model, box, tool, variant, seed):
 @pytest.fixture(scope="module")
 def built(results, tmp_path_factory) -> site.Built:
     return site.build(tmp_path_factory.mktemp("site") / "out")
+
+
+def test_what_was_kept_is_read_where_nothing_was_explored(results, built, tmp_path, monkeypatch):
+    study = load("quick")
+    path = exploration.keep(study)
+    first = path.read_bytes()
+    assert exploration.keep(study).read_bytes() == first
+    shown = json.loads(built.folder.joinpath("data/catalogue.js").read_text()[len("STE.catalogue(") : -len(");\n")])
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "elsewhere"))
+    again = load("quick")
+    again.results.mkdir(parents=True)
+    exploration.kept_file(again).write_bytes(first)
+    files: dict[str, str] = {}
+    parts = browsing.write_trials([(again, "t")], files)[0]["parts"]
+    seed = [one for one in shown[0]["parts"] if one["seed"] == study.exploration.seeds[0]]
+    assert [one["variant"] for one in parts] == [
+        one["variant"] for one in seed if one["variant"] in study.exploration.variants
+    ]
+    assert all(
+        files[one["file"]] == (built.folder / one["file"]).read_text() for part in parts for one in part["tools"]
+    )
+    exploration.kept_file(again).write_bytes(first[:-40])
+    with pytest.raises(UserError, match="damaged"):
+        browsing.write_trials([(again, "t")], files)
+    path.unlink()
 
 
 @pytest.fixture(scope="module")

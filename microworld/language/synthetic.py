@@ -77,9 +77,7 @@ _POOLS = {split: {"noun": _words(split, NOUNS), "adjective": _words(split, ADJEC
 def _kept_out() -> frozenset[str]:
     """Words of held-out tools."""
     verbs = {word for verb in VERBS["heldout"] for name in verb.names for word in (name, name + "s")}
-    return frozenset(
-        verbs | {form for noun in (*NOUNS, *ADJECTIVES) if heldout(noun) for form in (noun, plural(noun))}
-    )
+    return frozenset(verbs | {form for noun in (*NOUNS, *ADJECTIVES) if heldout(noun) for form in (noun, plural(noun))})
 
 
 _KEPT_OUT = _kept_out()

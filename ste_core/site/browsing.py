@@ -4,15 +4,15 @@ A page opened from disk may not fetch files, but may load scripts; so each tool'
 plain value to the page (`STE.take(...)`). The text of models and tools is data in it, and the page shows it as text.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ste_core import explore, store
+from ste_core import exploration, explore
 from ste_core.records import Trial
 from ste_core.study import Study
 
@@ -26,16 +26,26 @@ def script(function: str, value: object) -> str:
     return f"STE.{function}({json.dumps(value, separators=(',', ':')).replace('<', chr(92) + 'u003c')});\n"
 
 
-def explorations(study: Study) -> Iterator[tuple[str, int, Path]]:
-    """Variant, seed and folder of every exploration of a study, in the order of the method's variants."""
+def explorations(study: Study) -> Iterator[tuple[str, int, list[Trial]]]:
+    """Variant, seed and trials of every exploration of a study, in the order of the method's variants.
+
+    What the study kept for readers (its first seed), or where it kept nothing, what lies in its exploration folders.
+
+    Raises:
+        UserError: a file that is no file of trials.
+    """
     order = list(explore.VARIANTS)
+    if trials := exploration.kept(study):
+        found = [(one.variant, one.seed) for one in trials]
+        for variant, seed in sorted(set(found), key=lambda one: (order.index(one[0]), one[1])):
+            yield variant, seed, [one for one in trials if (one.variant, one.seed) == (variant, seed)]
+        return
     folders = (study.results / "exploration").glob("*/seed*")
-    found = [
-        (path.parent.name, int(path.name[4:]), path)
-        for path in folders
-        if re.fullmatch(r"seed\d+", path.name) and path.parent.name in order and any(path.glob("*.jsonl"))
-    ]
-    yield from sorted(found, key=lambda one: (order.index(one[0]), one[1]))
+    named = [(path.parent.name, int(path.name[4:])) for path in folders if re.fullmatch(r"seed\d+", path.name)]
+    for variant, seed in sorted(
+        (one for one in named if one[0] in order), key=lambda one: (order.index(one[0]), one[1])
+    ):
+        yield variant, seed, exploration.read(study, variant, seed)
 
 
 def trials(records: Sequence[Trial], *, rationale: bool, at: dict[str, object]) -> dict[str, Any]:
@@ -67,19 +77,19 @@ def write_trials(studies: Sequence[tuple[Study, str]], files: dict[str, str]) ->
     for study, title in studies:
         rationale = study.exploration is not None and study.exploration.rationale
         parts = []
-        for variant, seed, folder in explorations(study):
+        for variant, seed, records in explorations(study):
             tools = []
-            for path in sorted(folder.glob("*.jsonl")):
-                records = store.read_jsonl(path, Trial)
-                if not records:
-                    continue
-                name = f"data/{study.name}/{variant}/seed{seed}/{path.stem}.js"
-                at: dict[str, object] = {"file": name, "tool": records[0].tool}
-                files[name] = script("take", trials(records, rationale=rationale, at=at))
-                judged = any(one.solved is not None for one in records)
-                solved = sum(one.solved is True for one in records) if judged else None
-                tools.append({"tool": records[0].tool, "file": name, "trials": len(records), "solved": solved})
-            parts.append({"variant": variant, "seed": seed, "tools": tools})
+            for tool, group in itertools.groupby(sorted(records, key=lambda one: one.tool), key=lambda one: one.tool):
+                own = list(group)
+                stem = exploration.trials_file(study, variant, seed, tool).stem
+                name = f"data/{study.name}/{variant}/seed{seed}/{stem}.js"
+                at: dict[str, object] = {"file": name, "tool": tool}
+                files[name] = script("take", trials(own, rationale=rationale, at=at))
+                judged = any(one.solved is not None for one in own)
+                solved = sum(one.solved is True for one in own) if judged else None
+                tools.append({"tool": tool, "file": name, "trials": len(own), "solved": solved})
+            if tools:
+                parts.append({"variant": variant, "seed": seed, "tools": tools})
         if parts:
             catalogue.append({"study": study.name, "title": title, "parts": parts})
     return catalogue
