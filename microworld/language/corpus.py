@@ -200,10 +200,16 @@ def episode(rng: random.Random, split: Split, count: int = 2, rich: bool = False
     for number in range(count):
         said, lines = _earlier(rng, made, rng.choice((0, 0, 1, 2, 3)))
         drawn = synthetic.draw(rng, made, refused=0.0 if number else 0.7)
+        lost = [one.name for one in made.arguments if one.required and not made.paired]
+        lacking = bool(lost) and rng.random() < 0.08
+        if lacking:
+            del drawn[rng.choice(lost)]
         query = synthetic.ask(rng, made, drawn, plain=True)
         asked = prompting.imagine_next(lines) if number else prompting.imagine(made.record.documentation(), lines)
-        found += [queries_learned(asked, said), learned(query, QUERY_WEIGHT), told(prompting.attempt(query))]
-        for reply, weight, answer in trials.attempt(rng, made, drawn, knows=number > 0):
+        found += [queries_learned(asked, said), learned(query, 0.0 if lacking else QUERY_WEIGHT)]
+        found.append(told(prompting.attempt(query)))
+        tried = trials.lacking(rng, made, drawn) if lacking else trials.attempt(rng, made, drawn, knows=number > 0)
+        for reply, weight, answer in tried:
             found.append(learned(reply, weight))
             found.append(told(prompting.reflect() if answer is None else prompting.observation(answer)))
         found.append(learned("Yes" if trials.fulfilled(found[-2].content) else "No", VERDICT_WEIGHT))

@@ -111,6 +111,8 @@ def _several(rng: random.Random, extra: list[str]) -> Kind:
 
     write = array(lambda value: [item.json(each) for each in value], f"list, each {item.hint}")
     names = ("items", "values", "entries", "names", "members", "list", "group", "set", "keys", "series")
+    if rng.random() < 0.5:  # as people write: the plural of what is in it
+        names = (words.plural(rng.choice(one.names)),)
     phrases = ("for {}", "of {}", "among {}", "with {}", ": {}")
     return Kind(names, draw, lambda rng, value: joined([str(each) for each in value]), phrases, (write,))
 

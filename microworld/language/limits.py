@@ -72,6 +72,8 @@ def complaint(rng: random.Random, name: str, limit: Limit, convention: Conventio
     if limit.options:
         several = rng.sample(limit.options, min(len(limit.options), rng.randint(2, 6)))
         shown = [_shown(convention.json, each) for each in several]
+        if any(str(each) != code for each, code in zip(several, shown, strict=True)) and rng.random() < 0.4:
+            shown = [f"{code} ({_said(each)})" for each, code in zip(several, shown, strict=True)]
         listed = ", ".join(shown)
         return rng.choice((
             f"{name}: {bad} is unknown; known: {listed}",
@@ -91,6 +93,10 @@ def complaint(rng: random.Random, name: str, limit: Limit, convention: Conventio
         f"{name}: not below {low} and not above {high}",
         f"{bad} is beyond the {name}s {low} to {high}",
     ))  # fmt: skip
+
+
+def _said(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _shown(write: Callable[[Any], Any], value: Any) -> str:

@@ -182,6 +182,13 @@ def attempt(
     yield f"Final Answer: {say(rng, value)}", 1.0, None
 
 
+def lacking(rng: random.Random, made: Synthetic, drawn: dict[str, Any]) -> Iterator[tuple[str, float, str | None]]:
+    """As `attempt`, for a request that does not give all that is needed; `drawn` is what it gives."""
+    call = Call(tool=made.record.name, arguments=made.call_arguments(drawn))
+    yield react.render(call.tool, call.arguments), 1.0, f"Error: {problem(made, call)}"
+    yield f"Final Answer: {rng.choice(_SORRY)}", 1.0, None
+
+
 def fulfilled(reply: str) -> bool:
     """Whether a final answer of `attempt` gives what was asked for."""
     return not any(sorry in reply for sorry in _SORRY)
