@@ -23,6 +23,9 @@ from ste_core.chat import Budget, Choice, Completion, Usage
 from ste_core.decode import Batch, Decoder, Row
 from ste_core.errors import UserError
 
+#: what stands for bytes that are no character yet
+BROKEN = "\ufffd"
+
 #: seconds for requests that arrive together to find each other
 GATHER = 0.002
 
@@ -189,7 +192,7 @@ class Worker:
 
     def _step(self, batch: Batch) -> Batch | None:
         """One more token for each row; returns the batch without the finished ones."""
-        tokens, logprobs = self._decoder.choose(batch)
+        tokens, logprobs = self._decoder.choose(batch, self._allows)
         keep = []
         for number, (row, token, logprob) in enumerate(zip(batch.rows, tokens, logprobs, strict=True)):
             if row is None:
@@ -213,6 +216,19 @@ class Worker:
         batch.keep(keep)
         self._decoder.advance(batch)
         return batch
+
+    def _allows(self, row: Row, token: int) -> bool:
+        """Whether a row that is held to a form can still come to match it after a token."""
+        if token in self._ends:
+            return row.form.fullmatch(self._text(row.tokens)) is not None
+        text = self._text([*row.tokens, token])
+        if text == self._text(row.tokens):  # a token that shows nothing leads nowhere
+            return False
+        shown = text.rstrip(BROKEN)
+        if 0 < len(text) - len(shown) <= 3:  # the first bytes of a character: could one stand here that is not ASCII?
+            ends = {BROKEN, *(one for one in row.form.pattern if not one.isascii())}
+            return any(row.form.fullmatch(shown + one, partial=True) for one in ends)
+        return row.form.fullmatch(text, partial=True) is not None
 
     def _stopped(self, row: Row) -> str | None:
         """The text before the first stop string, if there is one."""

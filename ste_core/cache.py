@@ -184,10 +184,12 @@ class CachedChat:
         stop: Sequence[str] = (),
         seed: int | None = None,
         n: int = 1,
+        form: str | None = None,
     ) -> Completion:
         """See `ChatModel.complete`; besides, a `UserError` where the cache cannot be used."""
         options: dict[str, Any] = {
             "temperature": temperature, "max_tokens": max_tokens, "stop": list(stop), "seed": seed, "n": n,
+            **({} if form is None else {"form": form}),
         }  # fmt: skip
         if temperature > 0 and seed is None:
             return await self.model.complete(messages, **options)

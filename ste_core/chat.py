@@ -80,6 +80,7 @@ class ChatModel(Protocol):
         stop: Sequence[str] = (),
         seed: int | None = None,
         n: int = 1,
+        form: str | None = None,
     ) -> Completion:
         """Ask for `n` answers, each of at most `max_tokens` tokens, cut before the first of the `stop` strings.
 
@@ -87,6 +88,8 @@ class ChatModel(Protocol):
             temperature: 0 takes the likeliest token each time.
             seed: the same request with the same seed has the same answer, as far as the model keeps that promise;
                 without one, each call samples anew.
+            form: a regular expression that the answer must match as a whole: each token is chosen among those that can
+                still lead there. An answer cut at `max_tokens` is only the beginning of one.
 
         Raises:
             BudgetSpent: the request could exceed the budget; it was not made.

@@ -8,7 +8,8 @@ What `ste_core.local` runs on; torch is imported when a model is.
 
 import hashlib
 import inspect
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,11 +33,13 @@ FREE = 0.25
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """One answer in the making: its prompt, where its noise comes from (None at temperature 0), tokens so far."""
+    """One answer in the making: its prompt, where its noise comes from (None at temperature 0), the pattern it is held
+    to (compiled by `regex`, None for free text), tokens so far."""
 
     prompt: list[int]
     noise: np.random.Generator | None
     temperature: float
+    form: Any = None
     request: Any = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -187,8 +190,12 @@ class Decoder:
         batch.mask = torch.nn.functional.pad(batch.mask, (0, 1), value=1)
         batch.logits = self._forward(ids, batch.mask, batch.cache)[:, -1]
 
-    def choose(self, batch: Batch) -> tuple[list[int], list[float]]:
-        """Each row's next token, and its log-probability at temperature 1; at free places, any."""
+    def choose(self, batch: Batch, allows: Callable[[Row, int], bool] | None = None) -> tuple[list[int], list[float]]:
+        """Each row's next token, and its log-probability at temperature 1; at free places, any.
+
+        Args:
+            allows: whether a row that is held to a form may take a token.
+        """
         scores = self._scores(batch)
         best = scores.topk(2)
         tokens = best.indices[:, 0]
@@ -197,12 +204,33 @@ class Decoder:
             # the score depends on the row's tokens only, so the row takes the same token in any company.
             for number in (best.values[:, 0] - best.values[:, 1] < TIE).nonzero().flatten().tolist():
                 row = batch.rows[number]
-                if row is None:
-                    continue
-                logits = self._forward(torch.tensor([row.prompt + row.tokens]))[0, -1]
-                tokens[number] = (logits + (scores[number] - batch.logits[number])).argmax()
+                if row is not None and row.form is None:
+                    tokens[number] = self._alone(row, scores[number] - batch.logits[number]).argmax()
+        if allows is not None:
+            for number, row in enumerate(batch.rows):
+                if row is not None and row.form is not None:
+                    tokens[number] = self._held(row, scores[number], batch.logits[number], allows)
         logprobs = batch.logits.gather(1, tokens[:, None])[:, 0] - batch.logits.logsumexp(1)
         return tokens.tolist(), logprobs.tolist()
+
+    def _alone(self, row: Row, noise: torch.Tensor) -> torch.Tensor:
+        """(V,) scores of a row run by itself and in full."""
+        return self._forward(torch.tensor([row.prompt + row.tokens]))[0, -1] + noise
+
+    def _held(self, row: Row, scores: torch.Tensor, logits: torch.Tensor, allows: Callable[[Row, int], bool]) -> int:
+        """The best token that a row held to a form may take; the best of all where none may (no token fits)."""
+        order = scores.argsort(descending=True).tolist()
+        place = next((at for at, token in enumerate(order) if allows(row, token)), None)
+        if place is None:
+            return order[0]
+        best = order[place]
+        if self._exact:
+            least = scores[best] - TIE
+            near = itertools.takewhile(lambda token: scores[token] > least, order[place + 1 :])
+            if rivals := [token for token in near if allows(row, token)]:
+                again = self._alone(row, scores - logits)
+                best = max([best, *rivals], key=lambda token: again[token].item())
+        return best
 
     def score(self, texts: Sequence[list[int]], start: int) -> list[float]:
         """The log-probability of each text's tokens from `start` on, given those before."""

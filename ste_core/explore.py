@@ -14,9 +14,10 @@ where the next query is imagined. What each variant removes:
 - `no_long_term`: no line of an earlier trial is shown; the first trial of an episode sees nothing of earlier ones.
 - `no_reflection`: the verdict is not asked for: memory lines carry none, and nothing can be filtered by it.
 
-Beyond the paper, each off by default: *novelty* (a query whose cosine to an earlier one of the tool exceeds the
-threshold is asked for again, up to `novelty_tries` times) and *rationale* (reflection gives a reason, which long-term
-memory keeps).
+Beyond the paper, each off by default: *constrained* (a reply of a trial is held to the form of a call of the tool, by
+its documented arguments and their types, or of a final answer: for small models that misspell long names), *novelty*
+(a query whose cosine to an earlier one of the tool exceeds the threshold is asked for again, up to `novelty_tries`
+times) and *rationale* (reflection gives a reason, which long-term memory keeps).
 
 Context budget (`context` tokens of prompt and answer, of which `max_tokens` are the answer's). A prompt shows at most
 the newest `memory_lines` lines, and of a result at most `observation_chars`. Where it does not fit yet, in this order:
@@ -339,6 +340,7 @@ class _Explorer:
         completion = await self.model.complete(
             messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
             seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step),
+            **({"form": react.form(self.tool)} if purpose == "try" and self.settings.constrained else {}),
         )  # fmt: skip
         self.tally.requests += 1
         self.tally.prompt_tokens += completion.prompt_tokens or by_length(messages)

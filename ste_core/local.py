@@ -178,19 +178,27 @@ class LocalChat:
         stop: Sequence[str] = (),
         seed: int | None = None,
         n: int = 1,
+        form: str | None = None,
     ) -> Completion:
         """See `ChatModel.complete`. Texts of equal seeds are independent of each other where the prompts differ.
 
         Raises:
-            UserError: the conversation does not fit the template, or with `max_tokens` the context.
+            UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`.
         """
+        import regex
+
         from ste_core.batching import Request
         from ste_core.decode import Row, noise
 
         prompt = self._ids(self._render(messages))
         self._check(len(prompt), max_tokens)
+        try:
+            held = None if form is None else regex.compile(form)
+        except regex.error as error:
+            raise UserError(f"form: not a regular expression: {one_line(error)}") from None
         rows = [
-            Row(prompt, noise(seed, choice, prompt) if temperature > 0 else None, temperature) for choice in range(n)
+            Row(prompt, noise(seed, choice, prompt) if temperature > 0 else None, temperature, held)
+            for choice in range(n)
         ]
         return await self._worker.answer(Request(rows, max_tokens, tuple(stop)))
 

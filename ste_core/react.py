@@ -1,4 +1,4 @@
-"""Thought / Action / Action Input: rendered and parsed.
+"""Thought / Action / Action Input: rendered, parsed, and as a form that a model's reply can be held to.
 
 >>> parse('Thought: easy\\nAction: add_date\\nAction Input: {"days": 90}', ["add_date"]).arguments
 {'days': 90}
@@ -25,7 +25,7 @@ from typing import Any, Literal, NoReturn
 
 from pydantic import ValidationError
 
-from ste_core.records import Call
+from ste_core.records import Call, Tool
 
 Rule = Literal["released", "strict"]
 
@@ -66,6 +66,68 @@ def render(tool: str, arguments: dict[str, Any], thought: str = "") -> str:
     head = f"Thought: {thought}\n" if thought else ""
     return f"{head}{ACTION} {tool}\n{ACTION_INPUT} {json.dumps(arguments, ensure_ascii=False)}"
 
+
+# --- the form of a reply ----------------------------------------------------------------------------------------------
+
+_STRING = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*"'
+_INTEGER = r"-?(?:0|[1-9][0-9]{0,14})"
+_NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,9}})?"
+_SCALAR = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
+_VALUES = {"string": _STRING, "integer": _INTEGER, "number": _NUMBER, "boolean": "(?:true|false)", "null": "null"}
+_DEPTH = 3  # of schemas that are followed; what lies deeper may be any flat value
+
+
+def form(tool: Tool) -> str:
+    """A regular expression that a final answer matches, and a call of the tool by its documented arguments.
+
+    It knows the tool's name, the names of its arguments in their order, which of them are required, and their JSON
+    types; nothing of what values mean. Python's `re` reads it, and so do servers that hold a reply to a form.
+
+    >>> record = Tool(name="wait", description="", parameters={
+    ...     "type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"]})
+    >>> bool(re.fullmatch(form(record), 'Action: wait\\nAction Input: {"days": 3}'))
+    True
+    """
+    call = rf"{ACTION} {re.escape(tool.name)}\n{ACTION_INPUT} {_object(tool.parameters, _DEPTH)}"
+    return rf"(?:Thought: [^\n]+\n)?(?:{call}|{FINAL} [^\n]+)"
+
+
+def _object(schema: dict[str, Any], depth: int) -> str:
+    """An object with the schema's members in their order; without a list of members, any flat ones."""
+    members = schema.get("properties") or {}
+    if not members:
+        some = rf"(?:{_STRING}: ?{_SCALAR}(?:, ?{_STRING}: ?{_SCALAR})*)?"
+        return rf"\{{{some if schema.get('additionalProperties', True) is not False else ''}\}}"
+    required = set(schema.get("required") or ())
+    pairs = [(name in required, rf'"{re.escape(name)}": ?{_value(each, depth - 1)}') for name, each in members.items()]
+    ways = []
+    for first, (needed, pair) in enumerate(pairs):
+        rest = (rf", ?{other}" if must else rf"(?:, ?{other})?" for must, other in pairs[first + 1 :])
+        ways.append(pair + "".join(rest))
+        if needed:  # none of the later ones can come first
+            break
+    else:
+        ways.append("")
+    return rf"\{{(?:{'|'.join(ways)})\}}"
+
+
+def _value(schema: Any, depth: int) -> str:
+    schema = schema if isinstance(schema, dict) else {}
+    options, kind = schema.get("enum"), schema.get("type")
+    if isinstance(options, list) and options:
+        return f"(?:{'|'.join(re.escape(json.dumps(one, ensure_ascii=False)) for one in options)})"
+    if isinstance(kind, str) and kind in _VALUES:
+        return _VALUES[kind]
+    flat_list, flat_object = rf"\[(?:{_SCALAR}(?:, ?{_SCALAR})*)?\]", _object({}, 0)
+    if kind == "array":
+        item = _value(schema.get("items"), depth - 1) if depth > 0 and schema.get("items") else _SCALAR
+        return rf"\[(?:{item}(?:, ?{item})*)?\]"
+    if kind == "object":
+        return _object(schema, depth) if depth > 0 else flat_object
+    return rf"(?:{_SCALAR}|{flat_list}|{flat_object})"
+
+
+# --- what comes back --------------------------------------------------------------------------------------------------
 
 _PROMPT_LABEL = re.compile(r"\b(Thought|Action Input|Action|Observation|Final Answer|User Query):")
 

@@ -33,6 +33,14 @@ class _Message(BaseModel):
     content: str
 
 
+class _Form(BaseModel):
+    """What vLLM calls structured outputs, as far as it is known here."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    regex: str
+
+
 class _Request(BaseModel):
     """What a request may ask for; other keys of the protocol would go unheard, so they are refused."""
 
@@ -44,6 +52,7 @@ class _Request(BaseModel):
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
     stop: str | list[str] | None = None
+    structured_outputs: _Form | None = None
     seed: int | None = None
     n: int = Field(1, ge=1, le=128)
 
@@ -95,6 +104,7 @@ class Server:
                 [{"role": one.role, "content": one.content} for one in asked.messages],
                 temperature=asked.temperature, max_tokens=asked.max_completion_tokens or asked.max_tokens or 256,
                 stop=[asked.stop] if isinstance(asked.stop, str) else asked.stop or (), seed=asked.seed, n=asked.n,
+                **({} if asked.structured_outputs is None else {"form": asked.structured_outputs.regex}),
             )  # fmt: skip
         except UserError as error:
             raise _Refused(400, str(error)) from None

@@ -113,13 +113,16 @@ class OpenAIChat:
         stop: Sequence[str] = (),
         seed: int | None = None,
         n: int = 1,
+        form: str | None = None,
     ) -> Completion:
-        """See `ChatModel.complete`."""
+        """See `ChatModel.complete`. A `form` is asked for as vLLM and `ste serve` know it; other servers may refuse."""
         request: dict[str, Any] = {"model": self.name, "messages": list(messages), "temperature": temperature}
         if stop:
             request["stop"] = list(stop)
         if self._logprobs:
             request["logprobs"] = True
+        if form is not None:
+            request["structured_outputs"] = {"regex": form}
         choices: tuple[Choice, ...] = ()
         prompt_tokens = completion_tokens = 0
         while len(choices) < n:

@@ -179,6 +179,7 @@ class Exploration(Section):
     novelty: float | None = Field(None, gt=0, lt=1)
     novelty_tries: int = Field(3, ge=1)
     rationale: bool = False
+    constrained: bool = False  # hold the replies of a trial to the form of a call or an answer; see `react.form`
     budget: Limits = Limits()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -247,6 +248,47 @@ def test_text_ends_before_the_first_stop_string(model):
 
 
 # --- scores ---
+
+
+FORM = r"(?:Action: (?:add|look_up)\nAction Input: \{\"days\": -?\d{1,3}\}|Final Answer: [a-f]{1,8})"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_answer_held_to_a_form_has_it_in_any_company(models, kind):
+    options = {"temperature": 1.0, "max_tokens": 120, "seed": 4, "form": FORM}
+    alone = texts(ask(LocalChat.load(models[kind], batch_size=1), range(12), **options))
+    mixed = LocalChat.load(models[kind], batch_size=32)
+
+    async def together():
+        held = [mixed.complete(conversation(number), **options) for number in range(12)]
+        free = [mixed.complete(conversation(number), max_tokens=30, seed=1) for number in range(12, 30)]
+        return await gather([*held, *free])
+
+    assert texts(asyncio.run(together())[:12]) == alone
+    assert all(re.fullmatch(FORM, one) for one in alone) and len(set(alone)) > 6
+    assert any(one.startswith("Action") for one in alone) and any(one.startswith("Final") for one in alone)
+
+
+def test_a_form_only_takes_choices_away(model):
+    """What the model would have said anyway it still says, and a held sample is the softmax over what is left."""
+    free = ask(model, range(6), temperature=0.0, max_tokens=12)
+    assert texts(ask(model, range(6), temperature=0.0, max_tokens=12, form=r"[\s\S]*")) == texts(free)
+    asked = [{"role": "user", "content": "yes or no?"}]
+
+    async def sampled(form):
+        replies = await gather(
+            [model.complete(asked, temperature=1.0, max_tokens=8, seed=n, form=form) for n in range(400)]
+        )
+        return Counter(reply.text for reply in replies)
+
+    counts = asyncio.run(sampled("[ab]"))
+    a, b = (math.exp(one) for one in asyncio.run(model.score(asked, ["a", "b"])))
+    assert set(counts) == {"a", "b"} and abs(counts["a"] / 400 - a / (a + b)) < 0.1
+
+
+def test_a_form_that_is_none_is_one_line(model):
+    with pytest.raises(UserError, match="form: not a regular expression"):
+        ask(model, [1], form="(")
 
 
 def test_scores_are_the_models_log_probabilities(model):

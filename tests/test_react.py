@@ -5,11 +5,15 @@ import random
 import string
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import ROOT
 
-from ste_core import react
+from microworld.tools import toolbox
+from ste_core import react, store
 from ste_core.react import parse
+from ste_core.records import TestItem, Tool
 
 TOOLS = ["add_date", "get_today_date", "Numbers%%Get math fact", "forecast_weather"]
 CALL = 'Action: add_date\nAction Input: {"date": "2022-10-14", "days": 90}'
@@ -195,3 +199,55 @@ def test_rules_agree_on_every_flat_call(tool, arguments, thought, escape):
     assert released.kind == strict.kind == "call"
     assert released.tool == strict.tool == tool
     assert json.dumps(released.arguments) == json.dumps(strict.arguments) == json.dumps(arguments)
+
+
+# --- the form of a reply ----------------------------------------------------------------------------------------------
+
+
+def held(tool: Tool, text: str, *, begun: bool = False) -> bool:
+    return regex.fullmatch(react.form(tool), text, partial=begun) is not None
+
+
+def test_every_right_call_of_the_microworld_has_its_form():
+    tools = toolbox().tools
+    for item in store.read_jsonl(ROOT / "microworld/test_set/test.jsonl", TestItem):
+        order = list(tools[item.gold.tool].parameters["properties"])
+        arguments = dict(sorted(item.gold.arguments.items(), key=lambda one: order.index(one[0])))
+        text = react.render(item.gold.tool, arguments)
+        assert held(tools[item.gold.tool], text)
+        assert all(held(tools[item.gold.tool], text[:end], begun=True) for end in range(0, len(text), 7))
+
+
+def test_a_form_knows_names_order_requirement_and_type():
+    tool = Tool(
+        name="go.to",
+        description="",
+        parameters={
+            "type": "object",
+            "properties": {
+                "a": {"type": "string"}, "b": {"type": "integer"}, "c": {"enum": ["x", 2]}, "d": {"type": "array"},
+                "e": {"type": "object", "properties": {"f": {"type": "number"}}, "required": ["f"]},
+            },
+            "required": ["b"],
+        },
+    )  # fmt: skip
+    good = [
+        {"b": 1}, {"a": "é \\ \"", "b": -3}, {"b": 1, "c": "x"}, {"b": 1, "c": 2, "d": [1, "z", None]},
+        {"b": 0, "e": {"f": 1.5}},
+    ]  # fmt: skip
+    bad = [{}, {"a": "x"}, {"b": "1"}, {"b": 1, "a": "x"}, {"b": 1, "c": "y"}, {"b": 1, "z": 1}, {"b": 1, "e": {}},
+           {"b": 1.5}, {"b": 1, "b ": 1}]  # fmt: skip
+    assert all(held(tool, react.render("go.to", one)) for one in good)
+    assert not any(held(tool, react.render("go.to", one)) for one in bad)
+    assert not held(tool, react.render("goXto", {"b": 1})) and held(tool, "Final Answer: it is done")
+    assert held(tool, "Thought: easy\n" + react.render("go.to", {"b": 1}))
+
+
+@given(st.from_regex(react.form(Tool(name="t", description="", parameters={
+    "type": "object", "properties": {"s": {"type": "string"}, "n": {"type": "number"}, "o": {"type": "object"}},
+    "required": ["s"]})), fullmatch=True))  # fmt: skip
+def test_what_has_the_form_is_a_call_or_an_answer(text):
+    parsed = parse(text, ["t"])
+    assert parsed.kind in ("call", "final") or "Thought: " in text
+    if parsed.kind == "call":
+        assert "s" in parsed.arguments and set(parsed.arguments) <= {"s", "n", "o"}
