@@ -136,7 +136,7 @@ class _Work:
         learnt, self.tools = curriculum.batches(study), study.listing().tools
         self.items = curriculum.items(study, [tool for batch in learnt for tool in batch])
         self.exam = curriculum.exam(study)
-        asked = self.asking.model_dump(include={"model", "temperature", "max_tokens", "context"})
+        asked = self.asking.model_dump(include={"model", "temperature", "max_tokens", "context", "constrained"})
         asked["seed"] = seed if self.asking.temperature else 0
         self.questions = store.digest([asked, *(one.model_dump(mode="json") for one in (*self.items, *self.exam))])
         self.rounds = curriculum.arms(study, learnt, seed)
@@ -220,6 +220,7 @@ class _Work:
             predictions.predict(
                 self.items, chat, self.tools, setting="tuned", path=predicted, system=self.asking.model, seed=self.seed,
                 temperature=self.asking.temperature, max_tokens=self.asking.max_tokens, context=self.asking.context,
+                constrained=self.asking.constrained,
             )
         )  # fmt: skip
         replies = aio.run(_examined(chat, self.exam, self.asking.max_tokens))

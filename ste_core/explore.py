@@ -340,7 +340,7 @@ class _Explorer:
         completion = await self.model.complete(
             messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
             seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step),
-            **({"form": react.form(self.tool)} if purpose == "try" and self.settings.constrained else {}),
+            **({"form": react.form([self.tool])} if purpose == "try" and self.settings.constrained else {}),
         )  # fmt: skip
         self.tally.requests += 1
         self.tally.prompt_tokens += completion.prompt_tokens or by_length(messages)

@@ -230,6 +230,19 @@ def _general(tables: Tables) -> pd.DataFrame:
     return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
 
 
+# --- the open questions -----------------------------------------------------------------------------------------------
+
+
+def _open_questions(tables: Tables) -> pd.DataFrame:
+    from ste_core.questions import QUESTIONS  # what it needs, the other figures do not
+
+    table = tables["open_questions"]
+    table = table[((table["tested"] == 1) | (table["source"] == "audit")) & (table["unit"] == "points")]
+    asked = [f"{number}. {QUESTIONS[number]}" for number in table["question"]]
+    table = table.assign(question=asked, label=table["hypothesis"], value=table["effect"])
+    return table[["question", "source", "label", "value", "ci_low", "ci_high", "verdict"]]
+
+
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
         "audit", ("correctness",), _correctness, plots.correctness_points,
@@ -304,5 +317,9 @@ FIGURES: dict[str, FigureSpec] = {
     "continual_general": FigureSpec(
         "quick", ("continual_general",), _general, plots.general_lines,
         "General ability of the model after each round of continual learning, by arm, with intervals.",
+    ),
+    "open_questions": FigureSpec(
+        "quick", ("open_questions",), _open_questions, plots.question_forest,
+        "What the study finds on each open question, statement by statement, with intervals and verdicts.",
     ),
 }  # fmt: skip

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ste_core import paper, prompting, store
+from ste_core import paper, prompting, react, store
 from ste_core.chat import ChatModel, Count, Message, gather, measure
 from ste_core.errors import UserError
 from ste_core.records import Example, Prediction, Record, TestItem, Tool
@@ -62,6 +62,7 @@ class Summary(Record):
         dropped: demonstrations left out because a prompt did not fit the context, and in how many prompts.
         dropped_items: ... in how many prompts.
         context: tokens a prompt and its answer may take together; None if not limited.
+        constrained: whether answers were held to the form of a call.
         cut: answers that ended at `max_tokens`.
         prompt_tokens, completion_tokens: over all requests, as far as the model tells.
         requests: digest of all that the answers depend on; a file with another one is made anew.
@@ -80,6 +81,7 @@ class Summary(Record):
     seed: int
     temperature: float
     max_tokens: int
+    constrained: bool = False
     cut: int
     prompt_tokens: int
     completion_tokens: int
@@ -110,6 +112,7 @@ async def predict(
     temperature: float = 0.0,
     max_tokens: int = 96,
     context: int | None = None,
+    constrained: bool = False,
     done: Callable[[], object] = lambda: None,
 ) -> list[Prediction]:
     """A model's calls for a test set, asked for all at once and kept in `path`.
@@ -131,6 +134,8 @@ async def predict(
         temperature: 0 takes the likeliest token each time; the paper sampled hosted models at 1.0.
         context: tokens a prompt and its answer may take together; default an in-process model's own. Demonstrations
             are dropped, the farthest first, until a prompt fits; the summary counts them.
+        constrained: hold each answer to the form of a call: of a documented tool by its arguments, and for "tuned",
+            whose prompts document nothing, of any tool by its name (`react.form`).
         done: called after each item (a progress bar's `update`).
 
     Returns:
@@ -151,9 +156,10 @@ async def predict(
     identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
     options: dict[str, Any] = {"temperature": float(temperature), "max_tokens": max_tokens, "stop": [STOP]}
     seeds = [_item_seed(seed, item) for item in items]
+    held = _forms(items, tools, candidates) if constrained else [{}] * len(items)
     requests = [
-        store.digest([identity, prompt.messages, options, number])
-        for prompt, number in zip(prompts, seeds, strict=True)
+        store.digest([identity, prompt.messages, options | form, number])
+        for prompt, number, form in zip(prompts, seeds, held, strict=True)
     ]
     whole = store.digest([system, label, requests, [item.model_dump(mode="json") for item in items]])
     finished = _finished(path, whole, len(items))
@@ -167,7 +173,7 @@ async def predict(
         item, request = items[number], requests[number]
         answer = known.get((item.gold.tool, item.item, request))
         if answer is None:
-            reply = await model.complete(prompts[number].messages, seed=seeds[number], **options)
+            reply = await model.complete(prompts[number].messages, seed=seeds[number], **options, **held[number])
             answer = Answer(
                 tool=item.gold.tool, item=item.item, request=request, output=_output(reply.text),
                 finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
@@ -187,7 +193,7 @@ async def predict(
         tools=max(map(len, candidates)) if candidates is not None and setting != "tuned" else 0,
         demonstrations=sum(prompt.shown for prompt in prompts), dropped=sum(prompt.dropped for prompt in prompts),
         dropped_items=sum(prompt.dropped > 0 for prompt in prompts), context=context, seed=seed,
-        temperature=float(temperature), max_tokens=max_tokens,
+        temperature=float(temperature), max_tokens=max_tokens, constrained=constrained,
         cut=sum(answer.finish_reason == "length" for answer in answers),
         prompt_tokens=sum(answer.prompt_tokens for answer in answers),
         completion_tokens=sum(answer.completion_tokens for answer in answers), requests=whole,
@@ -276,6 +282,16 @@ def _prompts(
             kept -= 1
         prompts.append(Prompt(build(kept), kept, len(near) - kept))
     return prompts
+
+
+def _forms(
+    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None
+) -> list[dict[str, str]]:
+    """The form that each reply is held to: a call of a documented tool by its arguments; without documentation, of any
+    tool by its name."""
+    if candidates is None:
+        return [{"form": react.form(tools.values(), arguments=False, answer=False)}] * len(items)
+    return [{"form": react.form([tools[name] for name in names], answer=False)} for names in candidates]
 
 
 def _by_length(messages: Sequence[Message]) -> int:

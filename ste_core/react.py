@@ -74,30 +74,43 @@ _INTEGER = r"-?(?:0|[1-9][0-9]{0,14})"
 _NUMBER = rf"{_INTEGER}(?:\.[0-9]{{1,9}})?"
 _SCALAR = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
 _VALUES = {"string": _STRING, "integer": _INTEGER, "number": _NUMBER, "boolean": "(?:true|false)", "null": "null"}
+_FLAT_LIST = rf"\[(?:{_SCALAR}(?:, ?{_SCALAR})*)?\]"
+_FLAT_OBJECT = rf"\{{(?:{_STRING}: ?{_SCALAR}(?:, ?{_STRING}: ?{_SCALAR})*)?\}}"
+_ANY = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
+_OBJECT = rf"\{{(?:{_STRING}: ?{_ANY}(?:, ?{_STRING}: ?{_ANY})*)?\}}"
 _DEPTH = 3  # of schemas that are followed; what lies deeper may be any flat value
 
 
-def form(tool: Tool) -> str:
-    """A regular expression that a final answer matches, and a call of the tool by its documented arguments.
+def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True) -> str:
+    """A regular expression of a reply that calls one of some tools by its documented arguments, or answers.
 
-    It knows the tool's name, the names of its arguments in their order, which of them are required, and their JSON
+    It knows the tools' names, the names of their arguments in their order, which of them are required, and their JSON
     types; nothing of what values mean. Python's `re` reads it, and so do servers that hold a reply to a form.
+
+    Args:
+        tools: at least one.
+        arguments: whether it knows the documented arguments; else any flat object will do.
+        answer: whether a final answer will do as well.
 
     >>> record = Tool(name="wait", description="", parameters={
     ...     "type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"]})
-    >>> bool(re.fullmatch(form(record), 'Action: wait\\nAction Input: {"days": 3}'))
+    >>> bool(re.fullmatch(form([record]), 'Action: wait\\nAction Input: {"days": 3}'))
     True
     """
-    call = rf"{ACTION} {re.escape(tool.name)}\n{ACTION_INPUT} {_object(tool.parameters, _DEPTH)}"
-    return rf"(?:Thought: [^\n]+\n)?(?:{call}|{FINAL} [^\n]+)"
+    calls = []
+    for tool in tools:
+        name = re.escape(tool.name)
+        given = _object(tool.parameters, _DEPTH) if arguments else _OBJECT
+        calls.append(rf"(?:{name}|<tool_{name}>)\n{ACTION_INPUT} {given}")
+    ways = [rf"{ACTION} (?:{'|'.join(calls)})", *([rf"{FINAL} [^\n]+"] if answer else [])]
+    return rf"(?:Thought: [^\n]+\n)?(?:{'|'.join(ways)})"
 
 
 def _object(schema: dict[str, Any], depth: int) -> str:
     """An object with the schema's members in their order; without a list of members, any flat ones."""
     members = schema.get("properties") or {}
     if not members:
-        some = rf"(?:{_STRING}: ?{_SCALAR}(?:, ?{_STRING}: ?{_SCALAR})*)?"
-        return rf"\{{{some if schema.get('additionalProperties', True) is not False else ''}\}}"
+        return _OBJECT if schema.get("additionalProperties", True) is not False else r"\{\}"
     required = set(schema.get("required") or ())
     pairs = [(name in required, rf'"{re.escape(name)}": ?{_value(each, depth - 1)}') for name, each in members.items()]
     ways = []
@@ -118,13 +131,12 @@ def _value(schema: Any, depth: int) -> str:
         return f"(?:{'|'.join(re.escape(json.dumps(one, ensure_ascii=False)) for one in options)})"
     if isinstance(kind, str) and kind in _VALUES:
         return _VALUES[kind]
-    flat_list, flat_object = rf"\[(?:{_SCALAR}(?:, ?{_SCALAR})*)?\]", _object({}, 0)
     if kind == "array":
         item = _value(schema.get("items"), depth - 1) if depth > 0 and schema.get("items") else _SCALAR
         return rf"\[(?:{item}(?:, ?{item})*)?\]"
     if kind == "object":
-        return _object(schema, depth) if depth > 0 else flat_object
-    return rf"(?:{_SCALAR}|{flat_list}|{flat_object})"
+        return _object(schema, depth) if depth > 0 else _FLAT_OBJECT
+    return _ANY
 
 
 # --- what comes back --------------------------------------------------------------------------------------------------

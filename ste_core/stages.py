@@ -219,7 +219,7 @@ def _predict(
     items, tools = items_of(study), study.toolbox().tools
     options: dict[str, Any] = {
         "path": path, "label": label(setting, part), "max_tokens": section.max_tokens,
-        "temperature": section.temperature, "context": section.context, "seed": seed, "system": section.model,
+        "temperature": section.temperature, "context": section.context, "constrained": section.constrained, "seed": seed, "system": section.model,
         "done": done,
     }  # fmt: skip
     if setting == "tuned":

@@ -216,6 +216,7 @@ class Exploitation(Section):
     temperature: float = Field(0.0, ge=0)
     max_tokens: int = Field(96, ge=1)
     context: int | None = Field(None, ge=64)
+    constrained: bool = False  # hold answers to the form of a call, also those of fine-tuned models; see `predict`
 
 
 class Lora(Section):

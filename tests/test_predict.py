@@ -15,6 +15,7 @@ import threading
 import time
 
 import pytest
+import regex
 from support import ROOT, one_line, write_json
 from tiny import make_model
 
@@ -340,6 +341,25 @@ def test_a_model_in_this_process_gives_the_same_bytes_in_any_batch(tiny, tmp_pat
     assert len({one.output for one in store.read_jsonl(tmp_path / "1" / "a.jsonl", Prediction)}) > (
         6 if temperature else 1
     )
+
+
+@pytest.mark.parametrize("setting", ["baseline", "icl", "tuned"])
+def test_answers_can_be_held_to_the_form_of_a_call(tiny, tmp_path, setting):
+    """A model of random weights answers noise, or, held, calls of tools that it was told of."""
+    model, items = LocalChat.load(tiny), ITEMS[:6]
+    tools = [[TOOLS[name] for name in shown_to(one)] for one in items] if setting != "tuned" else [TOOLS.values()] * 6
+    options = {"max_tokens": 150, "items": items, "setting": setting}
+    free = ask(model, tmp_path / "free.jsonl", **options)
+    held = ask(model, tmp_path / "held.jsonl", constrained=True, **options)
+    whole = []
+    for number, known in enumerate(tools):
+        form = regex.compile(react.form(known, arguments=setting != "tuned", answer=False))
+        assert not form.fullmatch(free[number].output, partial=True)
+        assert form.fullmatch(held[number].output, partial=True)
+        if form.fullmatch(held[number].output):
+            whole.append(react.parse(held[number].output, [one.name for one in known]).kind)
+    assert whole and set(whole) == {"call"}
+    assert read_summary(tmp_path / "held.jsonl").constrained and not read_summary(tmp_path / "free.jsonl").constrained
 
 
 def test_its_own_context_is_kept_behind_a_cache_too(tiny, tmp_path):

@@ -205,7 +205,7 @@ def test_rules_agree_on_every_flat_call(tool, arguments, thought, escape):
 
 
 def held(tool: Tool, text: str, *, begun: bool = False) -> bool:
-    return regex.fullmatch(react.form(tool), text, partial=begun) is not None
+    return regex.fullmatch(react.form([tool]), text, partial=begun) is not None
 
 
 def test_every_right_call_of_the_microworld_has_its_form():
@@ -243,9 +243,9 @@ def test_a_form_knows_names_order_requirement_and_type():
     assert held(tool, "Thought: easy\n" + react.render("go.to", {"b": 1}))
 
 
-@given(st.from_regex(react.form(Tool(name="t", description="", parameters={
+@given(st.from_regex(react.form([Tool(name="t", description="", parameters={
     "type": "object", "properties": {"s": {"type": "string"}, "n": {"type": "number"}, "o": {"type": "object"}},
-    "required": ["s"]})), fullmatch=True))  # fmt: skip
+    "required": ["s"]})]), fullmatch=True))  # fmt: skip
 def test_what_has_the_form_is_a_call_or_an_answer(text):
     parsed = parse(text, ["t"])
     assert parsed.kind in ("call", "final") or "Thought: " in text

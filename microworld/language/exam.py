@@ -24,8 +24,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from microworld.language import corpus, fits, general, generation, model, synthetic
 from microworld.language.corpus import Conversation
 from microworld.language.generation import Speaker
-from ste_core import prompting, react
-from ste_core.chat import Message
+from ste_core import aio, prompting, react
+from ste_core.chat import Message, gather
+from ste_core.local import LocalChat
 
 TABLE = Path("results/micro/tables/skills.csv")
 COLUMNS = ("skill", "set", "n", "value", "ci_low", "ci_high", "gate")
@@ -141,6 +142,34 @@ def _without(prompt: str) -> str:
     return prompting.fill("predict", tools=docs, query=prompt.rpartition("\n\nUser Query: ")[2])
 
 
+def held(speaker: Speaker, items: int) -> Iterator[Score]:
+    """The items of `zero_shot` and `demonstrations` again, replies held to the form of a call of one of the tools."""
+    chat = LocalChat(speaker.network.float(), speaker.tokenizer, name="exam", batch_size=32)
+    tasks: dict[str, tuple[str, Callable[[random.Random], Conversation], float]] = {
+        "zero-shot, 4 docs, conventions stated": (
+            "zero_shot", lambda rng: corpus.zero_shot(rng, "heldout", stated=1.0), 1.0),
+        "unstated conventions, with demonstrations": (
+            "icl", lambda rng: corpus.with_examples(rng, "heldout", 4, rng.randint(4, 8), stated=0.0), 0.0),
+    }  # fmt: skip
+    for label, (name, task, stated) in tasks.items():
+        exams = make(name, items, task)
+        forms = []
+        for number in range(items):
+            rng = random.Random(f"exam/{name}/{number}")
+            if name == "icl":
+                rng.randint(4, 8)  # what the task draws first
+            kit = synthetic.toolset(rng, "heldout", 4, stated=stated)
+            forms.append(react.form((one.record for one in kit), answer=False))
+        work = [
+            chat.complete(messages(one), temperature=0.0, max_tokens=96, form=form)
+            for one, form in zip(exams, forms, strict=True)
+        ]
+        pairs = zip(aio.run(gather(work)), exams, strict=True)
+        right = [same_call(reply.text, truth(one)) for reply, one in pairs]
+        yield Score(f"{label}, held to the form: right tool", [tool for tool, _ in right])
+        yield Score(f"{label}, held to the form: all right", [all(both) for both in right])
+
+
 def correction(speaker: Speaker, items: int) -> Iterator[Score]:
     """The call after an informative error."""
     exams = make("correction", items, lambda rng: corpus.correction(rng, "heldout", informative=True))
@@ -203,6 +232,7 @@ PARTS: dict[str, Callable[[Speaker, int], Iterator[Score]]] = {
     "copying": copying,
     "zero_shot": zero_shot,
     "demonstrations": demonstrations,
+    "held": held,
     "correction": correction,
     "imagination": imagination,
     "verdicts": verdicts,
