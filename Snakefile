@@ -130,6 +130,9 @@ AUDIT_FIGURES = ("audit_correctness", "audit_ablations", "audit_judge", "audit_f
 
 
 TELLS = bool(STUDY.exploitation and STUDY.exploration and STUDY.finetuning)
+# a side study answers a question of the study that it extends, whose name its own goes on from
+SIDE = len(STUDY_FILE) > 1 and STUDY.name.startswith(f"{Path(STUDY_FILE[1]).stem}_")
+ASKS = TELLS and not SIDE
 
 
 rule all:
@@ -152,6 +155,8 @@ rule all:
         figures(*CONTINUAL_FIGURES) if STUDY.continual else [],
         tables("learnt") if OWN_TOOLS else [],
         tables("embedded_claims") if TELLS else [],
+        tables("open_questions") if ASKS else [],
+        figures("open_questions") if ASKS else [],
         f"{RESULTS}/run.json",
 
 
@@ -511,6 +516,30 @@ rule story:
         EXECUTE
 
 
+rule open_questions:
+    input:
+        explored() if EXPLORES else [],
+        exploited() if ASKS else [],
+        ablated() if ABLATES else [],
+        [path for seed in STUDY.exploration.seeds for path in fewer(seed)] if AMOUNTS else [],
+        tables(*CONTINUAL_TABLES) if STUDY.continual else [],
+        audited("comparisons"),
+        sorted(os.path.relpath(path) for path in STUDY.results.parent.glob(f"{STUDY.name}_*/run.json")),
+        COMPARISON_MODULES + modules("trajectories", "ablations", "forgetting", "claims", "questions"),
+        FIGURE_MODULES,
+        STUDY_FILE,
+        notebook="notebooks/80_open_questions.ipynb",
+    output:
+        tables("open_questions"),
+        figures("open_questions"),
+    log:
+        notebook=f"{RESULTS}/notebooks/80_open_questions.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/80_open_questions.tsv"
+    shell:
+        EXECUTE
+
+
 rule record:
     input:
         tables(*AUDIT_TABLES) if STUDY.audit else [],
@@ -523,6 +552,7 @@ rule record:
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
         tables("learnt") if OWN_TOOLS else [],
         tables("embedded_claims") if TELLS else [],
+        tables("open_questions") if ASKS else [],
     output:
         f"{RESULTS}/run.json",
     shell:

@@ -18,6 +18,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import blended_transform_factory
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
 SETTING_COLOURS = {"baseline": GREY, "ICL": ORANGE, "FT": BLUE}
@@ -679,41 +680,42 @@ def question_forest(data: pd.DataFrame) -> Figure:
         data: `question, source, label, value, ci_low, ci_high, verdict`, in points and in drawing order; value nan
             where there was nothing to compare. Of the source "audit" points are hollow.
     """
-    height, ticks, heads = 0.0, [], []
+    height, positions, heads = 0.0, [], []
     for question, part in data.groupby("question", sort=False):
         heads.append((question, height))
-        ticks += [height + 1 + number for number in range(len(part))]
-        height += len(part) + 1.5
-    data = data.assign(position=ticks)
-    figure, axes = plt.subplots(figsize=(9.6, 0.205 * height + 1.1))
+        positions += [height + 1 + number for number in range(len(part))]
+        height += len(part) + 1.6
+    data = data.assign(position=positions)
+    inches = 0.2 * height
+    figure, axes = plt.subplots(figsize=(9.6, inches + 1.5))
+    figure.subplots_adjust(left=0.46, right=0.83, bottom=1.0 / (inches + 1.5), top=1 - 0.5 / (inches + 1.5))
     axes.axvline(0, color="#888888", linewidth=1)
     known = data[data["value"].notna()]
     for verdict, colour in VERDICT_COLOURS.items():
-        own = known[known["verdict"] == verdict]
-        points(axes, own[own["source"] != "audit"], colour=colour, label=verdict)
-        points(axes, own[own["source"] == "audit"], colour=colour)
+        points(axes, known[known["verdict"] == verdict], colour=colour, label=verdict)
     audit = known[known["source"] == "audit"]
     axes.scatter(audit["value"], audit["position"], s=14, color="white", zorder=4)
-    reach = 1.05 * max(5.0, known[["ci_low", "ci_high"]].abs().max().max()) if len(known) else 5.0
-    axes.set_xlim(-reach, reach)
+    beside = blended_transform_factory(figure.transFigure, axes.transData)
+    for question, at in heads:
+        axes.text(0.01, at, question, transform=beside, va="center", fontsize=8.5, fontweight="bold")
     for row in data.itertuples():
         empty = pd.isna(row.value)
-        text = "no data" if empty else f"{row.value:+.1f} {row.verdict}"
-        axes.annotate(text, (1.01, row.position), xycoords=("axes fraction", "data"), va="center", fontsize=7,
-                      color="#aaaaaa" if empty else VERDICT_COLOURS[row.verdict])  # fmt: skip
-    for question, at in heads:
-        axes.annotate(question, (-0.66, at), xycoords=("axes fraction", "data"), va="center", fontsize=8,
-                      fontweight="bold")  # fmt: skip
-    labels = [f"{row.label} (the audit)" if row.source == "audit" else row.label for row in data.itertuples()]
-    _rows(axes, labels, data["position"])
-    axes.set_ylim(height - 0.8, -0.7)
-    axes.tick_params(axis="y", labelsize=7)
-    axes.set_xlabel("points (95 % interval over tools); hollow: the paper's own runs")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -2.2 / height), ncols=3, handletextpad=0.3)
+        label = f"{row.label} (the audit)" if row.source == "audit" else row.label
+        axes.text(0.03, row.position, label, transform=beside, va="center", fontsize=7.5)
+        axes.text(0.84, row.position, "no data" if empty else f"{row.value:+.1f} {row.verdict}", transform=beside,
+                  va="center", fontsize=7.5, color="#999999" if empty else VERDICT_COLOURS[row.verdict])  # fmt: skip
+    reach = 1.05 * max(5.0, known[["ci_low", "ci_high"]].abs().max().max()) if len(known) else 5.0
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(height - 0.9, -0.7)
+    axes.set_yticks([])
+    axes.grid(axis="x")
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("points (95 % interval over tools); hollow: the paper's own runs", fontsize=8.5)
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.645, 0), ncols=3, handletextpad=0.3)
     own = data[data["source"] != "audit"]
     counts = own.loc[own["value"].notna(), "verdict"].value_counts()
     shown = ", ".join(f"{counts[one]} {one}" for one in VERDICT_COLOURS if one in counts)
     _title(figure, f"{len(own)} statements on the open questions: {f'{shown}, ' if shown else ''}"
            f"{own['value'].isna().sum()} without data")  # fmt: skip
-    figure.tight_layout()
     return figure

@@ -15,7 +15,7 @@ nothing to compare, is a row as well: undecided, and it says why.
 
 Side studies extend a study by one change (`study/<study>_<side>.yaml`, see `SIDES`) and are read where they have run.
 
-Departures: the paper asks these questions and answers none of them. docs/open_questions.md says how each was turned
+Departures: the paper has none of these experiments but the ablations. docs/open_questions.md says how each was turned
 into estimates, and what no study of this project can tell.
 """
 
@@ -46,6 +46,7 @@ from ste_core import (
 )
 from ste_core import study as studies
 from ste_core.ablations import PAPER_VARIANTS
+from ste_core.errors import UserError
 from ste_core.records import Prediction, TestItem, Tool, Trial
 from ste_core.stages import ALL, EQUAL, FULL, NO_VARIANT
 from ste_core.stats import Interval
@@ -351,6 +352,15 @@ def uses_earlier(trial: Trial, tool: Tool) -> str | None:
     return found
 
 
+def gives_reason(reflection: str) -> bool:
+    """Whether a reflection is a verdict, Yes or No, with words after it.
+
+    >>> [gives_reason(one) for one in ("No. It gave no time.", "Yes", "yes!", "Final Answer: It is ten.")]
+    [True, False, False, False]
+    """
+    return bool(re.match(r"\W*(yes|no)\b\W*\w", reflection, re.IGNORECASE))
+
+
 def _values(value: JsonValue) -> Iterator[str]:
     """The texts and numbers in a value that are long enough to be told from chance."""
     if isinstance(value, dict | list):
@@ -384,10 +394,10 @@ class Ledger:
 
     def state(
         self, question: int, hypothesis: str, one: Estimate | None, *, missing: str = NOTHING, below: bool = False,
-        bound: float = 0.0, unit: str = "points", note: str = "",
+        bound: float = 0.0, note: str = "",
     ) -> None:  # fmt: skip
         """A statement: the estimate is above the bound, or below it."""
-        self._add(question, hypothesis, one, missing, unit, note, tested=1, below=below, bound=bound)
+        self._add(question, hypothesis, one, missing, "points", note, tested=1, below=below, bound=bound)
 
     def describe(
         self, question: int, what: str, one: Estimate | None, *, missing: str = NOTHING, unit: str = "points",
@@ -404,11 +414,6 @@ class Ledger:
         self._add(question, hypothesis, one, "the audit has not run", "points", "Holm within the audit's table",
                   tested=0, below=True, source="audit")  # fmt: skip
 
-    def beyond(self) -> None:
-        """What no study here can tell, a row a question."""
-        for question, text in BEYOND.items():
-            self._add(question, text, None, "", "", "", tested=0, source="not from here")
-
     def _add(
         self, question: int, hypothesis: str, one: Estimate | None, missing: str, unit: str, note: str, *, tested: int,
         below: bool = False, bound: float = 0.0, source: str = "experiment",
@@ -424,15 +429,16 @@ class Ledger:
         )  # fmt: skip
 
     def closed(self) -> pd.DataFrame:
-        """The rows by question, in the order of `COLUMNS`, experiments first."""
-        self.beyond()
+        """The rows by question, experiments first, and a row a question for what no study here can tell."""
+        for question, text in BEYOND.items():
+            self._add(question, text, None, "", "", "", tested=0, source="not from here")
         order = {"experiment": 0, "audit": 1, "not from here": 2}
         self.rows.sort(key=lambda row: (row["question"], order[row["source"]]))
         table = pd.DataFrame(self.rows)
         table["part"] = [chr(ord("a") + number) for number in table.groupby("question").cumcount()]
-        experiments = table["source"] == "experiment"
-        p = table["p"].where(experiments & (table["tested"] == 1))
-        table["p_holm"] = compare.holm(p).where(experiments, table["p"])
+        ours = table["source"] == "experiment"
+        table["p_holm"] = compare.holm(table["p"].where(ours & (table["tested"] == 1))).where(ours, table["p"])
+        table["p"] = table["p"].where(ours)  # the audit's is corrected already
         table["verdict"] = [self._verdict(row) for row in table.itertuples()]
         table["evidence"] = [self._evidence(row) for row in table.itertuples()]
         return table[list(COLUMNS)]
@@ -454,7 +460,7 @@ class Ledger:
         if row.source == "not from here":
             return ""
         if row.missing:
-            return f"{row.missing}{'; ' if row.note else ''}{row.note}"
+            return row.missing
         sign = "+" if row.unit == "points" else ""
         text = f"{Interval(row.effect, row.ci_low, row.ci_high):{sign}.1f} {row.unit}"
         if not pd.isna(row.p_holm):
@@ -466,26 +472,28 @@ class Ledger:
 
 
 def side(study: Study, name: str) -> Study | None:
-    """A side study of a study, if it has run; None if it has not, or is not of the same model and tools.
+    """A side study, if it has run to its end with the study's own model and tools; else None.
 
     Raises:
         UserError: its file is not valid, or its results are damaged.
     """
+    return _looked_up(study, name)[0]
+
+
+def sides(study: Study) -> pd.DataFrame:
+    """The side studies of a study: `study, changes, state`."""
+    rows = [(f"{study.name}_{name}", change, _looked_up(study, name)[1]) for name, change in SIDES.items()]
+    return pd.DataFrame(rows, columns=["study", "changes", "state"])
+
+
+def _looked_up(study: Study, name: str) -> tuple[Study | None, str]:
     full = f"{study.name}_{name}"
     if not studies.path_of(full).is_file():
-        return None
+        return None, "there is no such file in study/"
     found = studies.load(full)
-    return found if (found.results / "run.json").is_file() and _alike(study, found) else None
-
-
-def is_side(name: str) -> bool:
-    """Whether a study is a side study, by its name: such a one asks none of the questions itself.
-
-    >>> is_side("quick_novelty"), is_side("quick"), is_side("novelty")
-    (True, False, False)
-    """
-    main, _, ending = name.rpartition("_")
-    return bool(main) and ending in SIDES
+    if not (found.results / "run.json").is_file():
+        return None, NOT_RUN
+    return (found, "has run") if _alike(study, found) else (None, "of another model or other tools, run it again")
 
 
 def _alike(study: Study, other: Study) -> bool:
@@ -544,7 +552,7 @@ class _Case:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        return trajectories.frame(self.trials)
+        return trajectories.frame(self.trials) if self.trials else pd.DataFrame()
 
     @cached_property
     def full(self) -> list[Trial]:
@@ -645,7 +653,7 @@ def _coverage(case: _Case) -> None:
         state(1, f"{memory} memory covers more forms of test queries", gained(forms, item, "forms"), missing=missing)
         one = gained(forms_covered(early, case.items), item, "early")
         describe(1, f"forms gained by {memory} memory in the first half", one, missing=missing)
-        one = gained(forms[forms["any"]], item, "ran")
+        one = gained(forms[forms["any"].astype(bool)], item, "ran")
         describe(1, f"at the end, of tools that ran with and without {memory} memory", one, missing=missing)
     if len(case.frame):
         keys = ["tool", "seed", "episode", "trial"]
@@ -730,7 +738,8 @@ def _reflection(case: _Case) -> None:
                  note="zero: its verdict does not tell them apart")  # fmt: skip
     other, reasons, missing = case.side("rationale"), None, _not_run(case, "rationale")
     if other is not None:
-        units = [(one.tool, len(one.reflection.split()) > 1) for one in case.explored(other) if one.reflection]
+        asked = [one for one in case.explored(other) if one.reflection is not None]
+        units = [(one.tool, gives_reason(one.reflection or "")) for one in asked]
         reasons, missing = estimate.share(pd.DataFrame(units, columns=["tool", "right"]), 4, "reasons"), NOTHING
     describe(4, "verdicts that come with a reason, when one is asked for", reasons, unit="%", missing=missing)
     case.ledger.audit(4, "without reflection FT is less often right", _audited(case, variant))
@@ -836,7 +845,12 @@ def _exploitation(case: _Case) -> None:
 def _kinds(case: _Case) -> None:
     other, chosen = case.side("families"), _replayed(case)
     missing = NO_PART if not chosen else NOTHING if other else _not_run(case, "families")
-    after = None if other is None else forgetting.outcomes(other)
+    after = None
+    if other is not None and chosen:
+        try:
+            after = forgetting.outcomes(other)
+        except UserError:  # its rounds learnt examples that the study has since made anew
+            missing = f"{NOTHING}: side study {other.name} is of other data, run it again"
     as_well, worse = "new kinds are learnt as well as mixed batches", "new kinds are kept worse than mixed batches"
     for words, arm in (chosen or {"with replay": None}).items():
         learnt = kept = None
@@ -960,23 +974,24 @@ def _curiosity(case: _Case) -> None:
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
+#: verdicts as answers to a statement put as a question
+WORDS = {"supported": "Yes", "contradicted": "No", "undecided": "Undecided"}
+
+
 def reading(table: pd.DataFrame, question: int) -> list[str]:
     """A question's rows for people, as lines of Markdown: its statements, what stands beside them, and the verdict."""
     own = table[table["question"] == question]
     stated = own[(own["tested"] == 1) | (own["source"] == "audit")]
-    lines = [f"- {'The audit: ' if row.source == 'audit' else ''}{row.hypothesis}? **{_word(row)}**: {row.evidence}."
-             for row in stated.itertuples()]  # fmt: skip
-    beside = own[(own["tested"] == 0) & (own["source"] == "experiment")]
+    lines = [
+        f"- {'The audit: ' if row.source == 'audit' else ''}{row.hypothesis}? **{WORDS[row.verdict]}**: {row.evidence}."
+        for row in stated.itertuples()
+    ]
+    beside = own[(own["tested"] == 0) & (own["source"] == "experiment") & (own["evidence"] != NO_PART)]
     if len(beside):
         lines.append(
             "- Beside it: " + "; ".join(f"*{row.hypothesis}*: {row.evidence}" for row in beside.itertuples()) + "."
         )
     return [*lines, verdict(table, question)]
-
-
-def _word(row: Any) -> str:
-    words = {"supported": "Yes", "contradicted": "No", "undecided": "Undecided"}
-    return words[row.verdict]
 
 
 def verdict(table: pd.DataFrame, question: int) -> str:

@@ -219,8 +219,8 @@ def _predict(
     items, tools = items_of(study), study.toolbox().tools
     options: dict[str, Any] = {
         "path": path, "label": label(setting, part), "max_tokens": section.max_tokens,
-        "temperature": section.temperature, "context": section.context, "constrained": section.constrained, "seed": seed, "system": section.model,
-        "done": done,
+        "temperature": section.temperature, "context": section.context, "constrained": section.constrained,
+        "seed": seed, "system": section.model, "done": done,
     }  # fmt: skip
     if setting == "tuned":
         threads = getattr(study.models[section.model], "threads", None)

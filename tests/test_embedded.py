@@ -11,7 +11,7 @@ TABLES = (
     "exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "exploration_coverage",
     "exploration_curve", "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools",
     "paper_correctness", "amount", "ablations", "paper_ablations", "continual_matrix", "continual_summary",
-    "continual_differences", "continual_general", "embedded_claims",
+    "continual_differences", "continual_general", "embedded_claims", "open_questions",
 )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ def test_the_headline_is_printed_and_kept(smoke):
 
 def test_executed_notebooks_have_no_errors_and_no_progress_bars(smoke):
     notebooks = [nbformat.read(path, 4) for path in (smoke / "notebooks").iterdir()]
-    assert len(notebooks) == 15
+    assert len(notebooks) == 16
     for one in notebooks:
         outputs = [output for cell in one.cells for output in cell.get("outputs", [])]
         assert not [output for output in outputs if output.get("name") == "stderr" or output.output_type == "error"]

@@ -396,6 +396,12 @@ CURRICULUM: list[tuple[float, Mix]] = [
         (0.10, _rich(lambda rng, rich: episode(rng, "train", rng.randint(2, 3), rich=rich))),
         (0.06, _rich(lambda rng, rich: judgement(rng, "train", rng.randint(1, 3), 0.6, rich=rich))), *_RICH,
     ]),
+    (54.0e6, [
+        (0.06, _ANY_DRILL), (0.05, _drill("recite", "look_up", "among", spelled=0.3)), (0.03, skill),
+        (0.05, _rich(lambda rng, rich: imagine(rng, "train", rng.randint(0, 2), rng.randint(1, 3), rich=rich))),
+        (0.05, _rich(lambda rng, rich: episode(rng, "train", rng.randint(2, 3), rich=rich))),
+        (0.10, _rich(lambda rng, rich: zero_shot(rng, "train", 4, rng.randint(1, 3), 1.0, rich=rich))), *_RICH,
+    ]),
 ]  # fmt: skip
 
 
