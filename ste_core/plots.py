@@ -523,9 +523,9 @@ def coverage_lines(data: pd.DataFrame) -> Figure:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
     ends = data.sort_values("trials").groupby("variant", sort=False)["value"].last()
     others = ends.drop("full", errors="ignore")
-    seen = f"{ends.get('full', ends.iloc[0]):.1f} values of its arguments"
-    apart = f" ({others.min():.1f} to {others.max():.1f} without a part of the method)" if len(others) else ""
-    _title(figure, f"After {data['trials'].max()} trials of a tool, calls that ran have seen {seen}{apart}")
+    seen = f"{ends.get('full', ends.iloc[0]):.1f} argument values seen"
+    apart = f" ({others.min():.1f} to {others.max():.1f} without a part)" if len(others) else ""
+    _title(figure, f"After {data['trials'].max()} trials of a tool: {seen}{apart}")
     figure.tight_layout()
     return figure
 
