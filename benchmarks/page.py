@@ -26,10 +26,15 @@ beside the least and the most. An exponent is the slope of log cost over log siz
 """
 
 
+def text() -> str:
+    """The page."""
+    parts = [HEAD, "## Speed and growth\n", speed(), *growth(), "## Faults survived\n", faults()]
+    return "\n".join(parts).rstrip() + "\n"
+
+
 def write() -> Path:
     """Write the page; returns its path."""
-    parts = [HEAD, "## Speed and growth\n", speed(), *growth(), "## Faults survived\n", faults()]
-    write_text(PAGE, "\n".join(parts).rstrip() + "\n")
+    write_text(PAGE, text())
     return PAGE
 
 

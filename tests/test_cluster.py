@@ -189,7 +189,7 @@ def test_jobs_as_separate_processes_make_what_a_local_run_makes(tmp_path):
 
 def test_submitted_jobs_run_end_fail_and_are_cancelled(tmp_path):
     def script(text):
-        path = tmp_path / "script.sh"
+        path = tmp_path / f"{text.replace(' ', '_')}.sh"  # a job may read its script after the next was submitted
         path.write_text(text)
         said = subprocess.run([SUBMIT / "submit.py", path], env=environment, capture_output=True, text=True, check=True)
         return said.stdout.strip()
