@@ -746,7 +746,7 @@ def _reflection(case: _Case) -> None:
 
 
 def _not_run(case: _Case, name: str) -> str:
-    return f"{NOT_RUN}: side study {case.study.name}_{name}"
+    return f"{NOT_RUN}: side study {name}"
 
 
 def _dependence(case: _Case) -> None:
