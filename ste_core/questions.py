@@ -493,7 +493,19 @@ def _looked_up(study: Study, name: str) -> tuple[Study | None, str]:
     found = studies.load(full)
     if not (found.results / "run.json").is_file():
         return None, NOT_RUN
+    if not _here(found):
+        return None, "not run here: of the run elsewhere, tables only are kept"
     return (found, "has run") if _alike(study, found) else (None, "of another model or other tools, run it again")
+
+
+def _here(study: Study) -> bool:
+    """Whether what a study's run leaves on the way to its tables is there; a fresh clone has the tables alone."""
+    explores = study.exploration is not None and study.experience is None
+    return (
+        (not explores or any((study.results / "exploration").glob("*/*/*.jsonl")))
+        and (study.exploitation is None or stages.predictions_file(study, "baseline", NO_VARIANT, 0).is_file())
+        and (study.continual is None or any((study.results / "continual").glob("*/*/*.jsonl")))
+    )
 
 
 def _alike(study: Study, other: Study) -> bool:

@@ -422,6 +422,18 @@ def test_a_side_study_is_read_once_it_has_run_and_is_of_the_same_model(project):
     assert row["verdict"] == "undecided" and "not run" in row["evidence"]
 
 
+def test_of_a_side_study_run_elsewhere_the_tables_are_no_evidence(project):
+    this = write(project, plan())
+    fill(this, ft=never)
+    for name in ("novelty", "families"):
+        finish(write(project, plan(ablations=None) | {"name": f"made_up_{name}"}))  # as in a fresh clone
+    table = questions.answers(this, SHOWN)
+    row = stated(table, "asked for novelty, FT is more often right")
+    assert row["verdict"] == "undecided" and "not run" in row["evidence"]
+    states = questions.sides(this).set_index("study")["state"]
+    assert states["made_up_novelty"].startswith("not run here") and states["made_up_families"].startswith("not run here")
+
+
 def test_reasons_and_faulty_trials_are_counted_in_their_side_studies(project):
     this = write(project, plan())
     fill(this, ft=never)
@@ -488,7 +500,9 @@ def ask(project, monkeypatch, rows, families=None, arms=ARMS):
                                world=plan()["world"] | {"general": "microworld.general_skills:tasks"}))  # fmt: skip
     fill(this, ft=never)
     if families is not None:
-        finish(side(project, "families"))
+        other = side(project, "families", experience="made_up")
+        store.write_text(other.results / "continual" / "r10" / "seed0" / "round0.jsonl", "")
+        finish(other)
     tables = {"made_up": rows, "made_up_families": families}
     monkeypatch.setattr(forgetting, "outcomes", lambda one: tables[one.name])
     return questions.answers(this, SHOWN)
