@@ -19,7 +19,7 @@ from benchmarks.growth_explore import load
 from benchmarks.harness import Row, apart, growth_row, main, measured, peak_mb, row, write_points
 from benchmarks.work import Scripted
 from ste_core import store
-from ste_core.exploration import explore, read, trials_file
+from ste_core.exploration import explore, iterate, trials_file
 from ste_core.records import Trial
 
 #: numbers of trials over all tools; the full profile writes 0.7 GB into the folder for temporary files
@@ -54,8 +54,7 @@ def one(what: str, folder: Path, episodes: int) -> dict[str, Any]:
     at = load(folder, episodes, {})
     before = peak_mb()
     if what == "read":
-        seconds, found = measured(lambda: read(at, "full", 0))
-        count = len(found)
+        seconds, count = measured(lambda: sum(1 for _ in iterate(at, "full", 0)))
     elif what == "resume":
         seconds, (record,) = measured(lambda: explore(at, model=Scripted()))
         assert record.trials == record.to_go == 0

@@ -8,9 +8,10 @@ Sizes are guessed from the prompts' own lengths and a usual trial's; where there
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import mean
+from typing import Self
 
 from ste_core import prompting
 from ste_core.explore import CHARACTERS_A_TOKEN, VARIANTS
@@ -81,21 +82,30 @@ class Usual:
     replies: float = 3
 
     @classmethod
-    def of(cls, trials: Sequence[Trial]) -> "Usual":
-        tried = [one for one in trials if one.steps]
+    def of(cls, trials: Iterable[Trial]) -> Self:
+        """What trials took, a trial that was not tried left out; the defaults where there is none."""
+        characters: Counter[str] = Counter()
+        texts: Counter[str] = Counter()
+        tried = replies = 0
+
+        def saw(what: str, text: str | None) -> None:
+            characters[what] += len(text or "")
+            texts[what] += bool(text)
+
+        for one in trials:
+            if not one.steps:
+                continue
+            tried += 1
+            replies += len(one.steps)
+            saw("query", one.query)
+            saw("verdict", one.reflection)
+            for step in one.steps:
+                saw("reply", step.output)
+                saw("result", step.observation)
         if not tried:
             return cls()
-        steps = [step for one in tried for step in one.steps]
-
-        def tokens(texts: Iterable[str | None]) -> float:
-            lengths = [len(text) / CHARACTERS_A_TOKEN for text in texts if text]
-            return mean(lengths) if lengths else 0.0
-
-        return cls(
-            tokens(one.query for one in tried), tokens(step.output for step in steps),
-            tokens(step.observation for step in steps), tokens(one.reflection for one in tried),
-            mean(len(one.steps) for one in tried),
-        )  # fmt: skip
+        tokens = {what: characters[what] / CHARACTERS_A_TOKEN / max(texts[what], 1) for what in texts}
+        return cls(**tokens, replies=replies / tried)
 
 
 def trial_sizes(

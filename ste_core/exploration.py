@@ -18,7 +18,8 @@ import json
 import re
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from ste_core import aio, prompting, store
 from ste_core.chat import Budget, BudgetSpent, ChatModel, gather, measure
 from ste_core.errors import UserError, one_line
 from ste_core.estimate import Estimate, Usual, most_requests, trial_sizes
-from ste_core.explore import VARIANTS, Tally, by_length, check_context, explore_tool
+from ste_core.explore import VARIANTS, Past, Tally, by_length, check_context, explore_tool
 from ste_core.records import Record, Tool, Trial
 from ste_core.study import Exploration, LocalModel, ServedModel, Study
 from ste_core.toolbox import Toolbox
@@ -89,8 +90,13 @@ def trials_file(study: Study, variant: str, seed: int, tool: str) -> Path:
 
 def read(study: Study, variant: str, seed: int) -> list[Trial]:
     """All trials of a variant and seed that are on disk, by file name, each file in order."""
-    files = sorted(study.explored(variant, seed).glob("*.jsonl"))
-    return [trial for file in files for trial in store.read_jsonl(file, Trial)]
+    return list(iterate(study, variant, seed))
+
+
+def iterate(study: Study, variant: str, seed: int) -> Iterator[Trial]:
+    """As `read`, one by one, for more than memory holds."""
+    for file in sorted(study.explored(variant, seed).glob("*.jsonl")):
+        yield from store.iterate_jsonl(file, Trial)
 
 
 def keep(study: Study) -> Path:
@@ -234,15 +240,21 @@ def estimate(
             return part.choose(settings, opened)
 
     chosen = aio.run(listed())
-    earlier = {pair: read(study, *pair) for pair in pairs}
-    usual = Usual.of([trial for trials in earlier.values() for trial in trials])
+    there: Counter[tuple[str, int, str]] = Counter()
+
+    def earlier() -> Iterator[Trial]:
+        for pair in pairs:
+            for trial in iterate(study, *pair):
+                there[*pair, trial.tool] += 1
+                yield trial
+
+    usual = Usual.of(earlier())
     done = most = 0
     sizes: list[tuple[float, float, float]] = []
     for variant, seed in pairs:
         for tool in chosen:
-            there = sum(one.tool == tool.name for one in earlier[variant, seed])
-            numbers = range(there, settings.episodes * settings.trials)
-            done += there
+            numbers = range(there[variant, seed, tool.name], settings.episodes * settings.trials)
+            done += there[variant, seed, tool.name]
             most += len(numbers) * most_requests(settings, variant)
             sizes += (trial_sizes(tool, settings, variant, number, usual, settings.context) for number in numbers)
     requests, shown, written = (round(sum(column)) for column in zip(*sizes, strict=True)) if sizes else (0, 0, 0)
@@ -342,12 +354,12 @@ class _Runner:
             for shelf in (one for row in shelves for one in row):
                 shelf.lock(locks)
                 shelf.open(self._depends(shelf, identity))
-            done = [trial for row in shelves for shelf in row for trial in shelf.trials]
+            done = sum(shelf.done for row in shelves for shelf in row)
             total = len(pairs) * len(tools) * self.settings.episodes * self.settings.trials
-            with tqdm(total=total, initial=len(done), unit="trial", disable=not progress) as bar:
+            with tqdm(total=total, initial=done, unit="trial", disable=not progress) as bar:
                 watch = _Watch(bar, self.budget)
-                for trial in done:
-                    watch.saw(trial)
+                for shelf in (one for row in shelves for one in row):
+                    watch.saw(shelf.past.judged, shelf.past.solved)
                 return [await self._pair(*pair, row, watch) for pair, row in zip(pairs, shelves, strict=True)]
 
     def _depends(self, shelf: "_Shelf", identity: str) -> dict[str, JsonValue]:
@@ -371,7 +383,7 @@ class _Runner:
     async def _pair(self, variant: str, seed: int, shelves: Sequence["_Shelf"], watch: "_Watch") -> RunRecord:
         watch.bar.set_description(f"{variant} seed {seed}", refresh=False)
         tally, budget = Tally(), self.budget
-        start, there = time.monotonic(), sum(len(one.trials) for one in shelves)
+        start, there = time.monotonic(), sum(one.done for one in shelves)
         before = (budget.used_requests, budget.used_tokens, budget.cost)
         wanted = len(shelves) * self.settings.episodes * self.settings.trials
         gate = self._gate(variant, shelves)
@@ -383,7 +395,7 @@ class _Runner:
             stopped = str(error)
             raise
         finally:
-            now = sum(len(one.trials) for one in shelves)
+            now = sum(one.done for one in shelves)
             record = RunRecord(
                 variant=variant, seed=seed, model=self.model.name, tools=len(shelves), trials=now - there,
                 to_go=wanted - now, seconds=round(time.monotonic() - start, 3),
@@ -398,14 +410,14 @@ class _Runner:
     async def _tool(self, shelf: "_Shelf", gate: "_Gate", tally: Tally, watch: "_Watch") -> None:
         trials = explore_tool(
             shelf.tool, self.model, self.toolbox, self.settings, variant=shelf.variant, seed=shelf.seed,
-            study_seed=self.study.seed, past=tuple(shelf.trials), count=self.count, context=self.context,
+            study_seed=self.study.seed, past=shelf.past, count=self.count, context=self.context,
             encoder=self.encoder, tally=tally,
         )  # fmt: skip
         async with aclosing(trials):
-            for _ in range(len(shelf.trials), self.settings.episodes * self.settings.trials):
+            for _ in range(shelf.done, self.settings.episodes * self.settings.trials):
                 async with gate.trial():
                     trial = await anext(trials)
-                    await shelf.add(trial)
+                    await shelf.write(trial)
                 watch.ended(trial)
 
     def _gate(self, variant: str, shelves: Sequence["_Shelf"]) -> "_Gate":
@@ -418,14 +430,15 @@ class _Runner:
 
 @dataclass(slots=True)
 class _Shelf:
-    """One tool's trials in one variant with one seed: on disk, and here."""
+    """One tool's trials in one variant with one seed: on disk, and what the next one needs of them here."""
 
     study: Study
     settings: Exploration
     variant: str
     seed: int
     tool: Tool
-    trials: list[Trial] = field(default_factory=list)
+    past: Past = field(default_factory=Past)
+    done: int = 0  # on disk; a trial that just ended is in the past a little earlier
 
     @property
     def path(self) -> Path:
@@ -448,24 +461,28 @@ class _Shelf:
         Raises:
             UserError: it was not, or the file is not what a run leaves behind.
         """
-        self.trials = store.read_jsonl(self.path, Trial)
         note = self.path.parent / ".run" / f"{self.path.stem}.json"
-        if self.trials:
+        if next(store.iterate_jsonl(self.path, Trial), None) is not None:
             self._compare(note, depends)
-        expected = [
-            (self.tool.name, self.variant, self.seed, *divmod(number, self.settings.trials))
-            for number in range(len(self.trials))
-        ]
-        if [(one.tool, one.variant, one.seed, one.episode, one.trial) for one in self.trials] != expected:
-            raise UserError(f"{self.path}: trials are missing, doubled or not in order; move the file away")
-        if len(self.trials) > self.settings.episodes * self.settings.trials:
-            raise UserError(
-                f"{self.path}: holds {len(self.trials)} trials, more than exploration.episodes "
-                f"{self.settings.episodes} ask for; move the folder away, or ask for as many"
-            )
-        store.write_text(note, json.dumps(depends, indent=1, ensure_ascii=False) + "\n")
         if self.path.exists():
-            store.write_text(self.path, "".join(one.model_dump_json() + "\n" for one in self.trials))
+            store.write_lines(self.path, (trial.model_dump_json() for trial in self._checked()))
+        store.write_text(note, json.dumps(depends, indent=1, ensure_ascii=False) + "\n")
+
+    def _checked(self) -> Iterator[Trial]:
+        most = self.settings.episodes * self.settings.trials
+        trials = store.iterate_jsonl(self.path, Trial)
+        for number, one in enumerate(trials):
+            expected = (self.tool.name, self.variant, self.seed, *divmod(number, self.settings.trials))
+            if (one.tool, one.variant, one.seed, one.episode, one.trial) != expected:
+                raise UserError(f"{self.path}: trials are missing, doubled or not in order; move the file away")
+            if number == most:
+                raise UserError(
+                    f"{self.path}: holds {most + 1 + sum(1 for _ in trials)} trials, more than exploration.episodes "
+                    f"{self.settings.episodes} ask for; move the folder away, or ask for as many"
+                )
+            self.past.add(one)
+            self.done += 1
+            yield one
 
     def _compare(self, note: Path, depends: dict[str, JsonValue]) -> None:
         try:
@@ -481,10 +498,10 @@ class _Shelf:
                     f"{_short(depends.get(key))}; set it back, or move the folder away to explore anew"
                 )
 
-    async def add(self, trial: Trial) -> None:
+    async def write(self, trial: Trial) -> None:
         """Append a trial and see it onto the disk; in a thread, which ends its work even if we are cancelled."""
         await asyncio.to_thread(store.append_jsonl, self.path, [trial])
-        self.trials.append(trial)
+        self.done += 1
 
 
 def _short(value: object) -> str:
@@ -502,13 +519,13 @@ class _Watch:
     solved: int = 0
     start: float = field(default_factory=time.monotonic)
 
-    def saw(self, trial: Trial) -> None:
-        self.judged += trial.solved is not None
-        self.solved += trial.solved is True
+    def saw(self, judged: int, solved: int) -> None:
+        self.judged += judged
+        self.solved += solved
 
     def ended(self, trial: Trial) -> None:
         """One trial more."""
-        self.saw(trial)
+        self.saw(trial.solved is not None, trial.solved is True)
         parts = [f"{100 * self.solved / self.judged:.0f}% solved"] if self.judged else []
         seconds = max(time.monotonic() - self.start, 1e-9)
         parts += [f"{self.budget.used_requests / seconds:.1f} requests/s", f"{self.budget.used_tokens:,} tokens"]

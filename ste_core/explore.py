@@ -39,9 +39,9 @@ concurrency, and a resumed exploration goes on as an uninterrupted one would.
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ste_core import prompting, react
 from ste_core.chat import ChatModel, Count, Message, measure, request_seed
@@ -115,6 +115,51 @@ def by_length(messages: Sequence[Message]) -> int:
     return sum(4 + -(-len(message["content"]) // CHARACTERS_A_TOKEN) for message in messages)
 
 
+class Remembered(NamedTuple):
+    """What long-term memory keeps of a trial."""
+
+    query: str
+    solved: bool | None
+    reflection: str | None
+
+
+@dataclass(slots=True)
+class Past:
+    """What a tool's next trial needs of the trials before it: few bytes of each, and the last episode's whole.
+
+    Attributes:
+        trials: how many there were.
+        remembered: those that were tried, the oldest first.
+        episode: the trials of the last episode.
+        judged, solved: how many self-reflection had a verdict of, and how many it called solved.
+    """
+
+    trials: int = 0
+    remembered: list[Remembered] = field(default_factory=list)
+    episode: list[Trial] = field(default_factory=list)
+    judged: int = 0
+    solved: int = 0
+
+    @classmethod
+    def of(cls, trials: Iterable[Trial]) -> Self:
+        """Of one tool's trials, from the first on without a gap."""
+        past = cls()
+        for trial in trials:
+            past.add(trial)
+        return past
+
+    def add(self, trial: Trial) -> None:
+        """The next trial."""
+        if self.episode and self.episode[-1].episode != trial.episode:
+            self.episode.clear()
+        self.episode.append(trial)
+        self.trials += 1
+        if trial.steps:
+            self.remembered.append(Remembered(trial.query, trial.solved, trial.reflection))
+        self.judged += trial.solved is not None
+        self.solved += trial.solved is True
+
+
 async def explore_tool(
     tool: Tool,
     model: ChatModel,
@@ -124,7 +169,7 @@ async def explore_tool(
     variant: str = "full",
     seed: int = 0,
     study_seed: int = 0,
-    past: Sequence[Trial] = (),
+    past: Past | None = None,
     count: Count | None = None,
     context: int | None = None,
     encoder: "Encoder | None" = None,
@@ -138,7 +183,7 @@ async def explore_tool(
             `budget` are for those who run it.
         variant: a name in `VARIANTS`.
         seed: the repetition's.
-        past: the trials done before, from the first on without a gap; they are not yielded again.
+        past: of the trials done before, which are not yielded again; each trial is added to it as it is yielded.
         count: tokens of a prompt; default as the model counts, else `by_length`.
         context: tokens of a prompt and its answer, where the settings do not say; default the model's own.
         encoder: what finds queries too close, under novelty; default TF-IDF.
@@ -155,12 +200,13 @@ async def explore_tool(
         None if room is None else room - settings.max_tokens, encoder, tally or Tally(),
     )  # fmt: skip
     explorer.check()
-    trials = list(past)
-    for number in range(len(trials), settings.episodes * settings.trials):
+    past = Past() if past is None else past
+    for number in range(past.trials, settings.episodes * settings.trials):
         episode, place = divmod(number, settings.trials)
         blank = Trial(tool=tool.name, variant=variant, seed=seed, episode=episode, trial=place, query="", steps=())
-        trials.append(await explorer.trial(blank, trials))
-        yield trials[-1]
+        trial = await explorer.trial(blank, past)
+        past.add(trial)
+        yield trial
 
 
 def check_context(tool: Tool, settings: Exploration, count: Count, context: int | None) -> None:
@@ -198,12 +244,12 @@ class _Explorer:
         context = None if self.room is None else self.room + self.settings.max_tokens
         check_context(self.tool, self.settings, self.count, context)
 
-    async def trial(self, blank: Trial, before: Sequence[Trial]) -> Trial:
+    async def trial(self, blank: Trial, past: Past) -> Trial:
         """The next trial, all of it: imagine, try, reflect."""
-        episode = [one for one in before if one.episode == blank.episode and one.steps]
+        episode = [one for one in past.episode if one.episode == blank.episode and one.steps]
         if not self.variant.short_term_memory:
             episode = []
-        trial = await self._imagine(blank, before, episode)
+        trial = await self._imagine(blank, past.remembered, episode)
         if not self._tryable(trial):
             return trial.model_copy(update={"solved": False if self._reflects else None})
         trial = await self._try(trial, episode)
@@ -215,9 +261,11 @@ class _Explorer:
 
     # --- imagine ---
 
-    async def _imagine(self, trial: Trial, before: Sequence[Trial], episode: Sequence[Trial]) -> Trial:
-        earlier = [one for one in before if one.steps]
-        lines = [memory_line(one, self.settings.rationale) for one in earlier] if self.variant.long_term_memory else []
+    async def _imagine(self, trial: Trial, earlier: Sequence[Remembered], episode: Sequence[Trial]) -> Trial:
+        long_term = earlier if self.variant.long_term_memory else ()
+        most = len(long_term) if self.settings.memory_lines is None else self.settings.memory_lines
+        newest = long_term[max(0, len(long_term) - most) :]
+        lines = [memory_line(one, self.settings.rationale) for one in newest]
         refused: list[Message] = []
         useless = close = 0
         while True:
@@ -225,7 +273,7 @@ class _Explorer:
             stop = ("Thought:", "Observation:", react.ACTION)
             query = read_query(await self._ask(messages, trial, "imagine", useless + close, stop))
             trial = trial.model_copy(
-                update={"query": query, "memory": shown, "remembered": len(lines), "asked_again": useless + close}
+                update={"query": query, "memory": shown, "remembered": len(long_term), "asked_again": useless + close}
             )
             if not self._tryable(trial):
                 self.tally.queries_too_long += bool(query)
@@ -242,8 +290,6 @@ class _Explorer:
         self, lines: Sequence[str], episode: Sequence[Trial], refused: Sequence[Message]
     ) -> tuple[list[Message], int]:
         """The request for a query, as much of it as fits, and how many lines of long-term memory it shows."""
-        if self.settings.memory_lines is not None:
-            lines = lines[max(0, len(lines) - self.settings.memory_lines) :]
         most_lines, most_trials = len(lines), len(episode)
         while True:
             opening = prompting.imagine_next(lines) if episode else prompting.imagine(self.tool.documentation(), lines)
@@ -262,7 +308,7 @@ class _Explorer:
     def _tryable(self, trial: Trial) -> bool:
         return bool(trial.query) and self._fits(self._said([trial]))
 
-    async def _too_close(self, query: str, earlier: Sequence[Trial]) -> bool:
+    async def _too_close(self, query: str, earlier: Sequence[Remembered]) -> bool:
         if self.settings.novelty is None or not earlier:
             return False
         closest = await asyncio.to_thread(_closest, query, [one.query for one in earlier], self.encoder)
@@ -354,11 +400,10 @@ class _Explorer:
 # --- what is shown and read -------------------------------------------------------------------------------------------
 
 
-def memory_line(trial: Trial, rationale: bool = False) -> str:
+def memory_line(trial: Trial | Remembered, rationale: bool = False) -> str:
     """The line that long-term memory keeps of a trial.
 
-    >>> blank = Trial(tool="t", variant="full", seed=0, episode=0, trial=0, query="Is it late?", steps=(), solved=False)
-    >>> memory_line(blank.model_copy(update={"reflection": "No. It gave no time."}), rationale=True)
+    >>> memory_line(Remembered("Is it late?", False, "No. It gave no time."), rationale=True)
     '- Is it late? (unsolved): It gave no time.'
     """
     reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE) if rationale else ""

@@ -10,11 +10,12 @@ import codecs
 import csv
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +53,45 @@ def write_bytes(path: Path, content: bytes) -> bool:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    return True
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> bool:
+    """As `write_text`, of lines that need not fit into memory, and that may be read from the file itself.
+
+    If `lines` raises, the file is left as it was.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    wanted, same = (f"{line}\n".encode() for line in lines), 0
+    changed: list[bytes] = []  # the first line that differs
+    if path.exists():
+        with path.open("rb") as there:
+            for line in wanted:
+                if there.readline() != line:
+                    changed.append(line)
+                    break
+                same += len(line)
+            else:
+                if not there.read(1):
+                    return False
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            if same:
+                with path.open("rb") as there:
+                    while part := there.read(min(same, 1 << 20)):
+                        file.write(part)
+                        same -= len(part)
+            file.writelines(itertools.chain(changed, wanted))
+        os.replace(beside, path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
     return True
 
 
@@ -101,6 +141,11 @@ def _ends_in_newline(file: Any) -> bool:
 
 
 def read_jsonl(path: Path, kind: type[R]) -> list[R]:
+    """Read an append-only file whole, as `iterate_jsonl` does one by one."""
+    return list(iterate_jsonl(path, kind))
+
+
+def iterate_jsonl(path: Path, kind: type[R]) -> Iterator[R]:
     """Read an append-only file; a missing file is empty, and lines torn by a kill are passed over.
 
     Raises:
@@ -108,8 +153,7 @@ def read_jsonl(path: Path, kind: type[R]) -> list[R]:
             line that no kill leaves behind (another encoding).
     """
     if not path.exists():
-        return []
-    records = []
+        return
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -121,12 +165,12 @@ def read_jsonl(path: Path, kind: type[R]) -> list[R]:
                     f"{path}:{number}: not JSON Lines in UTF-8; save the file as such, or move it away"
                 ) from None
             try:
-                records.append(kind.model_validate(value))
+                record = kind.model_validate(value)
             except ValidationError as error:
                 first = error.errors()[0]
                 field = ".".join(map(str, first["loc"]))
                 raise UserError(f"{path}:{number}: not a {kind.__name__}: {field}: {first['msg']}") from None
-    return records
+            yield record
 
 
 def _torn(line: bytes) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ste_core import prompting
 from ste_core.chat import Choice, Completion, request_seed
 from ste_core.errors import UserError
-from ste_core.explore import VARIANTS, Tally, by_length, explore_tool, read_query
+from ste_core.explore import VARIANTS, Past, Tally, by_length, explore_tool, read_query
 from ste_core.records import Trial
 from ste_core.study import Exploration
 from ste_core.toolbox import ToolError
@@ -259,7 +259,7 @@ def test_a_resumed_exploration_goes_on_as_if_never_interrupted():
         whole = run(model(), options, variant=variant)
         written = [Trial.model_validate_json(one.model_dump_json()) for one in whole]
         for done in range(len(whole) + 1):
-            rest = run(model(), options, variant=variant, past=written[:done])
+            rest = run(model(), options, variant=variant, past=Past.of(written[:done]))
             assert rest == whole[done:]
 
 

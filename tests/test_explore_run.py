@@ -504,7 +504,7 @@ def test_the_bar_tells_rate_and_share_solved(make, capsys):
     assert capsys.readouterr().err.count("trial") > 0
     bar = exploration._Watch(_Bar(), Budget(used_requests=5, used_tokens=1234, cost=2.5))
     trial = read(make(), "full", 0)[0]
-    bar.saw(trial.model_copy(update={"solved": True}))
+    bar.saw(judged=1, solved=1)
     bar.ended(trial.model_copy(update={"solved": False}))
     assert re.fullmatch(r"50% solved, [\d.]+ requests/s, 1,234 tokens, 2.50 spent", bar.bar.said)
     assert replace(bar) == bar

@@ -23,6 +23,34 @@ def test_tables_are_the_same_bytes_and_untouched_if_equal(tmp_path):
     assert path.read_text().startswith("a,b\n0.333,") and list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("old", [None, "", "a\n", "a\nb\n", "a\nX\n", "X\nb\n", "a\nb\nc\n", "a\nb", "a\nb\nc", "a"])
+def test_lines_replace_a_file_whole_and_only_if_they_differ(tmp_path, old):
+    path = tmp_path / "lines"
+    if old is not None:
+        path.write_text(old)
+        os.utime(path, ns=(1, 1))
+    assert store.write_lines(path, iter("ab")) is (old != "a\nb\n")
+    assert path.read_text() == "a\nb\n" and (path.stat().st_mtime_ns == 1) is (old == "a\nb\n")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_lines_read_from_the_file_that_they_mend(tmp_path):
+    path, calls = tmp_path / "calls.jsonl", [Call(tool=f"t{number}", arguments={}) for number in range(3)]
+    store.append_jsonl(path, calls)
+    whole = path.read_bytes()
+    path.write_bytes(b'{"to\n' + whole + b'{"to')  # as kills leave it
+    assert store.write_lines(path, (one.model_dump_json() for one in store.iterate_jsonl(path, Call)))
+    assert path.read_bytes() == whole
+
+    def broken():
+        yield "other"
+        raise UserError("no more")
+
+    with pytest.raises(UserError, match="no more"):
+        store.write_lines(path, broken())
+    assert path.read_bytes() == whole and list(tmp_path.iterdir()) == [path]
+
+
 def test_missing_table_is_one_line(tmp_path):
     with pytest.raises(UserError, match=r"no such table"):
         store.read_table(tmp_path / "none.csv")
