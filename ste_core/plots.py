@@ -5,6 +5,7 @@
 
 Functions here know nothing of files; `ste_core.figures` says which table each figure shows and writes them. Every point
 has its interval, every title says what the data show (computed, never typed in), every figure is colour-blind-safe.
+seaborn is imported where it is used: it brings half of scipy, and every run of the pipeline reads this module.
 """
 
 import itertools
@@ -15,7 +16,6 @@ from importlib import resources
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import blended_transform_factory
@@ -148,6 +148,8 @@ def forgetting_matrices(data: pd.DataFrame) -> Figure:
     Args:
         data: `strategy, round, batch, value, ci_low, ci_high`.
     """
+    import seaborn as sns
+
     strategies = list(dict.fromkeys(data["strategy"]))
     last = data["round"].max()
     figure, panels = plt.subplots(1, len(strategies), figsize=(4.9 * len(strategies), 4.5), sharey=True, squeeze=False)
@@ -246,6 +248,8 @@ def learning_curves(data: pd.DataFrame) -> Figure:
     Args:
         data: `tokens, skill, value` (percent), by tokens.
     """
+    import seaborn as sns
+
     figure, axes = plt.subplots(figsize=(8.6, 4.6))
     ends = data.groupby("skill", sort=False)["value"].last().sort_values()
     colours = dict(zip(ends.index, sns.color_palette("colorblind", len(ends)), strict=True))
@@ -300,6 +304,8 @@ def tool_heatmap(data: pd.DataFrame) -> Figure:
     Args:
         data: `tool, family, examples, setting, value` (percent), in drawing order.
     """
+    import seaborn as sns
+
     tools, settings = list(dict.fromkeys(data["tool"])), list(dict.fromkeys(data["setting"]))
     values = data.pivot(index="setting", columns="tool", values="value").reindex(index=settings, columns=tools)
     about = data.drop_duplicates("tool").set_index("tool").reindex(tools)
@@ -417,6 +423,8 @@ def error_bars(data: pd.DataFrame) -> Figure:
     Args:
         data: `setting, category, percent`.
     """
+    import seaborn as sns
+
     settings = list(dict.fromkeys(data["setting"]))
     order = data[data["category"] != "right"].groupby("category")["percent"].sum().sort_values(ascending=False).index
     categories = [*(["right"] if "right" in set(data["category"]) else []), *order]
@@ -564,6 +572,8 @@ def continual_matrices(data: pd.DataFrame) -> Figure:
         data: `arm, round, batch, position, value, ci_low, ci_high`; round 0 is the base, batches in columns in the
             order of learning. Arms whose names begin with "paper" are of another world: they are framed.
     """
+    import seaborn as sns
+
     arms = list(dict.fromkeys(data["arm"]))
     rounds = range(data["round"].max() + 1)
     columns = min(4, len(arms))
