@@ -58,7 +58,7 @@ def growth_panels(panels: list[tuple[pd.DataFrame, str, str, str | None, str, st
         exponents += _curves(axes, curves, x, y, fitted=y not in ("tokens_a_trial", "peak_mb"))
         if y == "peak_mb":
             axes.axhline(1024, color=plots.GREY, linestyle=":", linewidth=1)
-            axes.annotate("limit: 1 GB", (0.02, 1024), (0, 3), xycoords=("axes fraction", "data"),
+            axes.annotate("limit: 1 GB", (0.98, 1024), (0, 3), ha="right", xycoords=("axes fraction", "data"),
                           textcoords="offset points", fontsize=8, color=plots.GREY)  # fmt: skip
         axes.set(xlabel=xlabel, ylabel=ylabel)
         axes.set_title(title, loc="left", fontsize=10)

@@ -57,7 +57,13 @@ def speed(folder: Path = BENCH) -> str:
         lines.append(f"| {_cell(one.what)} | {_cell(measured)} | {spread} | {limit} | {verdict} | `{one.command}` |")
     missing = [name for name in NAMES if not (folder / f"{name}.csv").is_file()]
     said = [f"\nNot run here: {', '.join(missing)}."] if missing else []
-    machines = "\n".join(f"- {one}" for one in table["machine"].unique())
+    loads: dict[str, list[float]] = {}
+    for one in table["machine"]:
+        machine, _, load = one.partition(", load ")
+        loads.setdefault(machine, []).append(float(load.partition(" ")[0]) if load[:1].isdigit() else math.nan)
+    machines = "\n".join(
+        f"- {one}, load {min(found):.1f} to {max(found):.1f} at the ends" for one, found in loads.items()
+    )
     behind = "\n".join(
         f"- {_cell(one.what)}: {_cell(one.detail)}, {one.rounds} rounds" if one.unit != "exponent" else
         f"- {_cell(one.what)}: {_cell(one.detail)}, {one.rounds} sizes"
