@@ -213,7 +213,8 @@ def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> st
 def _report(study: studies.Study) -> None:
     """Where to look, and the headline table."""
     print(f"\ntables     {os.path.relpath(study.tables)}/\nnotebooks  {os.path.relpath(study.results / 'notebooks')}/")
-    print(f"figures    {os.path.relpath(study.figures)}/\n")
+    own = study.results / "figures"  # where they are unless the study is one whose figures stand in figures/
+    print(f"figures    {os.path.relpath(own if own.is_dir() else study.figures)}/\n")
     headline = study.results / "headline.txt"
     if headline.exists():
         print(headline.read_text(encoding="utf-8"), end="")

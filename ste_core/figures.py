@@ -243,6 +243,9 @@ def _open_questions(tables: Tables) -> pd.DataFrame:
     return table[["question", "source", "label", "value", "ci_low", "ci_high", "verdict"]]
 
 
+#: the embedded study whose figures stand in `figures/`; those of the others stay beside their results
+EMBEDDED = "full"
+
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
         "audit", ("correctness",), _correctness, plots.correctness_points,
@@ -265,37 +268,37 @@ FIGURES: dict[str, FigureSpec] = {
         "What predictors without understanding reach on the microworld's test set, with intervals.",
     ),
     "exploration_outcomes": FigureSpec(
-        "quick", ("exploration",), lambda tables: tables["exploration"], plots.variant_panels,
+        EMBEDDED, ("exploration",), lambda tables: tables["exploration"], plots.variant_panels,
         "What came of the trials of each variant of the method, with intervals.",
     ),
     "exploration_episodes": FigureSpec(
-        "quick", ("exploration_episodes",), lambda tables: tables["exploration_episodes"], plots.episode_lines,
+        EMBEDDED, ("exploration_episodes",), lambda tables: tables["exploration_episodes"], plots.episode_lines,
         "The share of trials in which a call ran, from the first episode to the last, by variant.",
     ),
     "exploration_coverage": FigureSpec(
-        "quick", ("exploration_curve",), lambda tables: tables["exploration_curve"], plots.coverage_lines,
+        EMBEDDED, ("exploration_curve",), lambda tables: tables["exploration_curve"], plots.coverage_lines,
         "How many different argument values the calls that ran have seen of a tool, against trials, by variant.",
     ),
     "embedded_correctness": FigureSpec(
-        "quick", ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
+        EMBEDDED, ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
         "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals; "
         "in a panel of its own the paper's systems, reported and recomputed.",
     ),
     "embedded_tools": FigureSpec(
-        "quick", ("embedded_tools",), _tools, plots.tool_heatmap,
+        EMBEDDED, ("embedded_tools",), _tools, plots.tool_heatmap,
         "Right results of every tool with nothing, with demonstrations, and fine-tuned, and the examples each had.",
     ),
     "embedded_amount": FigureSpec(
-        "quick", ("amount",), _amount, plots.amount_lines,
+        EMBEDDED, ("amount",), _amount, plots.amount_lines,
         "Right results against the number of episodes explored, with demonstrations and fine-tuned, with intervals.",
     ),
     "embedded_ablations": FigureSpec(
-        "quick", ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
+        EMBEDDED, ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
         "Change of right results when a part of the method is left out, at all data and at equal size, with intervals; "
         "in a panel of its own the paper's changes, reported and recomputed.",
     ),
     "embedded_errors": FigureSpec(
-        "quick", ("embedded_errors",), _errors, plots.error_bars,
+        EMBEDDED, ("embedded_errors",), _errors, plots.error_bars,
         "What the answers of each setting get wrong, in shares of the test items.",
     ),
     "micro_learning": FigureSpec(
@@ -307,19 +310,19 @@ FIGURES: dict[str, FigureSpec] = {
         "Skills of the trained small language model on held-out tools, with intervals, beside the project's gates.",
     ),
     "continual_matrices": FigureSpec(
-        "quick", ("continual_matrix",), _matrices, plots.continual_matrices,
+        EMBEDDED, ("continual_matrix",), _matrices, plots.continual_matrices,
         "Correctness on each batch of tools after each round, one matrix an arm, and the paper's matrices beside.",
     ),
     "continual_replay": FigureSpec(
-        "quick", ("continual_summary",), _replay, plots.replay_curve,
+        EMBEDDED, ("continual_summary",), _replay, plots.replay_curve,
         "Final average and drop from best against the share of old examples that is replayed, with intervals.",
     ),
     "continual_general": FigureSpec(
-        "quick", ("continual_general",), _general, plots.general_lines,
+        EMBEDDED, ("continual_general",), _general, plots.general_lines,
         "General ability of the model after each round of continual learning, by arm, with intervals.",
     ),
     "open_questions": FigureSpec(
-        "quick", ("open_questions",), _open_questions, plots.question_forest,
+        EMBEDDED, ("open_questions",), _open_questions, plots.question_forest,
         "What the study finds on each open question, statement by statement, with intervals and verdicts.",
     ),
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import nbformat
 import pandas as pd
 import pytest
+import yaml
 from support import ROOT, run_ste
 
 from ste_core import exploration, study
@@ -55,6 +56,27 @@ def test_a_second_run_has_nothing_to_do(smoke):
     done = run_smoke(smoke.parents[1])
     assert done.returncode == 0 and "executing" not in done.stdout
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_another_seed_finds_something_else_and_starts_from_the_same_baseline(smoke, tmp_path):
+    path = tmp_path / "other.yaml"
+    left_out = dict.fromkeys(("finetuning", "ablations", "continual"))
+    changed = {"name": "other", "extends": "smoke", "exploration": {"seeds": [1], "variants": ["full"]}, **left_out}
+    path.write_text(yaml.safe_dump(changed))
+    done = run_ste("run", path, STE_RESULTS=tmp_path / "results", STE_FIGURES=tmp_path / "figures")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    def rows(folder, table, **row):
+        found = pd.read_csv(folder / "tables" / f"{table}.csv")
+        for name, value in row.items():
+            found = found[found[name] == value]
+        assert len(found)
+        return found["value"].tolist()
+
+    other = tmp_path / "results" / "other"
+    same = rows(other, "embedded_correctness", setting="baseline")
+    assert same == rows(smoke, "embedded_correctness", setting="baseline")
+    assert rows(other, "exploration", variant="full") != rows(smoke, "exploration", variant="full")
 
 
 def test_the_headline_is_printed_and_kept(smoke):
