@@ -5,7 +5,8 @@
 
 An ablation explores with a part of the method left out; what its experience is worth is compared with that of the full
 method, item by item. It may leave fewer examples, or worse ones: a second comparison gives every variant as many as the
-one with the fewest has (of each tool as equally many as can be), so that amount and quality are told apart.
+one with the fewest has (of each tool as equally many as can be), so that amount and quality are told apart. Equal in
+number is not equal by tool: a variant keeps examples of the tools it has any of, which are not the same ones (`sizes`).
 
 The amount of exploration is varied without exploring again: the first k episodes are what a shorter exploration would
 have left (`stages.examples`). None is the baseline, all is the run that the main comparison has.
@@ -203,7 +204,7 @@ def told_apart(made: pd.DataFrame, metric: str = "correct_execution", level: flo
     still = [one for one in worse["all"] if one in worse["equal"]]
     gone = [one for one in worse["all"] if one not in worse["equal"]]
     groups = {
-        "also with equally many examples, so these are worse examples": still,
+        "also with equally many examples, so these are worse ones, or otherwise spread over tools": still,
         "no longer with equally many examples, so amount may explain it": gone,
     }
     said = [f"{', '.join(names)} ({why})" for why, names in groups.items() if names]

@@ -237,7 +237,7 @@ def summary(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFram
     """
     found, own = [], shares(rows, exam)
     for arm in curriculum.section(study).arms:
-        order = "" if _plain(arm) else " ".join(map(str, arm.order or ()))
+        order = "" if in_order(arm) else " ".join(map(str, arm.order or ()))
         for name, one in _intervals(study, own[arm.name], label=arm.name).items():
             found.append((arm.name, arm.kind, arm.replay, arm.general, order, rows["seed"].nunique(), name, *one))
     columns = ["arm", "kind", "replay", "general", "order", "seeds", "measure", "value", "ci_low", "ci_high"]
@@ -286,14 +286,15 @@ def contrast(a: Arm, b: Arm) -> str | None:
     ('replay', None)
     """
     if a.kind != b.kind:
-        return a.kind if b.kind == "sequential" and _plain(b) and a.general == b.general else None
-    order = {"replay": a.replay, "general": a.general, "order": None if _plain(a) else a.order}
-    other = {"replay": b.replay, "general": b.general, "order": None if _plain(b) else b.order}
+        return a.kind if b.kind == "sequential" and in_order(b) and a.general == b.general else None
+    order = {"replay": a.replay, "general": a.general, "order": None if in_order(a) else a.order}
+    other = {"replay": b.replay, "general": b.general, "order": None if in_order(b) else b.order}
     different = [name for name in order if order[name] != other[name]]
     return different[0] if len(different) == 1 and not other[different[0]] else None
 
 
-def _plain(arm: Arm) -> bool:
+def in_order(arm: Arm) -> bool:
+    """Whether an arm learns the batches in the order they have."""
     return arm.order is None or arm.order == sorted(arm.order)
 
 

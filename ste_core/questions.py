@@ -591,7 +591,7 @@ class _Case:
     def arms(self) -> dict[float, Arm]:
         """The arms in sequence and in the plain order by their share of replay, with as many general tasks as the one
         whose share is nearest to the paper's has."""
-        plain = [one for one in self._arms if one.kind == "sequential" and _in_order(one)]
+        plain = [one for one in self._arms if one.kind == "sequential" and forgetting.in_order(one)]
         if not plain:
             return {}
         paper = min(plain, key=lambda one: abs(one.replay - claims.PAPER_REPLAY))
@@ -604,10 +604,6 @@ class _Case:
     @cached_property
     def shares(self) -> dict[str, forgetting.Shares]:
         return {} if self.in_turn is None else forgetting.shares(self.in_turn)
-
-
-def _in_order(arm: Arm) -> bool:
-    return arm.order is None or arm.order == sorted(arm.order)
 
 
 def _against(table: pd.DataFrame, keys: list[str], value: str, a: str, b: str) -> pd.DataFrame:
@@ -974,8 +970,7 @@ def _curiosity(case: _Case) -> None:
     both = [*case.full, *new]
     frame = trajectories.frame(both).query("later")
     keys = ["tool", "seed", "episode", "trial"]
-    counts = [sum(run.did.get("requests", 0) for seed in compare.seeds_of(case.study)
-                  for run in exploration.runs(study, FULL, seed)) for study in (other, case.study)]  # fmt: skip
+    counts = [sum(map(trajectories.requests, trials)) for trials in (new, case.full)]
     state(10, hypotheses[0], case.estimate.paired(_against(frame, keys, "repeats", "novelty", FULL), 10, "repeats"),
           below=True, note=f"{counts[0]:,} requests instead of {counts[1]:,}")  # fmt: skip
     units = _against(forms_covered(both, case.items), ["tool", "item", "seed"], "covered", "novelty", FULL)

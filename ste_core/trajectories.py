@@ -40,16 +40,25 @@ def frame(trials: Sequence[Trial]) -> pd.DataFrame:
     for one in trials:
         outcomes = [step.ok for step in one.steps if step.call is not None]
         first = bool(outcomes) and bool(outcomes[0]) and one.steps[0].call is not None
+        failed = bool(outcomes) and not outcomes[0]  # of what could be read as a call, an error came back
         rows.append(
             {"variant": one.variant, "seed": one.seed, "tool": one.tool, "episode": one.episode, "trial": one.trial,
              "query": one.query, "calls": len(outcomes), "first_ran": first, "ran": any(outcomes),
-             "first_failed": not first, "corrected": not first and any(outcomes), "answered": one.answer is not None,
+             "first_failed": failed, "corrected": failed and any(outcomes), "answered": one.answer is not None,
              "solved": bool(one.solved), "memory": one.memory, "remembered": one.remembered}
         )  # fmt: skip
     table = pd.DataFrame(rows)
     nearest = [_nearest(group) for _, group in table.groupby(["variant", "seed", "tool"], sort=False)]
     table["nearest"] = pd.concat(nearest) if nearest else np.nan
     return table.assign(all=True, later=table["nearest"].notna(), repeats=table["nearest"] > REPETITION)
+
+
+def requests(trial: Trial) -> int:
+    """How many requests to the model a trial took: its query and what was asked again, each step, the reflection.
+
+    Counted from the trial itself, so it is the same however often the exploration was stopped on its way.
+    """
+    return 1 + trial.asked_again + len(trial.steps) + (trial.reflection is not None)
 
 
 def _nearest(group: pd.DataFrame) -> pd.Series:

@@ -32,14 +32,17 @@ def ablations(**differences: float) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def continual(gain: float, kept: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+def continual(gain: float, kept: float, learnt: float = 52.0) -> tuple[pd.DataFrame, pd.DataFrame]:
     arm = {"arm": "replay_10", "kind": "sequential", "replay": 0.1, "general": 30}
     other = arm | {"arm": "none", "replay": 0.0}
     summary = pd.DataFrame(
         one | {"measure": name, "value": value, "ci_low": value - 1, "ci_high": value + 1}
         for one in (arm, other)
-        for name, value in (("final_average", 50.0), ("backward_transfer", -2.0), ("general_kept", kept))
-    )
+        for name, value in (
+            ("final_average", learnt - 2), ("backward_transfer", -2.0), ("learning_accuracy", learnt),
+            ("general_kept", kept),
+        )
+    )  # fmt: skip
     differences = pd.DataFrame(
         {"contrast": "replay", "comparison": "replay_10 - none", "measure": name, "difference": gain,
          "ci_low": gain - 1, "ci_high": gain + 1}
@@ -62,6 +65,12 @@ def test_each_statement_follows_its_interval():
     assert found[5, "a"] == "supported" and found[5, "b"] == "undecided" and found[5, "c"] == "contradicted"
     assert found[4, "a"] == found[4, "b"] == "supported" and found[4, "e"] == "contradicted"
     assert found[3, "as worded"] == found[4, "as worded"] == found[5, "as worded"] == "contradicted"
+
+
+@pytest.mark.parametrize(("learnt", "verdict"), [(52.0, "supported"), (4.0, "undecided")])
+def test_little_is_kept_only_where_there_was_more_than_the_margin_to_lose(learnt, verdict):
+    table = claims.embedded(correctness(baseline=10), gains(0, 0), None, continual(8.0, 0.0, learnt))
+    assert verdicts(table)[4, "c"] == verdict
 
 
 def test_what_a_study_cannot_decide_stays_undecided():

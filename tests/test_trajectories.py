@@ -55,6 +55,25 @@ def test_what_a_tool_does_not_have_is_missing_not_zero():
     assert one([trial(0, ({}, False), tool="now")], conventions={"now"})["convention"] == 0
 
 
+def test_only_a_call_that_was_refused_can_be_corrected():
+    unread = Step(output="?", call=None, observation="Error", ok=False)
+    refused = trial(0, ({"thing": "x"}, False), ({"thing": "lamp"}, True))
+    made = [
+        refused, trial(1, ({"thing": "lamp"}, True)), trial(2, ({"thing": "x"}, False)),
+        trial(3).model_copy(update={"steps": (unread,)}),
+        trial(4).model_copy(update={"steps": (unread, refused.steps[1])}),
+    ]  # fmt: skip
+    frame = trajectories.frame(made)
+    assert frame["first_failed"].tolist() == [True, False, True, False, False]
+    assert frame["corrected"].tolist() == [True, False, False, False, False]
+    assert frame["first_ran"].tolist() == [False, True, False, False, False]
+
+
+def test_requests_are_counted_from_the_trial():
+    asked = trial(0, ({}, True), ({}, True)).model_copy(update={"asked_again": 2, "reflection": "Yes"})
+    assert trajectories.requests(asked) == 6 and trajectories.requests(trial(0)) == 1
+
+
 def test_the_first_trials_are_those_of_the_first_episodes():
     later, earlier = trial(1, ({"thing": "b"}, True)), trial(0, ({"thing": "a"}, True), ({"thing": "c"}, True))
     assert one([later, earlier], first=1)["values"] == 2
