@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ste_core import score, stats
+from ste_core.distill import NO_FEEDBACK
 from ste_core.records import Call, Tool, Trial
 from ste_core.retrieve import Tfidf
 from ste_core.stats import Interval
@@ -22,13 +23,14 @@ from ste_core.study import Study
 #: cosine (TF-IDF) to an earlier query of the tool from which on a query is a repetition
 REPETITION = 0.9
 
-#: what is measured, and of which trials it is a share; "all" is every trial
+#: what is measured, and of which trials it is a share: all, those told that the first call failed, those that could
+#: answer, that were judged, that had a query before them
 MEASURES = {
     "first_ran": ("first call runs", "all"),
     "ran": ("a call runs", "all"),
-    "corrected": ("error overcome, where the first call failed", "first_failed"),
-    "answered": ("ends in a final answer", "all"),
-    "solved": ("agent says solved", "all"),
+    "corrected": ("first error overcome", "first_failed"),
+    "answered": ("ends in a final answer", "may_answer"),
+    "solved": ("agent says solved", "judged"),
     "repeats": ("query repeats an earlier one", "later"),
 }
 
@@ -40,12 +42,14 @@ def frame(trials: Sequence[Trial]) -> pd.DataFrame:
     for one in trials:
         outcomes = [step.ok for step in one.steps if step.call is not None]
         first = bool(outcomes) and bool(outcomes[0]) and one.steps[0].call is not None
-        failed = bool(outcomes) and not outcomes[0]  # of what could be read as a call, an error came back
+        told = one.variant != NO_FEEDBACK
+        failed = told and bool(outcomes) and not outcomes[0]  # of what could be read as a call, an error came back
         rows.append(
             {"variant": one.variant, "seed": one.seed, "tool": one.tool, "episode": one.episode, "trial": one.trial,
              "query": one.query, "calls": len(outcomes), "first_ran": first, "ran": any(outcomes),
              "first_failed": failed, "corrected": failed and any(outcomes), "answered": one.answer is not None,
-             "solved": bool(one.solved), "memory": one.memory, "remembered": one.remembered}
+             "may_answer": told, "solved": bool(one.solved), "judged": one.solved is not None,
+             "memory": one.memory, "remembered": one.remembered}
         )  # fmt: skip
     table = pd.DataFrame(rows)
     nearest = [_nearest(group) for _, group in table.groupby(["variant", "seed", "tool"], sort=False)]
@@ -71,11 +75,15 @@ def _nearest(group: pd.DataFrame) -> pd.Series:
 
 
 def summary(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Every measure of every variant with its interval over tools: `variant, measure, n, value, ci_low, ci_high`."""
+    """Every measure that a variant has, with its interval over tools: `variant, measure, n, value, ci_low, ci_high`.
+
+    Without feedback there is nothing to answer or correct, and without reflection no verdict: no row, rather than none of them.
+    """
     rows = []
     for variant, group in trials.groupby("variant", sort=False):
         for name, (label, among) in MEASURES.items():
-            rows.append({"variant": variant, "measure": label, **_share(group[group[among]], name, study, variant)})
+            if group[among].any():
+                rows.append({"variant": variant, "measure": label, **_share(group[group[among]], name, study, variant)})
     return pd.DataFrame(rows)
 
 
