@@ -77,7 +77,8 @@ def _nearest(group: pd.DataFrame) -> pd.Series:
 def summary(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Every measure that a variant has, with its interval over tools: `variant, measure, n, value, ci_low, ci_high`.
 
-    Without feedback there is nothing to answer or correct, and without reflection no verdict: no row, rather than none of them.
+    Without feedback there is nothing to answer or correct, and without reflection no verdict: no row then, rather than
+    one that says none.
     """
     rows = []
     for variant, group in trials.groupby("variant", sort=False):
