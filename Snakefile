@@ -71,9 +71,9 @@ def predicted(setting, variant, seed):
 
 
 def fewer(seed):
-    """The predictions with less of the full method's experience."""
+    """The predictions with less of the full method's experience, or with what stands in its place."""
     settings = ["icl", *(["tuned"] if STUDY.finetuning else [])]
-    return [predicted(f"{setting}_{part}", "full", seed) for setting in settings for part in AMOUNTS]
+    return [predicted(f"{setting}_{part}", "full", seed) for setting in settings for part in PARTS]
 
 
 def ablated():
@@ -94,7 +94,8 @@ ABLATES = bool(
     STUDY.ablations and STUDY.exploitation and STUDY.finetuning and STUDY.exploration and len(STUDY.exploration.variants) > 1
 )
 EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
-AMOUNTS = STUDY.ablations.parts(STUDY.exploration.episodes) if STUDY.ablations and STUDY.exploitation else []
+PARTS = STUDY.ablations.parts(STUDY.exploration.episodes) if STUDY.ablations and STUDY.exploitation else []
+CONTROL = ["control"] if "gold" in PARTS else []
 
 MICROWORLD = sorted(
     str(path)
@@ -147,8 +148,8 @@ rule all:
         figures(*EXPLORATION_FIGURES) if EXPLORES and not OWN_TOOLS else [],
         tables(*CORRECTNESS_TABLES) if STUDY.exploitation else [],
         figures(*CORRECTNESS_FIGURES) if STUDY.exploitation else [],
-        tables("amount") if AMOUNTS else [],
-        figures("embedded_amount") if AMOUNTS else [],
+        tables("amount", *CONTROL) if PARTS else [],
+        figures("embedded_amount") if PARTS else [],
         tables("ablations", "paper_ablations") if ABLATES else [],
         figures("embedded_ablations") if ABLATES else [],
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
@@ -366,7 +367,7 @@ rule finetune:
         EXECUTE + ONE + (" -p parts all,equal" if EQUAL_SIZE else "")
 
 
-if AMOUNTS:
+if PARTS:
 
     rule amounts:
         input:
@@ -444,13 +445,13 @@ rule forgetting:
 
 rule amount:
     input:
-        exploited() + [path for seed in STUDY.exploration.seeds for path in fewer(seed)] if AMOUNTS else [],
+        exploited() + [path for seed in STUDY.exploration.seeds for path in fewer(seed)] if PARTS else [],
         COMPARISON_MODULES + modules("ablations"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/46_amount.ipynb",
     output:
-        tables("amount"),
+        tables("amount", *CONTROL),
         figures("embedded_amount"),
     log:
         notebook=f"{RESULTS}/notebooks/46_amount.ipynb",
@@ -521,7 +522,7 @@ rule open_questions:
         explored() if EXPLORES else [],
         exploited() if ASKS else [],
         ablated() if ABLATES else [],
-        [path for seed in STUDY.exploration.seeds for path in fewer(seed)] if AMOUNTS else [],
+        [path for seed in STUDY.exploration.seeds for path in fewer(seed)] if PARTS else [],
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
         audited("comparisons"),
         sorted(os.path.relpath(path) for path in STUDY.results.parent.glob(f"{STUDY.name}_*/run.json")),
@@ -547,7 +548,7 @@ rule record:
         tables("skills", "learning_curve") if STUDY.exam else [],
         tables(*EXPLORATION_TABLES) if EXPLORES and not OWN_TOOLS else [],
         tables(*CORRECTNESS_TABLES) if STUDY.exploitation else [],
-        tables("amount") if AMOUNTS else [],
+        tables("amount", *CONTROL) if PARTS else [],
         tables("ablations", "paper_ablations") if ABLATES else [],
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
         tables("learnt") if OWN_TOOLS else [],

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ste_core import compare, score, stages
 from ste_core.compare import DIFFERENCE, Run
-from ste_core.stages import ALL, EQUAL, FULL, NO_VARIANT
+from ste_core.stages import ALL, EQUAL, FULL, GOLD, NO_VARIANT
 from ste_core.stats import LEVEL
 from ste_core.study import Study
 
@@ -66,6 +66,16 @@ def amount_runs(study: Study) -> list[Run]:
     return found
 
 
+def control_runs(study: Study) -> list[Run]:
+    """What examples without a fault are judged by: the experience of the full method; in context and fine-tuned."""
+    found: list[Run] = []
+    for part in (ALL, GOLD) if GOLD in stages.parts(study) else ():
+        found.append(("icl", FULL, part))
+        if study.finetuning is not None:
+            found.append(("tuned", FULL, part))
+    return found
+
+
 def sizes(study: Study) -> pd.DataFrame:
     """How many examples there are to learn from, over every variant and part that the study compares.
 
@@ -74,7 +84,7 @@ def sizes(study: Study) -> pd.DataFrame:
         tools that have any.
     """
     options = study.ablations
-    parts = [(one, ALL) for one in [FULL, *variants(study)]] + [(FULL, part) for part in stages.amounts(study)]
+    parts = [(one, ALL) for one in [FULL, *variants(study)]] + [(FULL, part) for part in stages.parts(study)]
     if options is not None and options.equal_size:
         parts += [(one, EQUAL) for one in [FULL, *variants(study)]]
     rows = []
@@ -183,6 +193,37 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
     ]  # fmt: skip
     made = pd.DataFrame(found, columns=columns)
     return made.assign(p_holm=made.groupby(["setting", "metric"])["p"].transform(compare.holm))
+
+
+def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """What examples without a fault would give, beside what experience gives.
+
+    Args:
+        rows: `compare.outcomes` of `control_runs`.
+        counts: `sizes`.
+
+    Returns:
+        `setting, examples, examples_full, seeds, metric, value, full, *DIFFERENCE, p_holm`: as `table`, the control in
+        the variant's place. Holm's correction is over the settings of one metric.
+    """
+    examples = counts.groupby(["variant", "part"])["examples"].mean()
+    found = []
+    for setting, _, part in control_runs(study):
+        if part == ALL:
+            continue
+        own, whole = (rows[rows["setting"] == stages.label(setting, one)] for one in (part, ALL))
+        about = {
+            "setting": stages.label(setting, part), "examples": examples[FULL, part],
+            "examples_full": examples[FULL, ALL], "seeds": own["seed"].nunique(),
+        }  # fmt: skip
+        for metric in COMPARED:
+            verdict = compare.VERDICT_OF[metric]
+            shares = {"value": 100 * own[verdict].mean(), "full": 100 * whole[verdict].mean()}
+            test = compare.difference(own, whole, study, metric, "control", setting, part)
+            found.append(about | {"metric": metric} | shares | test)
+    columns = ["setting", "examples", "examples_full", "seeds", "metric", "value", "full", *DIFFERENCE]
+    made = pd.DataFrame(found, columns=columns)
+    return made.assign(p_holm=made.groupby("metric")["p"].transform(compare.holm))
 
 
 def told_apart(made: pd.DataFrame, metric: str = "correct_execution", level: float = LEVEL) -> str:

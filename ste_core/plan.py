@@ -278,7 +278,7 @@ class _Work:
         wanted = [(variant, "", 1.0) for variant in self._variants()]
         if self._ablates() and extra is not None and extra.equal_size:
             wanted += [(variant, "_equal", 1.0) for variant in self._variants()]  # as many examples, at most
-        wanted += [("full", f"_{part}", int(part.removesuffix("ep")) / settings.episodes) for part in self._parts()]
+        wanted += [("full", f"_{part}", self._share(part, settings.episodes)) for part in self._parts()]
         rows = []
         for variant, part, share in wanted:
             asked = [one for one in settings.seeds if not self._predicted(f"tuned{part}", variant, one)]
@@ -355,9 +355,16 @@ class _Work:
         return bool(self.study.ablations and self.study.exploitation and self.study.finetuning)
 
     def _parts(self) -> list[str]:
-        """Amounts of exploration less than all, as parts of the experience are named."""
+        """What is used instead of all experience, as its parts are named."""
         extra, settings = self.study.ablations, self.study.exploration
         return extra.parts(settings.episodes) if extra and settings and self.study.exploitation else []
+
+    def _share(self, part: str, episodes: int) -> float:
+        """How many examples a part has, by how many there are in all."""
+        if part != "gold":
+            return int(part.removesuffix("ep")) / episodes
+        examples = self._examples("full", 0)
+        return len(self.study.items("dev")) / examples if examples else 1.0
 
     def _predicted(self, setting: str, variant: str, seed: int) -> bool:
         return (self.study.results / "predictions" / setting / variant / f"seed{seed}.jsonl").exists()

@@ -9,8 +9,9 @@ Under `results/<study>/`: `distilled/<variant>/seed<k>/` (examples, verdicts, da
 done again; one that was interrupted goes on. The baseline has no experience, so no variant: it is `baseline/all`.
 
 A setting may use a *part* of an experience instead of `all`: `equal`, as many examples as the variant with the fewest
-has, or `2ep`, what the first two episodes left. The part is named behind the setting: `predictions/tuned_equal/...`,
-`predictions/icl_2ep/...`, "FT, equal size", "ICL, 2 episodes".
+has, or `2ep`, what the first two episodes left; or `gold` in its place, the development queries with their gold calls:
+a control without trial and error, which tells what was experienced from what can be made of it. The part is named
+behind the setting: `predictions/tuned_equal/...`, `predictions/icl_2ep/...`, "FT, equal size", "ICL, 2 episodes".
 
 An experience from which nothing can be learnt is a finding, not a mistake: there is then no fine-tuned model, and the
 file of its predictions is empty.
@@ -40,8 +41,8 @@ NO_VARIANT = "all"
 #: the method with nothing left out
 FULL = "full"
 
-#: parts of an experience; a third kind is `<k>ep`
-ALL, EQUAL = "all", "equal"
+#: parts of an experience, or what stands in its place; another kind is `<k>ep`
+ALL, EQUAL, GOLD = "all", "equal", "gold"
 _EPISODES = re.compile(r"([1-9]\d*)ep")
 
 #: settings in the order of tables and figures, by the name that results give them
@@ -93,8 +94,14 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
     there might have made more of each.
 
     Raises:
-        UserError: there are none yet, or no such part.
+        UserError: there are none yet, no such part, or for `gold` no development set.
     """
+    if part == GOLD:
+        return [
+            Example(tool=one.gold.tool, episode=0, trial=one.item, paraphrase=0, query=one.query, call=one.gold,
+                    observation="", answer="")
+            for one in _explored(study, study.items("dev"))
+        ]  # fmt: skip
     path = distilled_folder(study, variant, seed) / "examples.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)")
@@ -137,16 +144,21 @@ def episodes_of(part: str) -> int | None:
     Raises:
         UserError: no such part.
     """
-    if part in (ALL, EQUAL):
+    if part in (ALL, EQUAL, GOLD):
         return None
     named = _EPISODES.fullmatch(part)
     if named is None:
-        raise UserError(f"part: {part!r}: must be '{ALL}', '{EQUAL}' or a number of episodes as '2ep'")
+        raise UserError(f"part: {part!r}: must be '{ALL}', '{EQUAL}', '{GOLD}' or a number of episodes as '2ep'")
     return int(named[1])
 
 
 def amounts(study: Study) -> list[str]:
     """The parts of the full method's experience to compare with the whole: fewer episodes, but some, in order."""
+    return [part for part in parts(study) if part != GOLD]
+
+
+def parts(study: Study) -> list[str]:
+    """What the study uses instead of all that the full method left: `amounts`, and `gold` if it asks for it."""
     if study.ablations is None or study.exploration is None:
         return []
     return study.ablations.parts(study.exploration.episodes)
@@ -161,7 +173,7 @@ def label(setting: Setting, part: str = ALL) -> str:
     episodes = episodes_of(part)
     if episodes is not None:
         return f"{predictions.LABELS[setting]}, {episodes} episode{'s' if episodes > 1 else ''}"
-    return predictions.LABELS[setting] + (", equal size" if part == EQUAL else "")
+    return predictions.LABELS[setting] + {ALL: "", EQUAL: ", equal size", GOLD: ", gold examples"}[part]
 
 
 # --- prediction -------------------------------------------------------------------------------------------------------
@@ -178,9 +190,7 @@ def items_of(study: Study) -> list[TestItem]:
 
     They are drawn by the study's seed, the same in every setting.
     """
-    items, most = study.items("test"), _section(study, "exploitation").items
-    if study.exploration is not None and study.exploration.tools is not None:  # part of a world: its items only
-        items = [item for item in items if item.gold.tool in study.exploration.tools]
+    items, most = _explored(study, study.items("test")), _section(study, "exploitation").items
     if most is None:
         return items
     numbers = defaultdict(list)
@@ -189,6 +199,13 @@ def items_of(study: Study) -> list[TestItem]:
     for tool, own in numbers.items():
         numbers[tool] = random.Random(f"items/{study.seed}/{tool}").sample(own, min(most, len(own)))
     return [item for item in items if item.item in numbers[item.gold.tool]]
+
+
+def _explored(study: Study, items: list[TestItem]) -> list[TestItem]:
+    """The items of the tools that the study explores, which may be part of a world."""
+    if study.exploration is None or study.exploration.tools is None:
+        return items
+    return [item for item in items if item.gold.tool in study.exploration.tools]
 
 
 def predict(
@@ -257,7 +274,7 @@ def tune(
     """Fine-tune the study's base on the examples of a variant and seed.
 
     With the part `equal` only calls are learnt, of every variant: examples without feedback have no answer to learn, so
-    equally many examples would be unequally many rows.
+    equally many examples would be unequally many rows. Of `gold` too: its calls were never answered.
 
     Returns:
         The record; None if there is nothing to learn from (no examples, or all of them held out or too long).
@@ -267,7 +284,7 @@ def tune(
     """
     section = _section(study, "finetuning")
     options = section.model_copy(update={"seed": seed, "base": study.place(section.base)})
-    if variant == distill.NO_FEEDBACK or part == EQUAL:  # calls only
+    if variant == distill.NO_FEEDBACK or part in (EQUAL, GOLD):  # calls only
         options = options.model_copy(update={"answer_rows": False})
     learnt, folder = examples(study, variant, seed, part), model_folder(study, variant, seed, part)
     if not learnt and not general:

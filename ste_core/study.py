@@ -268,10 +268,13 @@ class Ablations(Section):
     equal_size: bool = False  # fine-tune each variant again, on as many examples as the variant with the fewest has
     icl: bool = False  # show each variant's experience in context as well
     amounts: list[Annotated[int, Field(ge=0)]] = []  # episodes: use what the first so many of the full method left
+    gold: bool = False  # use the development queries and their gold calls instead: examples without a fault
 
     def parts(self, episodes: int) -> list[str]:
-        """The amounts that are some of an exploration's episodes but not all, as parts of its experience are named."""
-        return [f"{one}ep" for one in sorted(set(self.amounts)) if 0 < one < episodes]
+        """What is used instead of all the full method left, as parts of its experience are named: the amounts that are
+        some of an exploration's episodes but not all, in order, and `gold`."""
+        less = [f"{one}ep" for one in sorted(set(self.amounts)) if 0 < one < episodes]
+        return [*less, "gold"] if self.gold else less
 
 
 class Exam(Section):
@@ -572,6 +575,9 @@ def load(study: str | os.PathLike[str]) -> Study:
     asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
     if asks and (loaded.world is None or loaded.world.general is None):
         raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")
+    gold = loaded.ablations is not None and loaded.ablations.gold
+    if gold and (loaded.world is None or loaded.world.dev_set is None):
+        raise UserError(f"{shown}: world.dev_set: missing; ablations.gold learns from its queries")
     loaded._root = root
     return loaded
 

@@ -68,12 +68,13 @@ def test_another_seed_cuts_otherwise():
 
 @pytest.mark.parametrize("part", ["", "0ep", "ep", "-1ep", "half", "1.5ep"])
 def test_an_unknown_part_is_named(part):
-    with pytest.raises(UserError, match=f"part: '{part}': must be 'all', 'equal' or"):
+    with pytest.raises(UserError, match=f"part: '{part}': must be 'all', 'equal', 'gold' or"):
         stages.episodes_of(part)
 
 
 def test_amounts_are_some_episodes_but_not_all():
     assert Ablations(amounts=[5, 0, 1, 1, 3, 15]).parts(5) == ["1ep", "3ep"]
+    assert Ablations(amounts=[2], gold=True).parts(2) == ["gold"]
 
 
 # --- a study with made-up answers -------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no
     made = plan.model_copy(
         update={
             "exploration": exploration,
-            "ablations": Ablations(equal_size=True, amounts=[0, 1, 2, 3, 5]),
+            "ablations": Ablations(equal_size=True, amounts=[0, 1, 2, 3, 5], gold=True),
             "exploitation": plan.exploitation.model_copy(update={"items": items}),
         }
     )
@@ -104,7 +105,7 @@ def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no
             found = experience(dict.fromkeys(tools[1:], experiences[variant]))
             folder = stages.distilled_folder(made, variant, seed)
             store.write_text(folder / "examples.jsonl", "".join(one.model_dump_json() + "\n" for one in found))
-    runs = {*compare.MAIN, *ablations.runs(made), *ablations.amount_runs(made)}
+    runs = {*compare.MAIN, *ablations.runs(made), *ablations.amount_runs(made), *ablations.control_runs(made)}
     for setting, variant, part in runs:
         for seed in [0] if setting == "baseline" else seeds:
             share = (right or {}).get((setting, variant, part), 0.5)
@@ -167,6 +168,34 @@ def test_parts_of_examples_on_disk(tmp_path, monkeypatch):
         assert len(stages.examples(made, variant, 0, "equal")) == 6
     with pytest.raises(UserError, match="distil variant no_long_term, seed 0 first"):
         stages.examples(made, "no_long_term", 0)
+
+
+def test_the_control_is_the_development_set_and_no_test_item(tmp_path, monkeypatch):
+    made = make(tmp_path, monkeypatch)
+    gold = stages.examples(made, "full", 0, "gold")
+    assert len(gold) == 5 * len(TOOLS) and {one.tool for one in gold} == {one.call.tool for one in gold} == set(TOOLS)
+    assert stages.amounts(made) == ["1ep", "2ep"] and stages.parts(made) == ["1ep", "2ep", "gold"]
+    tested = {one.query for one in made.items("test")}
+    assert not tested & {one.query for one in gold}
+
+
+def test_a_control_needs_development_queries(tmp_path):
+    path = tmp_path / "bare.yaml"
+    path.write_text("name: bare\nextends: smoke\nworld: {dev_set: null}\n")
+    with pytest.raises(UserError, match=r"bare\.yaml: world\.dev_set: missing; ablations\.gold learns"):
+        study.load(path)
+
+
+def test_the_control_is_compared_with_experience(tmp_path, monkeypatch):
+    right = {("icl", "full", "gold"): 1.0, ("icl", "full", "all"): 0.0, ("tuned", "full", "gold"): 0.5,
+             ("tuned", "full", "all"): 0.5}  # fmt: skip
+    made = make(tmp_path, monkeypatch, right=right, seeds=(0, 1), items=8, tools=MORE)
+    rows = compare.outcomes(made, ablations.control_runs(made))
+    table = ablations.control(rows, ablations.sizes(made), made).query("metric == 'correct_execution'")
+    table = table.set_index("setting")
+    assert table["difference"].to_dict() == {"ICL, gold examples": 100, "FT, gold examples": 0}
+    assert table["examples"].tolist() == [5 * len(MORE)] * 2 and set(table["n"]) == {2 * 8 * len(MORE)}
+    assert table["p_holm"]["ICL, gold examples"] < 0.05 < table["p_holm"]["FT, gold examples"]
 
 
 def test_variants_without_examples_do_not_make_the_others_empty(tmp_path, monkeypatch):
@@ -293,7 +322,7 @@ def test_nothing_at_all_left_by_exploration(tmp_path, monkeypatch):
         ({("all", "a"): 1, ("equal", "a"): -1}, "No variant is told apart"),
         ({("all", "a"): -1}, "Behind the full method: a. Sizes were not made equal"),
         ({("all", "a"): -1, ("equal", "a"): -1, ("all", "b"): -1, ("equal", "b"): 1},
-         "a (also with equally many examples, so these are worse examples); b (no longer with equally many"),
+         "these are worse ones, or otherwise spread over tools); b (no longer with equally many"),
     ],
 )  # fmt: skip
 def test_fewer_and_worse_examples_are_told_apart(bounds, said):
@@ -352,6 +381,9 @@ def test_learning_from_parts_and_from_nothing(tmp_path, monkeypatch):
     equal = stages.tune(made, "full", 0, part="equal")
     assert equal is not None and equal.rows["answer"] == 0, "calls only"
     assert stages.model_folder(made, "full", 0, "equal").is_dir()
+    control = stages.tune(made, "full", 0, part="gold")
+    assert control is not None and control.rows["answer"] == 0
+    assert control.rows["call"] + control.rows["held_out"] == 5 * len(TOOLS)
     assert stages.learn(made, "no_feedback", 0) == (None, [])
     assert stages.predictions_file(made, "tuned", "no_feedback", 0).read_bytes() == b""
     tight = made.model_copy(update={"finetuning": made.finetuning.model_copy(update={"max_length": 8})})

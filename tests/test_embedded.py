@@ -11,7 +11,7 @@ from ste_core import exploration, study
 TABLES = (
     "exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "exploration_coverage",
     "exploration_curve", "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools",
-    "paper_correctness", "amount", "ablations", "paper_ablations", "continual_matrix", "continual_summary",
+    "paper_correctness", "amount", "control", "ablations", "paper_ablations", "continual_matrix", "continual_summary",
     "continual_differences", "continual_general", "embedded_claims", "open_questions",
 )  # fmt: skip
 
