@@ -179,12 +179,17 @@ def _tools(tables: Tables) -> pd.DataFrame:
     return table[["tool", "family", "examples", "setting", "value"]]
 
 
-_SIZES = {"all": "all its examples", "equal": "equally many examples"}
+_SIZES = {"all": "fine-tuned on all", "equal": "fine-tuned on equally many"}
 
 
 def _embedded_ablations(tables: Tables) -> pd.DataFrame:
-    own = tables["ablations"].query("metric == 'correct_execution' and setting.str.startswith('FT')")
-    own = own.assign(panel="here", series=own["size"].map(_SIZES), value=own["difference"])
+    own = (
+        tables["ablations"]
+        .query("metric == 'correct_execution'")
+        .sort_values("setting", key=lambda settings: settings == "ICL", kind="stable")
+    )
+    series = own["size"].map(_SIZES).where(own["setting"] != "ICL", "shown in context")
+    own = own.assign(panel="here", series=series, value=own["difference"])
     recomputed = tables["paper_ablations"].assign(panel="paper", series="recomputed")
     recomputed = recomputed.assign(value=recomputed["difference"])
     reported = recomputed.assign(series="reported", value=recomputed["reported"], ci_low=None, ci_high=None)

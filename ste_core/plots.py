@@ -345,12 +345,12 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
 
     Args:
         data: `panel` ("here", "paper"), `label, series, value, ci_low, ci_high, p_holm`, in drawing order. Here the
-            series are the sizes of the training sets (value nan where a variant left nothing to learn from); of the
-            paper "recomputed" and "reported" (which has no interval).
+            series are the sizes of the training sets (value nan where a variant left nothing to learn from) and, where
+            there is one, what is shown in context; of the paper "recomputed" and "reported" (which has no interval).
     """
     panels = [name for name in ("here", "paper") if (data["panel"] == name).any()]
     labels = list(dict.fromkeys(data["label"]))
-    figure, drawn = plt.subplots(1, len(panels), figsize=(9.4, 0.62 * len(labels) + 2.0), sharey=True, squeeze=False)
+    figure, drawn = plt.subplots(1, len(panels), figsize=(9.4, 0.62 * len(labels) + 2.3), sharey=True, squeeze=False)
     marks: dict[str, list[str]] = {}
     for axes, panel in zip(drawn[0], panels, strict=True):
         axes.axvline(0, color="#888888", linewidth=1)
@@ -379,7 +379,7 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
         marks[panel] = [row.label for row in first.itertuples() if row.p_holm < 0.05 and row.value < 0]
     counted = {panel: f"{len(found)} of {data[data['panel'] == panel]['label'].nunique()}"
                for panel, found in marks.items()}  # fmt: skip
-    _title(figure, f"Parts that matter: {counted['here']} here"
+    _title(figure, f"Parts that matter, fine-tuned: {counted['here']} here"
            + (f", {counted['paper']} in the paper" if "paper" in counted else ""))  # fmt: skip
     figure.tight_layout()
     return figure
