@@ -226,6 +226,21 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
     return made.assign(p_holm=made.groupby("metric")["p"].transform(compare.holm))
 
 
+def told_limit(made: pd.DataFrame, metric: str = "correct_execution", level: float = LEVEL) -> list[str]:
+    """What examples without a fault give beside experience, a sentence a setting.
+
+    Args:
+        made: of `control`.
+        level: 1 less the Holm-corrected p below which a difference counts.
+    """
+    return [
+        f"{row.setting}: {row.value:.1f} % right, of {row.examples:,.0f} examples; by experience {row.full:.1f} %, of "
+        f"{row.examples_full:,.0f}: {row.difference:+.1f} points [{row.ci_low:+.1f}, {row.ci_high:+.1f}], "
+        f"p {row.p_holm:.3f} (Holm): {compare.told(row.difference, row.p_holm, level)}."
+        for row in made[(made["metric"] == metric) & (made["n"] > 0)].itertuples()
+    ]
+
+
 def told_apart(made: pd.DataFrame, metric: str = "correct_execution", level: float = LEVEL) -> str:
     """Of the variants that fall behind the full method, whether fewer or worse examples explain it, as a sentence.
 

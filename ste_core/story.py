@@ -28,6 +28,7 @@ class Tables:
     gains: pd.DataFrame | None
     ablations: pd.DataFrame | None
     amount: pd.DataFrame | None
+    control: pd.DataFrame | None
     continual: tuple[pd.DataFrame, pd.DataFrame] | None
 
 
@@ -41,7 +42,7 @@ def of(study: Study) -> Tables:
     summary, differences = read("continual_summary"), read("continual_differences")
     return Tables(
         exploration=read("exploration"), correctness=read("embedded_correctness"), gains=read("embedded_gains"),
-        ablations=read("ablations"), amount=read("amount"),
+        ablations=read("ablations"), amount=read("amount"), control=read("control"),
         continual=None if summary is None or differences is None else (summary, differences),
     )  # fmt: skip
 

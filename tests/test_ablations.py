@@ -196,6 +196,8 @@ def test_the_control_is_compared_with_experience(tmp_path, monkeypatch):
     assert table["difference"].to_dict() == {"ICL, gold examples": 100, "FT, gold examples": 0}
     assert table["examples"].tolist() == [5 * len(MORE)] * 2 and set(table["n"]) == {2 * 8 * len(MORE)}
     assert table["p_holm"]["ICL, gold examples"] < 0.05 < table["p_holm"]["FT, gold examples"]
+    more, same = ablations.told_limit(table.reset_index())
+    assert more.startswith("ICL, gold examples: 100.0 % right") and more.endswith("more.") and same.endswith("apart.")
 
 
 def test_variants_without_examples_do_not_make_the_others_empty(tmp_path, monkeypatch):
