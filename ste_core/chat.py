@@ -15,11 +15,18 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TypedDict, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 
-from ste_core.errors import UserError
+from ste_core.errors import RequestRefused, UserError
 
 T = TypeVar("T")
+
+#: of a model that cannot count its tokens, where a prompt has to fit: characters that surely hold one (English text has
+#: about 4, dense JSON fewer)
+SURELY_A_TOKEN = 3
+
+#: why an answer ended that never began: the server would not take the text
+REFUSED = "refused"
 
 
 class Message(TypedDict):
@@ -56,6 +63,17 @@ class Completion:
     def finish_reason(self) -> str:
         """Why the first choice ended."""
         return self.choices[0].finish_reason
+
+
+def known_as(name: str, identity: str) -> str:
+    """What answers already paid for are kept under: a local model's weights, a served model's name.
+
+    The address of a server may change from job to job.
+
+    >>> known_as("mistral", "http://127.0.0.1:8000/v1 mistral"), known_as("micro", "sha256:12ab")
+    ('mistral', 'sha256:12ab')
+    """
+    return identity if identity.startswith("sha256:") else name
 
 
 class ChatModel(Protocol):
@@ -96,6 +114,22 @@ class ChatModel(Protocol):
             UserError: the model cannot be reached, or refuses the request, in one line.
         """
         ...
+
+
+async def answer_or_refusal(model: ChatModel, messages: Sequence[Message], **options: Any) -> Completion:
+    """The model's answer; an empty one that ended "refused" if its server will not take this text, and never will.
+
+    A content filter, or a text longer than the server allows, should cost one answer and not the run. Whether it is the
+    text is asked by a greeting with the same options.
+
+    Raises:
+        UserError: as `ChatModel.complete`; also if the greeting is refused, since an option is to blame then.
+    """
+    try:
+        return await model.complete(messages, **options)
+    except RequestRefused:
+        await model.complete([{"role": "user", "content": "Hello"}], **options)
+        return Completion((Choice("", REFUSED),), 0, 0)
 
 
 Count = Callable[[Sequence[Message]], int]

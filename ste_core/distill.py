@@ -38,7 +38,7 @@ import pandas as pd
 from pydantic import JsonValue
 
 from ste_core import prompting, store
-from ste_core.chat import ChatModel, Message, gather, request_seed
+from ste_core.chat import ChatModel, Message, answer_or_refusal, gather, known_as, request_seed
 from ste_core.errors import UserError
 from ste_core.records import Example, Record, Tool, Trial
 from ste_core.study import Distillation
@@ -268,7 +268,7 @@ def _candidate(trial: Trial, options: Distillation) -> Example | str:
     """The example in a trial, or why there is none (a column of the card)."""
     if not trial.query.strip():
         return "no_query"
-    if trial.answer is None and trial.variant != NO_FEEDBACK:
+    if not (trial.answer or "").strip() and trial.variant != NO_FEEDBACK:
         return "no_answer"
     step = next((one for one in reversed(trial.steps) if one.call is not None and one.call.tool == trial.tool), None)
     if step is None or step.call is None:
@@ -436,8 +436,8 @@ class _Desk:
         sha = store.digest(request, sort_keys=False)
         if sha not in self._known:
             async with self._limit:
-                completion = await model.complete(
-                    messages, temperature=1.0, max_tokens=self.options.max_tokens, seed=seed
+                completion = await answer_or_refusal(
+                    model, messages, temperature=1.0, max_tokens=self.options.max_tokens, seed=seed
                 )
             reply = Reply(
                 kind=kind,
@@ -461,7 +461,8 @@ class _Desk:
     async def _identity(self, model: ChatModel) -> str:
         # a local model reads all its weights for it: once, and in a thread
         if id(model) not in self._identities:
-            self._identities[id(model)] = asyncio.create_task(asyncio.to_thread(lambda: model.identity))
+            known = asyncio.to_thread(lambda: known_as(model.name, model.identity))
+            self._identities[id(model)] = asyncio.create_task(known)
         return await self._identities[id(model)]
 
     async def _keep(self, reply: Reply) -> None:

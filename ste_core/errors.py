@@ -18,6 +18,10 @@ class DataUnavailable(UserError):
     exit_code = 1
 
 
+class RequestRefused(UserError):
+    """A model's server will not answer this request, however often it is asked: for its text, or for its options."""
+
+
 def one_line(said: object, length: int = 300) -> str:
     """What a library says, on one line of at most `length` characters.
 

@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
 from ste_core import aio, prompting, store
-from ste_core.chat import Budget, BudgetSpent, ChatModel, gather, measure
+from ste_core.chat import Budget, BudgetSpent, ChatModel, gather, known_as, measure
 from ste_core.errors import UserError, one_line
 from ste_core.estimate import Estimate, Usual, most_requests, trial_sizes
 from ste_core.explore import VARIANTS, Past, Tally, by_length, check_context, explore_tool
@@ -46,7 +46,7 @@ METHOD = 1
 #: settings whose change makes other trials; `episodes` only adds some, the rest is about running
 SETTINGS = (
     "trials", "calls", "temperature", "max_tokens", "memory_lines", "observation_chars", "novelty", "novelty_tries",
-    "rationale",
+    "rationale", "constrained",
 )  # fmt: skip
 
 #: templates that exploration fills
@@ -363,12 +363,12 @@ class _Runner:
                 return [await self._pair(*pair, row, watch) for pair, row in zip(pairs, shelves, strict=True)]
 
     def _depends(self, shelf: "_Shelf", identity: str) -> dict[str, JsonValue]:
-        """What a tool's trials depend on. A served model is known by its name: its address may change between jobs."""
+        """What a tool's trials depend on."""
         settings, encoder = self.settings, self.encoder
         templates = [prompting.template(name) for name in TEMPLATES]
         return {
             "method": METHOD,
-            "model": identity if identity.startswith("sha256:") else self.model.name,
+            "model": known_as(self.model.name, identity),
             "tool": shelf.tool.documentation(),
             "variant": shelf.variant,
             "study_seed": self.study.seed,
@@ -491,6 +491,7 @@ class _Shelf:
             before = None
         if not isinstance(before, dict):
             raise UserError(f"{self.path}: holds trials, but {note.name} beside it does not say how they were made")
+        before = {"constrained": depends["constrained"]} | before  # earlier versions did not note it
         for key in [*depends, *before]:
             if before.get(key) != depends.get(key):
                 raise UserError(

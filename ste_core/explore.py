@@ -44,7 +44,16 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ste_core import prompting, react
-from ste_core.chat import ChatModel, Count, Message, measure, request_seed
+from ste_core.chat import (
+    REFUSED,
+    SURELY_A_TOKEN,
+    ChatModel,
+    Count,
+    Message,
+    answer_or_refusal,
+    measure,
+    request_seed,
+)  # fmt: skip
 from ste_core.errors import UserError
 from ste_core.records import Call, Step, Tool, Trial
 from ste_core.study import Exploration
@@ -62,7 +71,7 @@ REASON_CHARS = 200
 #: characters below which a result is not cut any further
 SHORTEST = 80
 
-#: of a model that cannot count its tokens: characters that hold one
+#: of a model that cannot count its tokens: characters that hold one, as English text has them; for estimates
 CHARACTERS_A_TOKEN = 4
 
 #: characters of an answer that one token may stand for; a server that ignores `max_tokens` is cut there
@@ -92,7 +101,7 @@ VARIANTS: Mapping[str, Variant] = {
 class Tally:
     """What an exploration did: requests and their tokens (answers from a cache too), calls executed and calls that
     failed; and, of what did not fit the context, memory lines and earlier trials left out (once per prompt), results
-    cut, trials ended early and queries too long."""
+    cut, trials ended early and queries too long; and requests that the model's server refused for their text."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -104,6 +113,7 @@ class Tally:
     results_cut: int = 0
     trials_ended: int = 0
     queries_too_long: int = 0
+    refused: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""
@@ -111,8 +121,8 @@ class Tally:
 
 
 def by_length(messages: Sequence[Message]) -> int:
-    """Tokens of a conversation by its length, a few for each message's frame."""
-    return sum(4 + -(-len(message["content"]) // CHARACTERS_A_TOKEN) for message in messages)
+    """At most so many tokens a conversation has, by its length, a few for each message's frame."""
+    return sum(4 + -(-len(message["content"]) // SURELY_A_TOKEN) for message in messages)
 
 
 class Remembered(NamedTuple):
@@ -271,10 +281,13 @@ class _Explorer:
         while True:
             messages, shown = self._asking(lines, episode, refused)
             stop = ("Thought:", "Observation:", react.ACTION)
-            query = read_query(await self._ask(messages, trial, "imagine", useless + close, stop))
+            reply = await self._ask(messages, trial, "imagine", useless + close, stop)
+            query = "" if reply is None else read_query(reply)
             trial = trial.model_copy(
                 update={"query": query, "memory": shown, "remembered": len(long_term), "asked_again": useless + close}
             )
+            if reply is None:
+                return trial
             if not self._tryable(trial):
                 self.tally.queries_too_long += bool(query)
                 useless += 1
@@ -323,6 +336,8 @@ class _Explorer:
                 self.tally.trials_ended += 1
                 break
             reply = await self._ask(messages, trial, "try", len(trial.steps), ("Observation:",))
+            if reply is None:
+                break
             parsed = react.parse(reply, [self.tool.name])
             if parsed.kind == "final":
                 return _with(trial, Step(output=reply)).model_copy(update={"answer": parsed.answer})
@@ -333,6 +348,8 @@ class _Explorer:
                 trial = _with(trial, told)
                 continue
             result = await self.toolbox.execute(call)
+            if self.toolbox.lost:  # what comes back now says nothing about the call
+                raise UserError(f"{self.toolbox.lost}; nothing is lost: start it and run the same command again")
             self.tally.calls += 1
             self.tally.failed_calls += not result.ok
             trial = _with(trial, self._told(trial, Step(output=reply, call=call, ok=result.ok), result.text))
@@ -369,7 +386,10 @@ class _Explorer:
         if messages is None:
             self.tally.trials_ended += 1
             return trial.model_copy(update={"solved": False})
-        reply = _paragraph(await self._ask(messages, trial, "reflect", 0, ()))
+        said = await self._ask(messages, trial, "reflect", 0, ())
+        if said is None:
+            return trial.model_copy(update={"solved": False})
+        reply = _paragraph(said)
         return trial.model_copy(update={"reflection": reply, "solved": bool(prompting.read_yes_no(reply))})
 
     # --- requests ---
@@ -382,12 +402,16 @@ class _Explorer:
 
     async def _ask(
         self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str]
-    ) -> str:
-        completion = await self.model.complete(
-            messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
+    ) -> str | None:
+        """The model's reply; None if its server refuses the text, as a content filter does, and would again."""
+        completion = await answer_or_refusal(
+            self.model, messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
             seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step),
             **({"form": react.form([self.tool])} if purpose == "try" and self.settings.constrained else {}),
         )  # fmt: skip
+        if completion.finish_reason == REFUSED:
+            self.tally.refused += 1
+            return None
         self.tally.requests += 1
         self.tally.prompt_tokens += completion.prompt_tokens or by_length(messages)
         self.tally.completion_tokens += completion.completion_tokens or len(completion.text) // CHARACTERS_A_TOKEN

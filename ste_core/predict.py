@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ste_core import paper, prompting, react, store
-from ste_core.chat import ChatModel, Count, Message, gather, measure
+from ste_core.chat import SURELY_A_TOKEN, ChatModel, Count, Message, answer_or_refusal, gather, known_as, measure
 from ste_core.errors import UserError
 from ste_core.records import Example, Prediction, Record, TestItem, Tool
 
@@ -32,9 +32,6 @@ LABELS: dict[Setting, str] = {"baseline": "baseline", "icl": "ICL", "tuned": "FT
 
 #: what follows is not the model's to say
 STOP = "Observation:"
-
-#: of a model that cannot count its tokens: characters that surely hold one (English text has about 4)
-CHARACTERS_A_TOKEN = 3
 
 
 class Answer(Record):
@@ -154,11 +151,12 @@ async def predict(
     room = None if context is None else context - max_tokens
     prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count)
     identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
+    known = known_as(model.name, identity)
     options: dict[str, Any] = {"temperature": float(temperature), "max_tokens": max_tokens, "stop": [STOP]}
     seeds = [_item_seed(seed, item) for item in items]
     held = _forms(items, tools, candidates) if constrained else [{}] * len(items)
     requests = [
-        store.digest([identity, prompt.messages, options | form, number])
+        store.digest([known, prompt.messages, options | form, number])
         for prompt, number, form in zip(prompts, seeds, held, strict=True)
     ]
     whole = store.digest([system, label, requests, [item.model_dump(mode="json") for item in items]])
@@ -173,7 +171,8 @@ async def predict(
         item, request = items[number], requests[number]
         answer = known.get((item.gold.tool, item.item, request))
         if answer is None:
-            reply = await model.complete(prompts[number].messages, seed=seeds[number], **options, **held[number])
+            asked = options | held[number] | {"seed": seeds[number]}
+            reply = await answer_or_refusal(model, prompts[number].messages, **asked)
             answer = Answer(
                 tool=item.gold.tool, item=item.item, request=request, output=_output(reply.text),
                 finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
@@ -295,7 +294,7 @@ def _forms(
 
 
 def _by_length(messages: Sequence[Message]) -> int:
-    return sum(-(-len(one["content"]) // CHARACTERS_A_TOKEN) for one in messages)
+    return sum(-(-len(one["content"]) // SURELY_A_TOKEN) for one in messages)
 
 
 def _finished(path: Path, whole: str, count: int) -> list[Prediction] | None:

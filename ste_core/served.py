@@ -23,7 +23,7 @@ import openai
 from aiolimiter import AsyncLimiter
 
 from ste_core.chat import Budget, Choice, Completion, Message
-from ste_core.errors import UserError, one_line
+from ste_core.errors import RequestRefused, UserError, one_line
 
 #: the environment variable that holds the key, unless another is named
 KEY_ENV = "OPENAI_API_KEY"
@@ -145,7 +145,9 @@ class OpenAIChat:
             try:
                 return await self._sensible(link, request, max_tokens)
             except (openai.OpenAIError, _Garbled) as error:
-                raise UserError(f"model {self.name} at {self._where}: {self._one_line(error)}") from None
+                refused = isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError)
+                kind = RequestRefused if refused else UserError
+                raise kind(f"model {self.name} at {self._where}: {self._one_line(error)}") from None
 
     async def _sensible(self, link: "_Link", request: dict[str, Any], max_tokens: int) -> Completion:
         # A loop of our own: with tenacity, which makes an object for each request, requests take an eighth longer.

@@ -77,6 +77,11 @@ class Toolbox:
         """Tools that nearly do the same as another, by name; empty where nobody declared any."""
         return {}
 
+    @property
+    def lost(self) -> str:
+        """What is gone for good, so that calls cannot be made any more; empty while they can."""
+        return ""
+
     def same_result(self, tool: str, a: JsonValue, b: JsonValue) -> bool:
         """Whether two results of a tool are equally good; plain equality unless a subclass knows better."""
         return a == b

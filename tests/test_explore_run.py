@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,7 @@ from support import ROOT, one_line, run_ste
 
 from ste_core import cli, exploration, study
 from ste_core.chat import Budget, BudgetSpent, Choice, Completion
-from ste_core.errors import UserError
+from ste_core.errors import RequestRefused, UserError
 from ste_core.exploration import estimate, explore, read, runs, trials_file
 from ste_core.records import Tool
 from ste_core.tools.functions import FunctionToolbox
@@ -290,6 +291,66 @@ def test_a_failing_model_loses_nothing(make):
     assert left.stopped == "model m: gone" and left.to_go == 20 - left.trials and 0 < left.trials < 20
     explore(at, model=Scripted())
     assert files(at) == whole
+
+
+def test_tools_that_are_lost_stop_it_and_lose_nothing(make, monkeypatch):
+    at = make()
+    explore(at, model=Scripted())
+    whole = files(at)
+    fresh(at)
+    box, made = type(at.toolbox()), []
+    execute = box.execute
+
+    async def until_it_dies(self, call):
+        made.append(call)
+        return await execute(self, call)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(box, "execute", until_it_dies)
+        patched.setattr(box, "lost", property(lambda _: "the server is gone" if len(made) > 16 else ""))
+        with pytest.raises(UserError, match=r"^the server is gone; nothing is lost: start it and run the same command"):
+            explore(at, model=Scripted())
+    kept = files(at)
+    assert kept and kept != whole and all(whole[name].startswith(content) for name, content in kept.items())
+    explore(at, model=Scripted())
+    assert files(at) == whole
+
+
+def test_a_text_that_is_refused_costs_its_trial_and_not_the_run(make):
+    at = make()
+
+    class Prudish(Scripted):
+        def __init__(self, share):
+            super().__init__()
+            self.share = share
+
+        async def complete(self, messages, **options):
+            text = "".join(one["content"] for one in messages)
+            if (text != "Hello" and zlib.crc32(text.encode()) % 100 < self.share) or self.share > 100:
+                raise RequestRefused("model m: 400 content policy")
+            return await super().complete(messages, **options)
+
+    explore(at, model=Prudish(15))
+    (record,) = runs(at, "full", 0)
+    assert record.stopped is None and record.did["refused"] > 0 and len(read(at, "full", 0)) == 20
+    assert any(one.solved is False and not one.reflection for one in read(at, "full", 0))
+    fresh(at)
+    with pytest.raises(UserError, match=r"^model m: 400 content policy$"):
+        explore(at, model=Prudish(101))
+    assert not any(files(at).values()), "an option was to blame: no trial is spoilt"
+
+
+def test_replies_held_to_a_form_are_not_mixed_with_free_ones(make):
+    explore(make(), model=Scripted())
+    with pytest.raises(UserError, match=r"was explored with constrained: false, and now it is true"):
+        explore(make(constrained=True, episodes=3), model=Scripted())
+    at = make(episodes=3)
+    for note in (at.explored("full", 0) / ".run").glob("*.json"):
+        said = json.loads(note.read_text())
+        if said.pop("constrained", None) is not None:  # as before it was noted
+            note.write_text(json.dumps(said))
+    explore(at, model=Scripted())
+    assert len(read(at, "full", 0)) == 30
 
 
 def test_a_full_disk_is_one_line(make, monkeypatch):

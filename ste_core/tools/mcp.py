@@ -9,7 +9,6 @@ Both sides are the official SDK's (`mcp` 2.x): stdio and streamable HTTP, protoc
 
 import asyncio
 import json
-import re
 import shlex
 import socket
 import tempfile
@@ -17,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Literal, Self, TextIO
+from urllib.parse import urlsplit
 
 import mcp_types as types
 import uvicorn
@@ -125,7 +125,12 @@ class McpToolbox(Toolbox):
     def _name(self) -> str:
         if not self._url:
             return f"'{shlex.join(self._command)}'"
-        return re.sub(r"//[^/]*@", "//", self._url.partition("?")[0])  # user and query may hold a key
+        parts = urlsplit(self._url)  # user, path and query may hold a key
+        return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+
+    @property
+    def lost(self) -> str:
+        return f"the MCP server {self._name} is gone" if self._owner is not None and self._client is None else ""
 
     def _why(self, error: BaseException, stderr: TextIO) -> str:
         """What went wrong at the start, and what to do about it, in one line."""
@@ -133,7 +138,8 @@ class McpToolbox(Toolbox):
             error = error.exceptions[0]
         if isinstance(error, TimeoutError):
             return f"no answer within {self.start_timeout:g} seconds; check that it is an MCP server"
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        said = " ".join(str(error).split())
+        said = (said.replace(self._url, self._name) if self._url else said)[:200] or type(error).__name__
         if self._url:
             return f"cannot be reached ({said}); check the URL and that the server runs"
         if isinstance(error, OSError):
@@ -148,12 +154,14 @@ class McpToolbox(Toolbox):
 
     async def _run(self, call: Call) -> JsonValue:
         if self._client is None:
-            raise ToolError(f"the MCP server {self._name} is {'gone' if self._owner else 'not connected'}")
+            raise ToolError(self.lost or f"the MCP server {self._name} is not connected")
         try:
             result = await self._client.call_tool(call.tool, call.arguments)
         except MCPError as error:
-            gone = error.code == types.CONNECTION_CLOSED
-            raise ToolError(f"the MCP server {self._name} is gone" if gone else error.message) from None
+            if error.code != types.CONNECTION_CLOSED:
+                raise ToolError(error.message) from None
+            self._client = None
+            raise ToolError(self.lost) from None
         shown = "\n".join(_shown(part) for part in result.content)
         value = result.structured_content
         if result.is_error:

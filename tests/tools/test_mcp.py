@@ -230,8 +230,14 @@ def test_servers_that_cannot_be_had(contract: ContractServer) -> None:
     assert "ended before it listed its tools" in ended and "No module named 'no_such_module'" in ended
     said = entering(command=command("mute"), env=ENV, start_timeout=0.5)
     assert said.endswith("mcp_servers.py mute': no answer within 0.5 seconds; check that it is an MCP server")
-    away = entering(url=f"http://user:secret@127.0.0.1:{free_port()}/mcp?key=secret")
-    assert "cannot be reached" in away and "secret" not in away and "/mcp" in away
+    away = entering(url=f"http://user:secret@127.0.0.1:{free_port()}/key/mcp?key=secret")
+    assert (
+        "MCP server http://127.0.0.1:" in away
+        and "cannot be reached" in away
+        and not {"secret", "/key"} & {*away.split()}
+    )
+    contract.answer = lambda _: (401, {}, "no")
+    assert "/key" not in entering(url=f"{contract.url}/key/mcp")
     contract.answer = lambda _: (200, {"Content-Type": "text/html"}, "<html>")
     assert contract.url in entering(url=contract.url)
     contract.answer = lambda _: (500, {}, "oops")
