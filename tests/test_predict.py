@@ -23,7 +23,7 @@ from microworld import test_set
 from microworld.tools import toolbox
 from ste_core import audit, paper, predict, prompting, react, retrieve, score, store
 from ste_core.cache import CachedChat, CompletionCache
-from ste_core.chat import Budget, BudgetSpent, Choice, Completion
+from ste_core.chat import SURELY_A_TOKEN, Budget, BudgetSpent, Choice, Completion
 from ste_core.errors import UserError
 from ste_core.local import LocalChat
 from ste_core.predict import from_release, read_summary, to_release
@@ -176,7 +176,7 @@ def test_another_request_is_asked_anew(tmp_path, change):
     if change == "seed":
         options["seed"] = 1
     elif change == "model":
-        model.identity = "scripted 2"
+        model.identity = "sha256:2"
     elif change == "demonstrations":
         options["demonstrations"] = [[] for _ in ITEMS]
     elif change == "gold":
@@ -186,6 +186,12 @@ def test_another_request_is_asked_anew(tmp_path, change):
     made = ask(model, tmp_path / "a.jsonl", items=items, **options)
     assert len(model.asked) == 40 and (made == first) == (change == "model")
     assert store.read_jsonl(tmp_path / "a.jsonl", Prediction) == made
+
+
+def test_a_server_at_another_address_is_not_asked_again(tmp_path):
+    made, moved = ask(Scripted(), tmp_path / "a.jsonl"), Scripted()
+    moved.identity = "http://127.0.0.1:2/v1 scripted"
+    assert ask(moved, tmp_path / "a.jsonl") == made and not moved.asked
 
 
 def test_a_spent_budget_keeps_what_was_answered(tmp_path):
@@ -290,7 +296,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
 
 
 def characters(messages):
-    return sum(-(-len(one["content"]) // predict.CHARACTERS_A_TOKEN) for one in messages)
+    return sum(-(-len(one["content"]) // SURELY_A_TOKEN) for one in messages)
 
 
 def test_the_farthest_demonstrations_make_room_and_are_counted(tmp_path):
