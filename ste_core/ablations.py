@@ -23,7 +23,7 @@ from ste_core.stages import ALL, EQUAL, FULL, GOLD, NO_VARIANT
 from ste_core.stats import LEVEL
 from ste_core.study import Study
 
-#: what is compared: the right tool, the paper's correctness (by its string rule), and the right result
+#: what is compared: the right tool, the paper's correctness (by its string rule), and the right result if calls ran
 COMPARED = ("api_match_all", "correct_rule", "correct_execution")
 
 #: how the tables call the parts of an experience that ablations are compared on
@@ -124,7 +124,7 @@ def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFram
                 "examples": examples[variant, part], "examples_full": examples[FULL, part],
                 "seeds": len({*other["seed"]} & {*full["seed"]}),
             }  # fmt: skip
-            for metric in COMPARED:
+            for metric in (one for one in COMPARED if one in compare.metrics(rows)):
                 verdict = compare.VERDICT_OF[metric]
                 test = compare.difference(other, full, study, metric, "ablations", label, variant)
                 shares = {"value": 100 * other[verdict].mean(), "full": 100 * full[verdict].mean()}
@@ -177,7 +177,7 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
                 episodes = stages.episodes_of(part) or study.exploration.episodes
                 about = {"setting": stages.label(setting), "episodes": episodes, "examples": examples[FULL, part]}
             about |= {"seeds": own["seed"].nunique(), "n": len(own)}
-            for metric in COMPARED:
+            for metric in (one for one in COMPARED if one in compare.metrics(rows)):
                 share = score.interval(own, metric, study, "amount", name)
                 shown = about | {"metric": metric, "value": share.value, "ci_low": share.low, "ci_high": share.high}
                 if part != ALL:
@@ -216,7 +216,7 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
             "setting": stages.label(setting, part), "examples": examples[FULL, part],
             "examples_full": examples[FULL, ALL], "seeds": own["seed"].nunique(),
         }  # fmt: skip
-        for metric in COMPARED:
+        for metric in (one for one in COMPARED if one in compare.metrics(rows)):
             verdict = compare.VERDICT_OF[metric]
             shares = {"value": 100 * own[verdict].mean(), "full": 100 * whole[verdict].mean()}
             test = compare.difference(own, whole, study, metric, "control", setting, part)
@@ -226,13 +226,15 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
     return made.assign(p_holm=made.groupby("metric")["p"].transform(compare.holm))
 
 
-def told_limit(made: pd.DataFrame, metric: str = "correct_execution", level: float = LEVEL) -> list[str]:
+def told_limit(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> list[str]:
     """What examples without a fault give beside experience, a sentence a setting.
 
     Args:
         made: of `control`.
+        metric: default that of `score.right`.
         level: 1 less the Holm-corrected p below which a difference counts.
     """
+    metric = metric or score.right(made["metric"])
     return [
         f"{row.setting}: {row.value:.1f} % right, of {row.examples:,.0f} examples; by experience {row.full:.1f} %, of "
         f"{row.examples_full:,.0f}: {row.difference:+.1f} points [{row.ci_low:+.1f}, {row.ci_high:+.1f}], "
@@ -241,13 +243,15 @@ def told_limit(made: pd.DataFrame, metric: str = "correct_execution", level: flo
     ]
 
 
-def told_apart(made: pd.DataFrame, metric: str = "correct_execution", level: float = LEVEL) -> str:
+def told_apart(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> str:
     """Of the variants that fall behind the full method, whether fewer or worse examples explain it, as a sentence.
 
     Args:
         made: of `table`; what fine-tuning made of the examples counts.
+        metric: default that of `score.right`.
         level: 1 less the Holm-corrected p below which a difference counts.
     """
+    metric = metric or score.right(made["metric"])
     own = made[(made["metric"] == metric) & made["setting"].str.startswith("FT") & (made["n"] > 0)]
     if own.empty:
         return "No variant can be compared: none left anything to learn from."

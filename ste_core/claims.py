@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats as scipy_stats
 
+from ste_core import score
 from ste_core.stats import Interval
 
 Verdict = Literal["supported", "contradicted", "undecided"]
@@ -130,8 +131,8 @@ def embedded(
     Returns:
         As `claims`.
     """
-    ledger = _Ledger()
-    base = correctness[(correctness["setting"] == "baseline") & (correctness["metric"] == RIGHT)].iloc[0]
+    ledger, right = _Ledger(), score.right(correctness["metric"])
+    base = correctness[(correctness["setting"] == "baseline") & (correctness["metric"] == right)].iloc[0]
     found = Interval(base["value"], base["ci_low"], base["ci_high"])
     ledger.add(1, "a", "the small model without STE is between 30 and 60 % correct", "interval within [30, 60]", found,
                within(found, 30, 60), unit="% correct", context=True)  # fmt: skip
@@ -156,7 +157,7 @@ def embedded(
         for size, mark in (("all", ""), ("equal", "'")):
             hypothesis = f"without {part}, correctness falls" + (", with as many examples" if mark else "")
             own = None if ablations is None else ablations[
-                (ablations["variant"] == variant) & (ablations["size"] == size) & (ablations["metric"] == RIGHT)
+                (ablations["variant"] == variant) & (ablations["size"] == size) & (ablations["metric"] == right)
                 & ablations["setting"].str.startswith("FT")
             ]  # fmt: skip
             if own is None or own.empty or pd.isna(own["difference"].iloc[0]):
@@ -173,7 +174,6 @@ def embedded(
     return _closed(ledger)
 
 
-RIGHT = "correct_execution"
 ABLATED = {
     "no_feedback": "execution feedback",
     "no_short_term": "short-term memory",

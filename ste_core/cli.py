@@ -145,6 +145,9 @@ def _run(options: argparse.Namespace) -> int:
             print(f"{row.path}: {row.status}")
         environment["STE_RELEASE"] = str(release.directory.resolve())
         environment["STE_ALLOW_ALTERED"] = "1" if allow else ""
+    lacking = [] if options.dry_run else study.lacking()  # a dry run has said so
+    if lacking:
+        raise UserError(lacking[0])
     study.results.mkdir(parents=True, exist_ok=True)
     root = studies.project_root()
     command = [

@@ -45,7 +45,7 @@ def outcomes(study: Study, runs: Iterable[Run] = MAIN) -> pd.DataFrame:
         for seed in [0] if setting == "baseline" else seeds_of(study):
             answers = store.read_jsonl(stages.predictions_file(study, setting, variant, seed, part), Prediction)
             if answers:
-                rows = taxonomy.outcomes(answers, toolbox, results, seed=seed)
+                rows = taxonomy.outcomes(answers, toolbox, results, study.scoring.rule, seed=seed)
                 found.append(rows.assign(variant=variant))
     if not found:
         raise UserError(f"study '{study.name}': no predictions yet under {study.results / 'predictions'}")
@@ -57,10 +57,16 @@ def seeds_of(study: Study) -> list[int]:
     return [0] if study.exploration is None else study.exploration.seeds
 
 
-#: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them
+#: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them; the last two only where calls
+#: were executed
 VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_execution", "task_success")
 METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_execution", "task_success")
 VERDICT_OF = dict(zip(METRICS, VERDICTS, strict=True))
+
+
+def metrics(rows: pd.DataFrame) -> list[str]:
+    """The metrics that some outcomes have."""
+    return [metric for metric, verdict in VERDICT_OF.items() if verdict in rows]
 
 
 def correctness(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -71,7 +77,7 @@ def correctness(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     found = []
     for (system, setting, variant), group in rows.groupby(["system", "setting", "variant"], sort=False):
-        for metric in METRICS:
+        for metric in metrics(rows):
             interval = score.interval(group, metric, study, system, setting, variant)
             found.append(
                 {"system": system, "setting": setting, "variant": variant, "seeds": group["seed"].nunique(),
@@ -81,12 +87,16 @@ def correctness(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def gains(rows: pd.DataFrame, study: Study, metric: str = "correct_execution") -> pd.DataFrame:
+def gains(rows: pd.DataFrame, study: Study, metric: str | None = None) -> pd.DataFrame:
     """Paired differences between the settings of the full method: ICL and FT over the baseline, FT over ICL.
 
     Items are paired by tool, item and seed (the baseline, which has no seed, by tool and item); shares a tool are
     compared, tools resampled.
+
+    Args:
+        metric: default that of `score.right`.
     """
+    metric = metric or score.right(rows.columns)
     full = rows[rows["variant"].isin([NO_VARIANT, FULL])]
     tables = {label: part for label, part in full.groupby("setting", sort=False)}
     found = []
@@ -150,13 +160,13 @@ def tools(rows: pd.DataFrame, examples: pd.Series, families: pd.Series) -> pd.Da
     Returns:
         `tool, family, examples, setting, n, wellformed, ...`, percent; by family and tool.
     """
-    verdicts = dict(zip(VERDICTS, METRICS, strict=True))
+    shown = {VERDICT_OF[metric]: metric for metric in metrics(rows)}
     groups = rows.groupby(["tool", "setting"], sort=False)
-    table = (100 * groups[list(VERDICTS)].mean()).rename(columns=verdicts).assign(n=groups.size()).reset_index()
+    table = (100 * groups[list(shown)].mean()).rename(columns=shown).assign(n=groups.size()).reset_index()
     table["family"] = table["tool"].map(families).fillna("")
     table["examples"] = table["tool"].map(examples).fillna(0.0)
     table = table.sort_values(["family", "tool"], kind="stable")
-    return table[["tool", "family", "examples", "setting", "n", *METRICS]].reset_index(drop=True)
+    return table[["tool", "family", "examples", "setting", "n", *shown.values()]].reset_index(drop=True)
 
 
 def examples_by_tool(study: Study, variant: str = FULL) -> pd.Series:
@@ -183,19 +193,19 @@ def told(difference: float, p: float, level: float = stats.LEVEL) -> str:
     return "not told apart" if p >= 1 - level else "more" if difference > 0 else "less"
 
 
-def expectation(
-    gain_table: pd.DataFrame, metric: str = "correct_execution", level: float = stats.LEVEL
-) -> pd.DataFrame:
+def expectation(gain_table: pd.DataFrame, metric: str | None = None, level: float = stats.LEVEL) -> pd.DataFrame:
     """Whether the paper's order, baseline < ICL < FT, is found, by the tests of the paired differences.
 
     Args:
         gain_table: of `gains`.
+        metric: default that of `score.right`.
         level: 1 less the Holm-corrected p below which a difference counts.
 
     Returns:
         `comparison, n, difference, ci_low, ci_high, p_holm, found`, a row a step; found is "as in the paper",
         "the other way round", "not told apart", or "not compared".
     """
+    metric = metric or score.right(gain_table["metric"])
     table = gain_table[gain_table["metric"] == metric].set_index("comparison").reindex(list(EXPECTED)).reset_index()
     words = {"more": "as in the paper", "less": "the other way round"}
     verdicts = [told(row.difference, row.p_holm, level) for row in table.itertuples()]
@@ -230,14 +240,15 @@ def reading(steps: pd.DataFrame) -> str:
     return f"{whole}: {'; '.join(said)}."
 
 
-def reasons(error_table: pd.DataFrame, tool_table: pd.DataFrame, metric: str = "correct_execution") -> list[str]:
+def reasons(error_table: pd.DataFrame, tool_table: pd.DataFrame, metric: str | None = None) -> list[str]:
     """What stands behind an order, a sentence each: the commonest error of each setting, and what examples there were.
 
     Args:
         error_table: of `errors`.
         tool_table: of `tools`.
+        metric: default that of `score.right`.
     """
-    said = []
+    metric, said = metric or score.right(tool_table.columns), []
     wrong = error_table[error_table["category"] != "right"]
     for setting, part in wrong.groupby("setting", sort=False):
         first = part.loc[part["percent"].idxmax()]

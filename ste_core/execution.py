@@ -24,7 +24,12 @@ Results = Mapping[tuple[str, int], JsonValue]
 
 
 def gold_results(items: list[TestItem]) -> dict[tuple[str, int], JsonValue]:
-    """What the gold calls of a test set returned, by tool and item."""
+    """What the gold calls of a test set returned, by tool and item.
+
+    Empty if an item has no result recorded: then nothing is executed, and verdicts rest on the rule (`score.right`).
+    """
+    if not all(one.recorded for one in items):
+        return {}
     return {(one.gold.tool, one.item): one.result for one in items}
 
 
@@ -69,14 +74,21 @@ class ExecutionJudge:
         return await self._toolbox.execute(call)
 
     def _same(self, row: Any, observation: Observation) -> bool:
-        gold = self._results[(row.tool, row.item)]
-        return observation.ok and self._toolbox.same_result(row.tool, observation.value, gold)
+        if not observation.ok or observation.truncated:  # of what was cut, nobody knows the value
+            return False
+        return self._toolbox.same_result(row.tool, observation.value, self._results[(row.tool, row.item)])
 
 
 async def execute_verdicts(
     verdict_rows: pd.DataFrame, toolbox: Toolbox, results: Results, *, concurrency: int = 32
 ) -> pd.DataFrame:
-    """The rows of `score.verdicts` with `observation` (text), `correct_execution` and `task_success` beside."""
+    """The rows of `score.verdicts` with `observation` (text), `correct_execution` and `task_success` beside.
+
+    The toolbox is entered for it, and left: nobody else has it connected.
+
+    Raises:
+        UserError: the toolbox cannot be entered.
+    """
     judge = ExecutionJudge(toolbox, results)
     slots = asyncio.Semaphore(concurrency)
 
@@ -85,7 +97,8 @@ async def execute_verdicts(
             return await judge.observe(row)
 
     rows = list(verdict_rows.itertuples())
-    observations = await asyncio.gather(*map(observe, rows))
+    async with toolbox:
+        observations = await asyncio.gather(*map(observe, rows))
     pairs = list(zip(rows, observations, strict=True))
     return verdict_rows.assign(
         observation=[observation.text for observation in observations],

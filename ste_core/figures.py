@@ -14,8 +14,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from IPython.display import Image
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from ste_core import plots, store
+from ste_core import plots, score, store
 from ste_core.errors import UserError
 from ste_core.study import Study
 
@@ -42,10 +43,12 @@ def make(name: str, study: Study) -> Figure:
     if name not in FIGURES:
         raise UserError(f"{name}: no such figure; there are: {', '.join(FIGURES)}")
     spec = FIGURES[name]
-    data = spec.data({table: store.read_table(study.tables / f"{table}.csv") for table in spec.tables})
-    data = store.write_table(data, where(name, study) / f"{name}.csv")
+    data = store.write_table(spec.data(_tables(spec, study)), where(name, study) / f"{name}.csv")
     with plots.style():
         figure = spec.draw(data)
+        if not _executed(spec, study):
+            for text in figure.findobj(Text):
+                text.set_text(_of_calls(text.get_text()))
         save(figure, where(name, study) / name)
         plt.close(figure)
     return figure
@@ -54,7 +57,28 @@ def make(name: str, study: Study) -> Figure:
 def show(name: str, study: Study) -> Image:
     """Make a figure and return it for a notebook to display, with its alternative text."""
     make(name, study)
-    return Image(filename=str(where(name, study) / f"{name}.png"), width=860, alt=FIGURES[name].alt)
+    spec = FIGURES[name]
+    alt = spec.alt if _executed(spec, study) else _of_calls(spec.alt)
+    return Image(filename=str(where(name, study) / f"{name}.png"), width=860, alt=alt)
+
+
+def _tables(spec: FigureSpec, study: Study) -> Tables:
+    return {table: store.read_table(study.tables / f"{table}.csv") for table in spec.tables}
+
+
+def _right(table: pd.DataFrame) -> str:
+    """The metric that the verdicts in a table rest on, see `score.right`."""
+    return score.right([*table.columns, *table.get("metric", ())])
+
+
+def _executed(spec: FigureSpec, study: Study) -> bool:
+    """Whether the verdicts in a figure's tables rest on results, as its texts say."""
+    return "correct_execution" in {_right(table) for table in _tables(spec, study).values()}
+
+
+def _of_calls(text: str) -> str:
+    """A figure's text where verdicts rest on calls instead."""
+    return text.replace("ight result", "ight call")
 
 
 def where(name: str, study: Study) -> Path:
@@ -175,7 +199,8 @@ def _embedded(tables: Tables) -> pd.DataFrame:
 
 
 def _tools(tables: Tables) -> pd.DataFrame:
-    table = tables["embedded_tools"].rename(columns={"correct_execution": "value"})
+    table = tables["embedded_tools"]
+    table = table.rename(columns={_right(table): "value"})
     return table[["tool", "family", "examples", "setting", "value"]]
 
 
@@ -183,11 +208,8 @@ _SIZES = {"all": "fine-tuned on all", "equal": "fine-tuned on equally many"}
 
 
 def _embedded_ablations(tables: Tables) -> pd.DataFrame:
-    own = (
-        tables["ablations"]
-        .query("metric == 'correct_execution'")
-        .sort_values("setting", key=lambda settings: settings == "ICL", kind="stable")
-    )
+    own = tables["ablations"]
+    own = own[own["metric"] == _right(own)].sort_values("setting", key=lambda one: one == "ICL", kind="stable")
     series = own["size"].map(_SIZES).where(own["setting"] != "ICL", "shown in context")
     own = own.assign(panel="here", series=series, value=own["difference"])
     recomputed = tables["paper_ablations"].assign(panel="paper", series="recomputed")
@@ -199,7 +221,8 @@ def _embedded_ablations(tables: Tables) -> pd.DataFrame:
 
 
 def _amount(tables: Tables) -> pd.DataFrame:
-    table = tables["amount"].query("metric == 'correct_execution'")
+    table = tables["amount"]
+    table = table[table["metric"] == _right(table)]
     return table[["setting", "episodes", "examples", "value", "ci_low", "ci_high"]]
 
 

@@ -38,12 +38,12 @@ PAPER_GENERAL = 2_000
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str = "correct_execution") -> pd.DataFrame:
+def outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str | None = None) -> pd.DataFrame:
     """Every answer to a test item, judged; a row an item.
 
     Args:
         seeds: default all.
-        metric: a verdict of `taxonomy.outcomes`.
+        metric: a verdict of `taxonomy.outcomes`; default that of `score.right`.
 
     Returns:
         `arm, kind, seed, round, batch, position` (of the batch in the order of learning), `tool, item, correct`. Round
@@ -66,10 +66,9 @@ def outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str = "co
             )
     columns = ["arm", "kind", "seed", "round", "batch", "position", "tool", "item", "output"]
     # many rounds give the same answer to an item: each is judged once
-    judged = taxonomy.outcomes(
-        list(asked.values()), study.toolbox(), execution.gold_results(study.items("test")), right=metric
-    )
-    verdict = dict(zip(asked, judged[metric].astype(bool), strict=True))
+    results = execution.gold_results(study.items("test"))
+    judged = taxonomy.outcomes(list(asked.values()), study.toolbox(), results, study.scoring.rule, right=metric)
+    verdict = dict(zip(asked, judged[metric or score.right(judged.columns)].astype(bool), strict=True))
     rows = pd.DataFrame(found, columns=columns)
     keys = zip(rows["tool"], rows["item"], rows["output"], strict=True)
     return rows.assign(correct=[verdict[key] for key in keys]).drop(columns="output")

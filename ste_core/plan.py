@@ -160,6 +160,7 @@ class Plan:
 def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     """The plan of a study: what is not done yet of exploration, distillation, prediction and fine-tuning."""
     work = _Work(study, assumed or Assumptions())
+    work.notes += study.lacking()
     rows = [*work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
     if work.passing:
         rows.append(Row("disk", "while fine-tuning: two checkpoints, and what a hub sends", disk=round(work.passing)))

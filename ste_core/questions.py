@@ -20,7 +20,7 @@ into estimates, and what no study of this project can tell.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -93,7 +93,8 @@ COLUMNS = ("question", "part", "source", "hypothesis", "tested", "test", "unit",
 #: what a statement rests on
 PERMUTED, RESAMPLED = "permutation over tools, Holm", "bootstrap over tools"
 
-METRIC = claims.RIGHT
+#: the verdict that the answers are about; in rows that were not executed the rule's stands there, see `_judged`
+METRIC = "correct_execution"
 FT, ICL, BASELINE = (stages.label(setting) for setting in ("tuned", "icl", "baseline"))
 
 #: a side study answers the same baseline items as its study, unless it is of another model or of other tools
@@ -574,7 +575,7 @@ class _Case:
     def rows(self) -> pd.DataFrame:
         """The outcomes of every setting, variant and part that the study has."""
         wanted = [*compare.MAIN, *ablations.runs(self.study), *ablations.amount_runs(self.study)]
-        return compare.outcomes(self.study, dict.fromkeys(wanted))
+        return _judged(self.study, dict.fromkeys(wanted))
 
     def of(self, setting: str, variant: str = FULL) -> pd.DataFrame:
         return self.rows[(self.rows["setting"] == setting) & (self.rows["variant"] == variant)]
@@ -824,9 +825,15 @@ def _faulty(case: _Case) -> None:
                          refused if refused and refused.n else None, unit="%")  # fmt: skip
 
 
+def _judged(study: Study, runs: Iterable[compare.Run]) -> pd.DataFrame:
+    """The outcomes of some runs, with what their verdicts rest on as `METRIC`; no task success where none is known."""
+    rows = compare.outcomes(study, runs)
+    return rows.assign(**{METRIC: rows[score.right(rows.columns)], "task_success": rows.get("task_success")})
+
+
 def _tuned(study: Study) -> pd.DataFrame:
     """The fine-tuned answers of a side study; without any, an empty table."""
-    return compare.outcomes(study).query("setting == @FT")
+    return _judged(study, compare.MAIN).query("setting == @FT")
 
 
 def _exploitation(case: _Case) -> None:
@@ -909,8 +916,10 @@ def _apart(case: _Case, a: pd.DataFrame, b: pd.DataFrame, *label: object) -> Est
 
 
 def _redundancy(case: _Case) -> None:
-    twins = case.study.listing().near_duplicates
-    gains, missing = {}, NOTHING if twins else "no tools are declared near-duplicates"
+    executed = case.rows["task_success"].notna().any()
+    twins = case.study.listing().near_duplicates if executed else {}
+    none = "no tools are declared near-duplicates" if executed else "no call was executed"
+    gains, missing = {}, NOTHING if twins else none
     for setting, variant in ((BASELINE, NO_VARIANT), (ICL, FULL), (FT, FULL)):
         own = case.of(setting, variant)
         own = own[own["tool"].isin(list(twins))].rename(columns={"task_success": "a", METRIC: "b"})

@@ -28,7 +28,8 @@ class Call(Record):
 class TestItem(Record):
     """A query of a test set with its gold call, and what the gold call returned when the set was made.
 
-    `item` counts within the gold tool. `result` is None where gold calls cannot be executed.
+    `item` counts within the gold tool. A file without `result` records none (gold calls cannot be executed, or were
+    not); null there is a result like any other. See `recorded`.
     """
 
     __test__ = False  # not a test case, whatever pytest makes of the name
@@ -37,6 +38,11 @@ class TestItem(Record):
     query: str
     gold: Call
     result: JsonValue = None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is known what the gold call returned, be it null."""
+        return "result" in self.model_fields_set
 
 
 class StoredVerdict(Record):

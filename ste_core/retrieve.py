@@ -6,7 +6,8 @@
 
 Follows the release (`llama-recipes/demo_retrieve.ipynb`): cosine similarity, the 8 nearest training queries, nearest
 first, each query once. Departs from it in the default encoder (TF-IDF, which needs no download; the paper's is
-`SentenceEncoder("sentence-transformers/paraphrase-mpnet-base-v2")`) and in encoding all queries at once.
+`SentenceEncoder("sentence-transformers/paraphrase-mpnet-base-v2")`, in a study `exploitation.encoder`) and in encoding
+all queries at once.
 """
 
 import itertools

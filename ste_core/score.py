@@ -156,6 +156,22 @@ EXECUTION_METRICS = {
     "task_success": ("task_success", None),
 }
 
+#: what counts as right, the better first, and what readers call it
+RIGHT = {"correct_execution": "right result", "correct_rule": "right call"}
+
+
+def right(known: Iterable[str]) -> str:
+    """The metric that a study's verdicts rest on: results if its calls were executed, else the string rule.
+
+    Args:
+        known: the metrics of a table, or the columns of rows with verdicts.
+
+    >>> right(["api_match_all", "correct_rule"]), right(["correct_rule", "correct_execution"])
+    ('correct_rule', 'correct_execution')
+    """
+    there = set(known)
+    return next((one for one in RIGHT if one in there), "correct_rule")
+
 
 def counts(verdict_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Numerator `k` and denominator `n` of a metric, one row a gold tool: the clusters of every interval and test.

@@ -243,10 +243,13 @@ def _predict(
         threads = getattr(study.models[section.model], "threads", None)
         model = finetune.load(model_folder(study, variant, seed, part), threads=threads)
         return aio.run(predictions.predict(items, model, tools, setting=setting, **options))
-    shown = retrieve.candidates(items, tools, section.candidates, n=section.candidate_count, seed=study.seed)
+    encoder = None if section.encoder is None else retrieve.SentenceEncoder(study.place(section.encoder))
+    shown = retrieve.candidates(
+        items, tools, section.candidates, n=section.candidate_count, seed=study.seed, encoder=encoder
+    )
     near = None
     if setting == "icl":
-        retriever = retrieve.Retriever(examples(study, variant, seed, part))
+        retriever = retrieve.Retriever(examples(study, variant, seed, part), encoder)
         among = shown if section.demonstrations_of == "candidates" else None
         near = retriever.nearest([item.query for item in items], section.demonstrations, among)
     model = study.chat(section.model)

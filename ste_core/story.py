@@ -11,12 +11,17 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 
-from ste_core import store
+from ste_core import score, store
 from ste_core.study import Study, project_root
 
 #: the rows of the headline: setting, and how it is called there
 SETTINGS = {"baseline": "no experience (baseline)", "ICL": "shown in context (ICL)", "FT": "fine-tuned (FT)"}
-METRICS = {"api_match_all": "right tool", "correct_execution": "right result"}
+
+
+def metrics(correctness: pd.DataFrame) -> dict[str, str]:
+    """The metrics of the headline, by their names there: the right tool, and what the study's verdicts rest on."""
+    right = score.right(correctness["metric"])
+    return {"api_match_all": "right tool", right: score.RIGHT[right]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,13 @@ def shown(value: float, low: float, high: float, *, sign: bool = False) -> str:
 
 def headline(correctness: pd.DataFrame, claims: pd.DataFrame) -> str:
     """The main table and the verdicts in plain text, as a run prints them at its end."""
-    lines = [f"{'test items, %':<28}" + "".join(f"{name:>24}" for name in METRICS.values())]
+    heads = metrics(correctness)
+    lines = [f"{'test items, %':<28}" + "".join(f"{name:>24}" for name in heads.values())]
     for setting, name in SETTINGS.items():
         own = correctness[correctness["setting"] == setting].set_index("metric")
         if own.empty:
             continue
-        cells = (shown(*own.loc[metric, ["value", "ci_low", "ci_high"]]) for metric in METRICS)
+        cells = (shown(*own.loc[metric, ["value", "ci_low", "ci_high"]]) for metric in heads)
         lines.append(f"{name:<28}" + "".join(f"{cell:>24}" for cell in cells))
     lines += ["", f"{'the five claims':<28}{'verdict here':>24}"]
     for row in claims[claims["part"] == "as worded"].itertuples():

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -212,11 +213,18 @@ class Exploitation(Section):
     demonstrations_of: Literal["all", "candidates"] = "all"  # the tools whose examples may be shown; the paper's: all
     candidates: Literal["all", "oracle", "query"] = "oracle"  # the tools a prompt documents; see `retrieve.candidates`
     candidate_count: int = Field(15, ge=1)
+    encoder: str | None = None  # finds what is near: a sentence-transformers model by path or hub name; default TF-IDF
     items: int | None = Field(None, ge=1)  # test items a tool, drawn by the study's seed; default: all
     temperature: float = Field(0.0, ge=0)
     max_tokens: int = Field(96, ge=1)
     context: int | None = Field(None, ge=64)
     constrained: bool = False  # hold answers to the form of a call, also those of fine-tuned models; see `predict`
+
+
+class Scoring(Section):
+    """How answers are judged."""
+
+    rule: Literal["released", "strict"] = "strict"  # how replies are read: as the authors' parser does, or as JSON
 
 
 class Lora(Section):
@@ -340,6 +348,7 @@ class Study(Section):
     exploration: Exploration | None = None
     distillation: Distilling | None = None
     exploitation: Exploitation | None = None
+    scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
     ablations: Ablations | None = None
     exam: Exam | None = None
@@ -421,7 +430,10 @@ class Study(Section):
         from ste_core.tools import world
 
         cache = self.results / "cache" / "toolbench"
-        return world.open_toolbox(self.world, where=f"study '{self.name}': world", root=self._root, cache=cache)
+        opened = world.open_toolbox(self.world, where=f"study '{self.name}': world", root=self._root, cache=cache)
+        if self.exploration is not None and "observation_chars" in self.exploration.model_fields_set:
+            opened.max_chars = max(opened.max_chars, self.exploration.observation_chars)
+        return opened
 
     def listing(self) -> "Toolbox":
         """The study's tools to read, not to call: no key is needed.
@@ -470,6 +482,21 @@ class Study(Section):
             return getattr(importlib.import_module(module), function)(count, seed, split)
         except (ImportError, AttributeError) as error:
             raise UserError(f"study '{self.name}': world.general: {self.world.general}: {error}") from None
+
+    def lacking(self) -> list[str]:
+        """What later stages will want and is not there, a line each: to be said before the first one is paid for."""
+        found = []
+        if self.exploitation is not None and self.exploitation.encoder and not find_spec("sentence_transformers"):
+            package = "needs the package sentence-transformers: pip install sentence-transformers"
+            found.append(f"study '{self.name}': exploitation.encoder: {package}")
+        if self.continual is not None and self.world is not None and self.world.general is not None:
+            most = max(arm.general for arm in self.continual.arms)
+            try:
+                self.general_tasks(most * self.continual.batches, self.seed, "train")
+                self.general_tasks(self.continual.exam_items, self.seed, "heldout")
+            except UserError as error:
+                found.append(f"study '{self.name}': continual: {error}")
+        return found
 
     def rng(self, *label: object) -> np.random.Generator:
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""

@@ -52,7 +52,7 @@ def outcomes(
     rule: react.Rule = "strict",
     *,
     string_rule_tools: Iterable[str] | None = None,
-    right: str = "correct_execution",
+    right: str | None = None,
     seed: int | None = None,
 ) -> pd.DataFrame:
     """All verdicts on predictions, a row an item, and the category of each.
@@ -60,28 +60,30 @@ def outcomes(
     Args:
         predictions: of any systems and settings.
         toolbox: where the calls are executed.
-        results: what the gold calls returned (`execution.gold_results`).
+        results: what the gold calls returned (`execution.gold_results`); without any, nothing is executed.
         rule: how replies are parsed, see `ste_core.react`.
         string_rule_tools: the tools that the string rule judges; default all.
-        right: the verdict that the category explains, a column as below.
+        right: the verdict that the category explains, a column as below; default that of `score.right`.
         seed: of the run, for the column of that name (None where it has none).
 
     Returns:
         The columns of `execution.execute_verdicts`, so that `score.interval` and the like read it, and `seed`,
-        `category`. Verdicts: `wellformed`, `api_match`, `correct_rule` (string rule), `correct_execution` (result),
-        `task_success`.
+        `category`. Verdicts: `wellformed`, `api_match`, `correct_rule` (string rule), and where there are results
+        `correct_execution` (result), `task_success`.
 
     Raises:
         UserError: a prediction whose gold tool or gold result is not known.
     """
     for one in predictions:
-        if one.gold.tool not in toolbox.tools or (one.gold.tool, one.item) not in results:
+        if one.gold.tool not in toolbox.tools or (results and (one.gold.tool, one.item) not in results):
             raise UserError(f"prediction {one.item} of '{one.gold.tool}': not an item of this test set")
     judged = list(toolbox.tools if string_rule_tools is None else string_rule_tools)
     rows = score.verdicts(predictions, toolbox.tools, string_rule_tools=judged, rule=rule)
     if rows.empty:
         raise UserError("predictions: none, there is nothing to judge")
-    rows = aio.run(execution.execute_verdicts(rows, toolbox, results))
+    if results:
+        rows = aio.run(execution.execute_verdicts(rows, toolbox, results))
+    right = right or score.right(rows.columns)
     return rows.assign(seed=seed, category=categories(rows, toolbox.tools, toolbox.near_duplicates, right=right))
 
 

@@ -11,7 +11,7 @@ from microworld.tools import toolbox
 from ste_core import ablations, compare, distill, figures, stages, store, study
 from ste_core.errors import UserError
 from ste_core.react import render
-from ste_core.records import Call, Example, Prediction
+from ste_core.records import Call, Example, Prediction, TestItem
 from ste_core.study import Ablations
 
 TOOLS = ("current_moment", "convert_currency", "country_fact", "sort_words")
@@ -392,3 +392,16 @@ def test_learning_from_parts_and_from_nothing(tmp_path, monkeypatch):
     tight._root = made._root
     assert stages.learn(tight, "full", 0, "2ep") == (None, []), "every row is too long"
     assert distill.NO_FEEDBACK == "no_feedback" and os.environ["STE_RESULTS"] == str(tmp_path / "results")
+
+
+def test_without_recorded_results_all_rests_on_the_rule(tmp_path, monkeypatch):
+    made = make(tmp_path, monkeypatch, right={("tuned", "full", "all"): 1.0, ("tuned", "no_feedback", "all"): 0.25})
+    bare = [TestItem(item=one.item, query=one.query, gold=one.gold) for one in made.items("test")]
+    monkeypatch.setattr(study.Study, "items", lambda *_: bare)
+    tables = ablation_tables(made)
+    table = tables["ablations"]
+    assert set(table["metric"]) == {"api_match_all", "correct_rule"}
+    right = table.query("metric == 'correct_rule' and size == 'all'").set_index("variant")
+    assert right.loc["no_feedback", "difference"] == -75
+    assert ablations.told_apart(table, level=0.1).startswith("Behind the full method: no_feedback")
+    draw(made, tables, ["embedded_ablations"])

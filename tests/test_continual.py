@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from support import ROOT, one_line, run_ste
 from tiny import make_model
 
-from ste_core import continual, curriculum, finetune, forgetting, plots, react, store, study
+from ste_core import continual, curriculum, execution, finetune, forgetting, plots, react, store, study
 from ste_core.curriculum import cut, plan
 from ste_core.errors import UserError
 from ste_core.records import Call, Example, Prediction
@@ -469,6 +469,10 @@ def test_answers_are_judged_by_what_the_calls_return(whole, monkeypatch, tmp_pat
     path.write_text("".join(one.model_dump_json() + "\n" for one in right))
     try:
         rows, exam = forgetting.outcomes(this), forgetting.examined(this)
+        with monkeypatch.context() as patch:  # without recorded results the rule says the same here
+            patch.setattr(execution, "gold_results", lambda items: {})
+            patch.setattr(execution, "execute_verdicts", None)
+            pd.testing.assert_frame_equal(forgetting.outcomes(this), rows)
     finally:
         path.write_bytes(before)
     told = rows[rows["correct"]]

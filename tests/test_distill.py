@@ -430,7 +430,10 @@ def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
     torn, *asked = asking(trials, journal)
     assert sum(asked) == 1 and torn.examples == first.examples
     assert sorted(read_jsonl(journal, Reply), key=str) == sorted(replies, key=str)
-    for change in ({"identity": "another"}, {"max_tokens": 99}, {"seed": 1}):
+    assert asking(trials, journal, identity="http://127.0.0.1:2/v1 scripted")[1:] == (0, 0), (
+        "it moved to another address"
+    )
+    for change in ({"identity": "sha256:2"}, {"max_tokens": 99}, {"seed": 1}):
         assert sum(asking(trials, journal, **change)[1:]) >= judged
     changed = [trials[0].model_copy(update={"answer": "It is 56."}), *trials[1:]]
     assert asking(changed, journal)[1] == 1  # only its judgement is another request

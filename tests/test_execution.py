@@ -1,13 +1,20 @@
 """Judging by execution, and the predictors that understand nothing."""
 
 import asyncio
+import json
 import random
+import sys
 
+import pandas as pd
 import pytest
+import yaml
+from support import ROOT
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core import aio, execution, reference, score, study
+from ste_core import aio, claims, compare, execution, figures, reference, score, stages, store, story, study
+from ste_core.errors import UserError
+from ste_core.react import render
 from ste_core.records import Call, Prediction, TestItem
 from ste_core.score import json_equal
 
@@ -138,3 +145,117 @@ def test_random_calls_are_valid_and_seeded(box):
     for prediction in one:
         parsed = score.react.parse(prediction.output, box.tools, rule="strict")
         assert aio.run(box.execute(Call(tool=parsed.tool, arguments=parsed.arguments))).ok
+
+
+# --- a study's verdicts -----------------------------------------------------------------------------------------------
+
+SERVER = [sys.executable, str(ROOT / "tests" / "tools" / "mcp_servers.py"), "ours"]
+
+FUNCTIONS = '''
+from pathlib import Path
+
+
+def look(size: int):
+    """Nothing, or so many letters."""
+    with Path(__file__).with_name("calls").open("a") as file:
+        file.write("x")
+    return "x" * size or None
+'''
+
+
+def answered(folder, monkeypatch, world, items, calls, **sections):
+    """A study with a test set and predictions: `calls` gives those of the baseline and of ICL, item by item."""
+    monkeypatch.setenv("STE_RESULTS", str(folder / "results"))
+    monkeypatch.setenv("STE_FIGURES", str(folder / "figures"))
+    (folder / "test.jsonl").write_text("".join(json.dumps(one) + "\n" for one in items))
+    content = {
+        "name": "mine", "world": world | {"test_set": str(folder / "test.jsonl")}, "statistics": {"resamples": 99},
+        "models": {"m": {"kind": "openai", "model": "m"}},
+        "exploration": {"model": "m"}, "exploitation": {"model": "m"},
+    }  # fmt: skip
+    (folder / "mine.yaml").write_text(yaml.safe_dump(content | sections))
+    made = study.load(folder / "mine.yaml")
+    for setting, own in zip(("baseline", "icl"), calls, strict=True):
+        path = stages.predictions_file(made, setting, "all" if setting == "baseline" else "full", 0)
+        rows = [
+            Prediction(
+                system="m", setting=stages.label(setting), item=one["item"], query=one["query"], gold=one["gold"],
+                output=render(said.tool, said.arguments),
+            ).model_dump_json()
+            for one, said in zip(items, own, strict=True)
+        ]  # fmt: skip
+        store.write_text(path, "".join(f"{row}\n" for row in rows))
+    return made
+
+
+def item(number, gold, **result):
+    return {"item": number, "query": f"query {number}", "gold": gold.model_dump()} | result
+
+
+def percent(made, metric):
+    table = compare.correctness(compare.outcomes(made), made).query("metric == @metric")
+    return dict(zip(table["setting"], table["value"], strict=True))
+
+
+def test_calls_of_an_mcp_server_are_made_for_the_verdicts(tmp_path, monkeypatch):
+    golds = [call("add", a=2, b=3), call("say", text="hello"), call("record", city="Oslo"), call("nothing")]
+    results = [5.0, "hello", {"result": {"city": "Oslo"}}, None]
+    items = [item(0, gold, result=value) for gold, value in zip(golds, results, strict=True)]
+    wrong = [call("add", a=2), call("say", text="x" * 5_000), call("refuse", why="no"), call("say", text="null")]
+    made = answered(tmp_path, monkeypatch, {"mcp": {"command": SERVER}}, items, (wrong, golds))
+    assert percent(made, "correct_execution") == {"baseline": 0, "ICL": 100}
+    assert percent(made, "task_success") == {"baseline": 0, "ICL": 100}
+
+
+def test_a_recorded_null_is_a_result_and_what_was_cut_is_none(tmp_path, monkeypatch):
+    (tmp_path / "looking.py").write_text(FUNCTIONS)
+    golds = [call("look", size=0), call("look", size=3_000)]
+    items = [item(0, golds[0], result=None), item(1, golds[1], result="x" * 3_000)]
+    world = {"functions": str(tmp_path / "looking.py")}
+    cut = [call("look", size=5_000), call("look", size=5_000)]
+    made = answered(tmp_path, monkeypatch, world, items, (cut, golds))
+    assert percent(made, "correct_execution") == {"baseline": 0, "ICL": 50}, "3,000 characters are cut, so not known"
+    exploring = {"model": "m", "observation_chars": 4_000}
+    made = answered(tmp_path, monkeypatch, world, items, (cut, golds), exploration=exploring)
+    assert percent(made, "correct_execution") == {"baseline": 0, "ICL": 100}
+
+
+@pytest.mark.parametrize("recorded", [{}, {"result": "x"}])  # of the first item; of the second none is
+def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_path, monkeypatch, recorded):
+    (tmp_path / "looking.py").write_text(FUNCTIONS)
+    golds = [call("look", size=1), call("look", size=2)]
+    items = [item(0, golds[0], **recorded), item(1, golds[1])]
+    world = {"functions": str(tmp_path / "looking.py")}
+    made = answered(tmp_path, monkeypatch, world, items, ([golds[0], golds[0]], golds))
+    rows = compare.outcomes(made)
+    assert not (tmp_path / "calls").exists()
+    assert not {"correct_execution", "task_success", "observation"} & set(rows)
+    assert rows["category"].tolist() == ["right", "wrong value", "right", "right"]
+    table, gains = compare.correctness(rows, made), compare.gains(rows, made)
+    assert set(table["metric"]) == {"wellformed", "api_match_all", "correct_rule"}
+    assert set(gains["metric"]) == {"correct_rule"} and gains["difference"].tolist() == [50]
+    assert compare.expectation(gains)["difference"].iloc[0] == 50
+    text = story.headline(table, claims.embedded(table, gains))
+    assert "right call" in text and "right result" not in text and "50.0 [" in text
+    examples, families = pd.Series({"look": 3.0}), pd.Series({"look": ""})
+    tools = compare.tools(rows, examples, families)
+    assert not {"correct_execution", "task_success"} & set(tools)
+    assert "baseline: most often wrong value" in compare.reasons(compare.errors(rows), tools)[0]
+    paper = compare.paper_correctness(made)
+    for name, one in (("embedded_correctness", table), ("embedded_tools", tools), ("paper_correctness", paper)):
+        store.write_table(one, made.tables / f"{name}.csv")
+    for name in ("embedded_correctness", "embedded_tools"):
+        alt = figures.show(name, made).alt
+        drawn = next(made.results.rglob(f"{name}.svg")).read_text()
+        assert "ight result" not in drawn + alt and "right call" in drawn
+
+
+def test_a_study_chooses_how_replies_are_read(tmp_path, monkeypatch):
+    (tmp_path / "looking.py").write_text(FUNCTIONS)
+    items, said = [item(0, call("look", size=1))], [call("look_at", size=1)]
+    world = {"functions": str(tmp_path / "looking.py")}
+    for scoring, value in (({}, 0), ({"rule": "released"}, 100)):  # which takes the closest name
+        made = answered(tmp_path, monkeypatch, world, items, (said, said), scoring=scoring)
+        assert percent(made, "correct_rule") == {"baseline": value, "ICL": value}
+    with pytest.raises(UserError, match=r"scoring\.rule: .*'strict', not 'loose'$"):
+        answered(tmp_path, monkeypatch, world, items, (said, said), scoring={"rule": "loose"})

@@ -12,7 +12,7 @@ import yaml
 from support import ROOT, one_line, run_ste, write_json
 from tiny import make_model
 
-from ste_core import finetune, launch, paper, plan, score, study
+from ste_core import finetune, launch, paper, plan, retrieve, score, study
 from ste_core.errors import UserError
 from ste_core.formats import from_data_dict, read_json, read_test_set, to_data_dict
 from ste_core.plan import Assumptions, Row, assume
@@ -159,6 +159,7 @@ def test_the_studies_of_the_paper_are_as_the_paper():
         other = study.load(name)
         assert other.experience == "paper" and other.exploration.variants == ["full"]
         assert other.source == main.results and other.results.name == name
+        assert other.scoring.rule == main.scoring.rule == "released"
         hosted = name.startswith("paper_gpt")
         assert (other.finetuning is None, other.exploitation.candidates == "all") == (hosted, hosted)
 
@@ -176,13 +177,39 @@ def test_every_tool_and_test_item_of_the_paper_study_is_the_releases(release_dir
     gold = {name: [row["query"] for row in rows] for name, rows in release.read(paper.TEST_SET).items()}
     assert {name: [one.query for one in items if one.gold.tool == name] for name in gold} == gold
     made = plan.plan(main)
-    assert not made.notes
+    assert all("needs the package sentence-transformers" in note for note in made.notes)
     assert next(row for row in made.rows if row.what.startswith("baseline")).requests == 600
-    train, held = (main.general_tasks(50, 1, split) for split in ("train", "heldout"))
-    assert len(train) == len(held) == 50 and not {one.task for one in train} & {one.task for one in held}
-    assert main.general_tasks(50, 1, "train") == train != main.general_tasks(50, 2, "train")
+    wanted = {arm.general * main.continual.batches for arm in main.continual.arms}
+    assert wanted == {1_768}, "as many as there are, in four rounds"
+    train, held = main.general_tasks(1_768, 1, "train"), main.general_tasks(main.continual.exam_items, 1, "heldout")
+    assert len({one.task for one in train}) == 1_768 and not {one.task for one in train} & {one.task for one in held}
+    assert main.general_tasks(1_768, 1, "train") == train != main.general_tasks(1_768, 2, "train")
     with pytest.raises(UserError, match=r"has 200 tasks to heldout, 201 are asked for"):
         main.general_tasks(201, 0, "heldout")
+
+
+@pytest.mark.release
+def test_too_few_general_tasks_are_noticed_before_anything_is_spent(release_dir, tmp_path):
+    arms = [{"name": "all", "general": 443}]
+    path = tmp_path / "short.yaml"
+    sections = {"continual": {"arms": arms}, "exploitation": {"encoder": None}}
+    path.write_text(yaml.safe_dump({"name": "short", "extends": "paper", **sections}))
+    says = r"study 'short': continual: .*flan_v2_2k\.json: has 1,770 tasks to train, 1,772 are asked for$"
+    environment = {"STE_RELEASE": release_dir, "STE_RESULTS": tmp_path / "results"}
+    done = run_ste("run", path, **environment)
+    assert done.returncode == 2 and re.search(says, one_line(done.stderr))
+    assert not (tmp_path / "results").exists()
+    dry = run_ste("run", path, "--dry-run", **environment)
+    assert dry.returncode == 0 and re.search(says, dry.stdout, re.MULTILINE)
+
+
+def test_a_missing_package_is_noticed_before_anything_is_spent(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    for name in ("paper", "paper_mistral", "paper_gpt4"):
+        assert study.load(name).exploitation.encoder == retrieve.PAPER_ENCODER
+        says = f"study '{name}': exploitation.encoder: needs the package sentence-transformers: "
+        assert any(line.startswith(says) for line in study.load(name).lacking())
+    assert study.load("quick").lacking() == []
 
 
 @pytest.mark.release

@@ -339,6 +339,22 @@ def test_a_study_answers_what_it_can(project):
     read(this, table)
 
 
+def test_without_recorded_results_questions_rest_on_the_rule(project, monkeypatch):
+    this = write(project, plan())
+    fill(this)
+    bare = [TestItem(item=one.item, query=one.query, gold=one.gold) for one in this.items("test")]
+    monkeypatch.setattr(Study, "items", lambda *_: bare)
+    table = questions.answers(this, SHOWN)
+    for hypothesis, verdict, effect in (
+        ("feedback helps FT where an error tells the convention", "supported", 100),
+        ("fine-tuning is more often right than demonstrations", "supported", 100),
+    ):
+        row = stated(table, hypothesis)
+        assert (row["verdict"], round(row["effect"])) == (verdict, effect), hypothesis
+    assert stated(table, "baseline loses to a single gold tool")["evidence"] == "no call was executed"
+    read(this, table)
+
+
 def read(this, table):
     """A table is read as sentences without holes, and drawn."""
     kept = store.write_table(table, this.tables / "open_questions.csv")

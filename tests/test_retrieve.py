@@ -13,7 +13,7 @@ from tiny import make_model
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core import retrieve
+from ste_core import retrieve, stages, study
 from ste_core.errors import UserError
 from ste_core.records import Call, Example, TestItem, Tool
 from ste_core.retrieve import Retriever, SentenceEncoder, Tfidf, candidates
@@ -199,3 +199,33 @@ def test_demonstrations_may_be_kept_to_some_tools():
     near = retriever.nearest(["price of a lamp in Oslo", "weather"], 2, among=[{"a"}, {"b", "c"}])
     assert [[one.query for one in row] for row in near] == [["price of a lamp", "weather in Oslo"], [found[1].query]]
     assert retriever.nearest(["weather"], 2, among=[{"c"}]) == [[]]
+
+
+def test_a_study_names_its_encoder(tmp_path, monkeypatch):
+    """Demonstrations and candidates are found by it, and by TF-IDF without one."""
+    made, seen = study.load("smoke"), []
+
+    class Encoder(Tfidf):
+        def __init__(self, name):
+            super().__init__()
+            seen.append(name)
+
+        def fit(self, texts):
+            seen.append(len(texts))
+            return super().fit(texts)
+
+    class Stop(Exception):
+        pass
+
+    def stop(self, *messages, **options):
+        raise Stop
+
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path))
+    monkeypatch.setattr(retrieve, "SentenceEncoder", Encoder)
+    monkeypatch.setattr(stages, "examples", lambda *_: [example("rain in Oslo")])
+    monkeypatch.setattr(study.Study, "chat", stop)
+    for named, expected in ((None, []), ("org/encoder", ["org/encoder", 50, 1])):
+        options = made.exploitation.model_copy(update={"encoder": named, "candidates": "oracle"})
+        with pytest.raises(Stop):
+            stages.predict(made.model_copy(update={"exploitation": options}), "icl", "full", 0)
+        assert seen == expected

@@ -26,7 +26,7 @@ def gains(icl: float, ft: float, half: float = 3.0) -> pd.DataFrame:
 
 def ablations(**differences: float) -> pd.DataFrame:
     return pd.DataFrame(
-        {"variant": variant, "size": "all", "setting": "FT", "metric": claims.RIGHT, "examples": 10,
+        {"variant": variant, "size": "all", "setting": "FT", "metric": "correct_execution", "examples": 10,
          "examples_full": 20, "difference": value, "ci_low": value - 1, "ci_high": value + 1, "p_holm": 0.01}
         for variant, value in differences.items()
     )  # fmt: skip
