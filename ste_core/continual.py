@@ -248,7 +248,8 @@ async def _examined(chat: ChatModel, exam: Sequence[GeneralTask], max_tokens: in
 
 
 def _options(study: Study, options: Finetuning, seed: int) -> Finetuning:
-    changes: dict[str, Any] = {"seed": seed, "base": study.place(options.base)}
+    # a round trains its epochs, as the paper's do: with more, the general tasks would come as often as the few examples
+    changes: dict[str, Any] = {"seed": seed, "base": study.place(options.base), "least_steps": 0}
     if options.method == "lora":
         changes["merge"] = True  # the next round goes on from a whole model
     if curriculum.section(study).variant == distill.NO_FEEDBACK:  # its examples have no answers

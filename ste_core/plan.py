@@ -297,6 +297,7 @@ class _Work:
         plan, options, settings = self.study.continual, self.study.finetuning, self.study.exploration
         if plan is None or options is None or settings is None:
             return []
+        options = options.model_copy(update={"least_steps": 0})  # as `continual` does
         seeds = [*(plan.seeds or settings.seeds)]
         rows = []
         for arm in plan.arms:
@@ -331,7 +332,9 @@ class _Work:
         usual, both = Usual(), options.answer_rows and variant != distill.NO_FEEDBACK
         size = self._size(options.base)
         row = 15 + usual.query + usual.reply
-        tokens = examples * (row + (row + usual.result + 20 if both else 0)) * options.epochs
+        each, rows = (row + (row + usual.result + 20), 2 * examples) if both else (row, examples)
+        epochs = max(options.epochs, seeds * options.least_steps * options.batch / rows) if rows else 0
+        tokens = examples * each * epochs
         operations = (4 if options.method == "lora" else 6) + (2 if options.gradient_checkpointing else 0)
         hours = tokens * operations * size / (1e12 * self._tflops(size)) / 3_600
         whole = options.method == "full" or options.merge or options.tool_tokens

@@ -244,6 +244,7 @@ class Finetuning(Section):
     lora: Lora = Lora()
     merge: bool = False  # of LoRA, write a whole model: for rounds, which go on from it (tool tokens always do)
     epochs: int = Field(2, ge=1)
+    least_steps: int = Field(0, ge=0)  # where the epochs come to fewer, as many more as make exactly this many steps
     batch: int = Field(64, ge=1)  # rows a step, over all processes
     learning_rate: float = Field(2e-5, gt=0)
     warmup: float = Field(0.03, ge=0, lt=1)  # share of the steps

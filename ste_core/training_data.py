@@ -13,6 +13,7 @@ counted, not cut; rows whose text holds one of the tokenizer's special tokens (s
 
 import hashlib
 import itertools
+import math
 import random
 import re
 from collections import Counter
@@ -196,16 +197,21 @@ def _fraction(*parts: object) -> float:
 # --- the order of rows ------------------------------------------------------------------------------------------------
 
 
-def plan(lengths: Sequence[int], *, epochs: int, batch: int, seed: int, grouped: bool) -> list[list[int]]:
+def plan(
+    lengths: Sequence[int], *, epochs: int, batch: int, seed: int, grouped: bool, least: int = 0
+) -> list[list[int]]:
     """The batches of all epochs, each a list of row numbers, an epoch after the other: the same for any machine.
 
     Args:
         lengths: tokens of each row.
         batch: rows a batch, over all processes; the last one of an epoch may have fewer.
         grouped: rows of a batch are of like length (sorted within pools of `POOL` batches, the batches shuffled).
+        least: where the epochs come to fewer steps, more epochs follow, and the last one ends at this step.
     """
-    steps = []
-    for epoch in range(epochs):
+    each = math.ceil(len(lengths) / batch)
+    wanted = max(epochs * each, least)
+    steps: list[list[int]] = []
+    for epoch in range(math.ceil(wanted / each)):
         rng = random.Random(f"{seed}/{epoch}")
         order = rng.sample(range(len(lengths)), len(lengths))
         if grouped:
@@ -214,7 +220,7 @@ def plan(lengths: Sequence[int], *, epochs: int, batch: int, seed: int, grouped:
         batches = [order[at : at + batch] for at in range(0, len(order), batch)]
         rng.shuffle(batches)
         steps += batches
-    return steps
+    return steps[:wanted]
 
 
 def deal(batch: Sequence[int], lengths: Sequence[int], parts: int) -> list[list[int]]:

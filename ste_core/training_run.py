@@ -72,6 +72,7 @@ class Run:
             self.steps, self.lengths, processes=world, tokens=options.device_tokens, padded=not options.packing
         )
         warmup = math.ceil(options.warmup * len(self.steps))
+        every = math.ceil(len(self.steps) / options.epochs)  # an epoch, or more steps where epochs are many and short
         arguments = transformers.TrainingArguments(
             output_dir=str(part), num_train_epochs=1, per_device_train_batch_size=options.batch,
             gradient_accumulation_steps=self.accumulation, learning_rate=options.learning_rate,
@@ -81,8 +82,8 @@ class Run:
             ddp_backend=None if cuda or world == 1 else "gloo", ddp_find_unused_parameters=False, seed=options.seed,
             logging_steps=1, logging_nan_inf_filter=False, disable_tqdm=True, report_to=[],
             remove_unused_columns=False, dataloader_pin_memory=cuda, save_strategy="steps",
-            save_steps=options.save_steps or self.epoch, save_total_limit=2,
-            eval_strategy="steps" if self.held else "no", eval_steps=options.eval_steps or self.epoch,
+            save_steps=options.save_steps or every, save_total_limit=2,
+            eval_strategy="steps" if self.held else "no", eval_steps=options.eval_steps or every,
             activation_checkpointing=options.gradient_checkpointing,
         )  # fmt: skip
         if arguments.n_gpu > 1:  # one process for several GPUs would copy the model at each step; launch several
@@ -113,9 +114,10 @@ class Run:
         }  # fmt: skip
         self.lengths = [len(row.ids) for row in self.rows]
         self.steps = plan(
-            self.lengths, epochs=options.epochs, batch=options.batch, seed=options.seed, grouped=options.length_grouped
-        )
-        self.epoch = len(self.steps) // options.epochs
+            self.lengths, epochs=options.epochs, batch=options.batch, seed=options.seed,
+            grouped=options.length_grouped, least=options.least_steps,
+        )  # fmt: skip
+        self.epoch = math.ceil(len(self.rows) / options.batch)
 
     def _adapted(self, model: "PreTrainedModel") -> Any:
         import peft
@@ -152,8 +154,8 @@ class Run:
         return {
             "rows": self.counts, "tool_tokens": self.added, "steps": len(self.steps), "loss": self.curve[-1]["loss"],
             "validation_loss": self.validation[-1]["eval_loss"] if self.validation else None,
-            "tokens": self.options.epochs * sum(self.lengths),
-            "response_tokens": self.options.epochs * sum(len(row.ids) - row.prompt for row in self.rows),
+            "tokens": sum(self.lengths[row] for step in self.steps for row in step),
+            "response_tokens": sum(len(self.rows[row].ids) - self.rows[row].prompt for step in self.steps for row in step),
             "resumed_at": resumed, "seconds": seconds, "tokens_per_second": session / seconds,
             "processes": self.trainer.args.world_size, "accumulation": self.accumulation,
             "device": self.trainer.args.device.type, "dtype": "bf16" if self.bf16 else "fp32",

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pandas as pd
 import pytest
@@ -183,6 +184,16 @@ def test_each_epoch_has_each_row_once_in_batches_that_fit(lengths, epochs, batch
             assert all(len(one) == 1 or len(one) * lengths[one[0]] <= tokens for one in dealt if one)
 
 
+@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 17), st.integers(0, 90))
+def test_few_rows_come_as_often_as_the_least_steps_need(rows, epochs, batch, least):
+    lengths = [5] * rows
+    whole = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=True)
+    steps = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=True, least=least)
+    assert len(steps) == max(len(whole), least) and steps[: len(whole)] == whole
+    seen = Counter(row for step in steps for row in step)
+    assert max(seen.values()) - min(seen[row] for row in range(rows)) <= 1
+
+
 def test_grouping_saves_padding_and_epochs_differ():
     lengths = [20 + 7 * number % 100 for number in range(3_000)]
 
@@ -293,6 +304,16 @@ def check_learned(folder, few, tokens):
         ids = [model._tokenizer(token, add_special_tokens=False)["input_ids"] for token in record.tool_tokens]
         assert all(len(one) == 1 for one in ids)
     assert model._model.config.use_cache
+
+
+def test_least_steps_are_made_and_counted(models, tmp_path):
+    chosen = options(models["llama"], epochs=2, batch=4, least_steps=8, answer_rows=False)
+    record = finetune.finetune(EXAMPLES, chosen, tmp_path / "out")
+    curve = store.read_table(tmp_path / "out" / "loss.csv")
+    assert record.steps == len(curve) == 8 and curve["epoch"].tolist() == [step / 2 for step in range(1, 9)]
+    found = conversations(EXAMPLES, answer_rows=False)
+    rows, _ = encode(transformers.AutoTokenizer.from_pretrained(models["llama"]), found, max_length=500, ends=set())
+    assert abs(record.tokens - 4 * sum(len(row.ids) for row in rows)) <= 4 * len(rows)  # an end token each, or none
 
 
 def test_new_tokens_begin_as_the_mean_of_their_name(models):
