@@ -180,14 +180,17 @@ class Worker:
         joining.sort(key=lambda row: len(row.prompt))
 
     def _read(self, batch: Batch | None, joining: list[Row]) -> Batch:
-        """Read the shortest prompts, as many as may be read at once; returns the batch with their rows."""
-        count = 1
-        while count < len(joining) and (count + 1) * len(joining[count].prompt) <= self._batch_tokens:
-            count += 1
-        read = self._decoder.read(joining[:count])
+        """Read the prompts that go on from earlier ones, or else the shortest ones, as many as may be read at once;
+        returns the batch with their rows."""
+        read = self._decoder.resume(joining, self._batch_tokens)
+        if read is None:
+            count = 1
+            while count < len(joining) and (count + 1) * len(joining[count].prompt) <= self._batch_tokens:
+                count += 1
+            read = self._decoder.read(joining[:count])
         if batch is not None:
             batch.join(read)
-        del joining[:count]
+        joining[:] = [row for row in joining if row not in read.rows]
         return batch or read
 
     def _step(self, batch: Batch) -> Batch | None:

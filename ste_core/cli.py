@@ -8,6 +8,8 @@
     ste judge --model NAME --base-url URL
     ste explore STUDY --dry-run         # what exploring would take; without --dry-run, explore
     ste run STUDY --dry-run             # what the whole study would take
+    ste pack STUDY                      # its trials, examples and answers in one file that may be committed
+    ste unpack STUDY                    # put them back, to go on from there or to score them again
     ste serve MODEL --port 8017         # a model of ours behind the OpenAI protocol
 
 A user's mistake is one line on standard error and exit code 2 (1 where data cannot be had), never a traceback.
@@ -20,7 +22,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +108,14 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--dry-run", action="store_true", help="estimate requests, tokens, time and cost, and stop")
     explore.set_defaults(run=_explore)
 
+    pack = commands.add_parser("pack", help="a study's trials, examples and answers in one file that may be committed")
+    pack.add_argument("study")
+    pack.set_defaults(run=_pack)
+
+    unpack = commands.add_parser("unpack", help="put back what `ste pack` packed, to go on from there")
+    unpack.add_argument("study")
+    unpack.set_defaults(run=_unpack)
+
     serve = commands.add_parser("serve", help="serve a model by path or hub name, over the OpenAI protocol")
     serve.add_argument("model", help="a folder or hub name")
     serve.add_argument("--name", help="what requests call it (default: the last part of the path)")
@@ -148,7 +159,6 @@ def _run(options: argparse.Namespace) -> int:
     lacking = [] if options.dry_run else study.lacking()  # a dry run has said so
     if lacking:
         raise UserError(lacking[0])
-    study.results.mkdir(parents=True, exist_ok=True)
     root = studies.project_root()
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
@@ -158,14 +168,10 @@ def _run(options: argparse.Namespace) -> int:
         command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
     else:
         command += ["--profile", _profile(options.profile)]
-    lock = FileLock(study.results / ".lock")  # the kernel drops it when a run is killed; Snakemake's own would stay
-    try:
-        with lock.acquire(timeout=0):
-            if options.dry_run:
-                return _jobs(command, environment)
-            problem = _snakemake(command, environment, study.results / "run.log")
-    except Timeout:
-        raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
+    with _alone(study):  # Snakemake's own lock would outlive a kill
+        if options.dry_run:
+            return _jobs(command, environment)
+        problem = _snakemake(command, environment, study.results / "run.log")
     if problem:
         print(
             f"ste: the run of '{study.name}' failed: {problem} (all of it: {study.results / 'run.log'})",
@@ -332,6 +338,34 @@ def _explore(options: argparse.Namespace) -> int:
             f"{run.trials:,} trials, {run.requests:,} requests, {run.tokens:,} tokens, {run.seconds:.0f} s: {folder}/"
         )
     return 0
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from ste_core import archive
+
+    with _alone(studies.load(options.study)) as study:
+        path, count = archive.pack(study)
+    print(f"{count:,} files, {path.stat().st_size / 1e6:,.1f} MB: {os.path.relpath(path)}")
+    return 0
+
+
+def _unpack(options: argparse.Namespace) -> int:
+    from ste_core import archive
+
+    with _alone(studies.load(options.study)) as study:
+        print(f"{archive.unpack(study):,} files: {os.path.relpath(study.results)}/; ste run {study.name} goes on there")
+    return 0
+
+
+@contextmanager
+def _alone(study: studies.Study) -> Iterator[studies.Study]:
+    """Keep other runs away from a study's results."""
+    study.results.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(study.results / ".lock", timeout=0):  # the kernel drops it when a run is killed
+            yield study
+    except Timeout:
+        raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
 
 
 def _serve(options: argparse.Namespace) -> int:

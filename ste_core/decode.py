@@ -9,6 +9,7 @@ What `ste_core.local` runs on; torch is imported when a model is.
 import hashlib
 import inspect
 import itertools
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,12 @@ ROOM = 32
 
 #: share of a batch's places that may stand free for rows to come
 FREE = 0.25
+
+#: of a prompt, so many tokens must be known for what is known to be used: to go on from it costs a pass of its own
+SHARED = 64
+
+#: bytes of keys, values and states of earlier prompts that are kept
+KEPT = 512 * 2**20
 
 
 @dataclass(eq=False, slots=True)
@@ -160,6 +167,98 @@ class Batch:
                     held.update({key: put(state, more[key]) for key, state in held.items() if state is not None})
 
 
+def _together(batches: list[Batch]) -> Batch:
+    """One batch of the rows of several, whose layers are `open` to that; they are used up."""
+    if len(batches) == 1:
+        return batches[0]
+    first, width = batches[0], max(batch.mask.shape[1] for batch in batches)
+    pad, lacks = torch.nn.functional.pad, [width - batch.mask.shape[1] for batch in batches]
+    for number, layer in enumerate(first.cache.layers):
+        layers = [batch.cache.layers[number] for batch in batches]
+        if isinstance(layer, Roomy):
+            for name in ("keys", "values"):
+                states = [pad(getattr(one, name), (0, 0, lack, 0)) for one, lack in zip(layers, lacks, strict=True)]
+                setattr(layer, name, torch.cat(states))
+        else:
+            layer.conv_states = {key: torch.cat([one.conv_states[key] for one in layers]) for key in layer.conv_states}
+    mask = torch.cat([pad(batch.mask, (lack, 0)) for batch, lack in zip(batches, lacks, strict=True)])
+    rows = [row for batch in batches for row in batch.rows]
+    return Batch(rows, first.cache, mask, torch.cat([batch.logits for batch in batches]))
+
+
+@dataclass(eq=False, slots=True)
+class Known:
+    """What the model made of a prompt: of each layer keys and values (1, H, L, D), or what a short convolution saw
+    (1, C, L), of the tokens from `past` on; of those before, `before` knows."""
+
+    prompt: list[int]
+    past: int
+    before: "Known | None"
+    layers: list[tuple[torch.Tensor, ...]]
+
+    @property
+    def nbytes(self) -> int:
+        """As if nothing was shared: what is held at most, whatever else is let go."""
+        own = sum(state.nbytes for layer in self.layers for state in layer)
+        return own * len(self.prompt) // (len(self.prompt) - self.past)
+
+    def copy(self, layer: int, kind: int, start: int, target: torch.Tensor) -> None:
+        """Copy a layer's columns from `start` on into a target that is as wide as wanted."""
+        one: Known | None = self
+        stop = start + target.shape[2]
+        while one is not None and stop > start:
+            if stop > one.past:
+                first = max(start, one.past)
+                states = one.layers[layer][kind]
+                target[:, :, first - start : stop - start] = states[:, :, first - one.past : stop - one.past]
+                stop = first
+            one = one.before
+
+
+class Prefixes:
+    """Prompts that were read, to go on from: a conversation begins as it began before.
+
+    The least recently used ones go when there is no more room.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, Known] = OrderedDict()
+        self._lengths: Counter[int] = Counter()
+        self._bytes = 0
+
+    def keep(self, known: Known) -> None:
+        """Keep a prompt, if it is long enough to be of use."""
+        key = _key(known.prompt)
+        if len(known.prompt) < SHARED or key in self._kept:
+            return
+        self._kept[key] = known
+        self._lengths[len(known.prompt)] += 1
+        self._bytes += known.nbytes
+        while self._bytes > KEPT:
+            _, gone = self._kept.popitem(last=False)
+            self._lengths -= Counter([len(gone.prompt)])
+            self._bytes -= gone.nbytes
+
+    def longest(self, prompt: Sequence[int]) -> Known | None:
+        """The longest kept prompt that this one goes on from, if there is one."""
+        for length in sorted(self._lengths, reverse=True):
+            if length < len(prompt) and (key := _key(prompt[:length])) in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        return None
+
+
+def _can_go_on(model: PreTrainedModel) -> bool:
+    """Whether all that a model keeps of its tokens is a column each: plain attention and Lfm2's short convolutions."""
+    kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
+    short = hasattr(model.config, "conv_L_cache")
+    return kinds <= ({DynamicLayer, LinearAttentionLayer} if short else {DynamicLayer})
+
+
+def _key(prompt: Sequence[int]) -> bytes:
+    return np.asarray(prompt, dtype="<i4").tobytes()
+
+
 class Decoder:
     """Runs a causal model; all calls from one thread, in `torch.inference_mode`.
 
@@ -173,19 +272,99 @@ class Decoder:
         self._vocabulary = vocabulary
         self._takes = inspect.signature(model.forward).parameters
         self._exact = model.dtype == torch.float32
+        # Nothing is kept where texts depend on the company anyway, or where reading is quick beside copying.
+        kept = self._exact and model.device.type == "cpu" and _can_go_on(model)
+        self._prefixes = Prefixes() if kept else None
 
     def read(self, rows: list[Row]) -> Batch:
         """A batch that has read its rows' prompts."""
-        width = max(len(row.prompt) for row in rows)
+        return self._read(rows, max(len(row.prompt) for row in rows), [None] * len(rows))
+
+    def resume(self, rows: list[Row], tokens: int) -> Batch | None:
+        """A batch of those rows whose prompts go on from earlier ones, read from there; None if there are none.
+
+        Args:
+            tokens: padded tokens read at once, at most.
+        """
+        if self._prefixes is None:
+            return None
+        found = [(row, known) for row in rows if (known := self._prefixes.longest(row.prompt)) is not None]
+        found.sort(key=lambda one: len(one[0].prompt) - len(one[1].prompt))
+        batches = []
+        while found:  # together those that lack about as much; who lacks less reads a little of what is known again
+            lack = len(found[0][0].prompt) - len(found[0][1].prompt)
+            width = count = 0
+            for row, known in found:
+                wider = len(row.prompt) - len(known.prompt)
+                if count and (wider > 2 * lack + 8 or (count + 1) * wider > tokens):
+                    break
+                if any(len(one.prompt) - wider < SHARED // 2 for one, _ in found[: count + 1]):
+                    break
+                width, count = wider, count + 1
+            if not count:  # a short beginning, a long rest
+                width, count = lack, 1
+            batches.append(self._read([row for row, _ in found[:count]], width, [known for _, known in found[:count]]))
+            del found[:count]
+        return _together(batches) if batches else None
+
+    def _read(self, rows: list[Row], width: int, before: Sequence[Known | None]) -> Batch:
+        """Read the last `width` tokens of each prompt behind what is known of it, which is nothing or the rest."""
+        past = [0 if known is None else len(row.prompt) - width for row, known in zip(rows, before, strict=True)]
+        most = max(past)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
-        mask = torch.zeros_like(ids)
+        mask = torch.zeros(len(rows), most + width, dtype=torch.long)
         for number, row in enumerate(rows):
-            ids[number, width - len(row.prompt) :] = torch.tensor(row.prompt)
-            mask[number, width - len(row.prompt) :] = 1
-        mask = mask.to(self.model.device)
-        cache = DynamicCache(config=self.model.config)
+            ids[number, width - len(row.prompt[past[number] :]) :] = torch.tensor(row.prompt[past[number] :])
+            mask[number, most + width - len(row.prompt) :] = 1
+        mask, cache = mask.to(self.model.device), DynamicCache(config=self.model.config)
         cache.layers = [Roomy() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-        return Batch([*rows], cache, mask, self._forward(ids, mask, cache)[:, -1])
+        if most:
+            self._fill(cache, [known for known in before if known is not None], past, width)
+        convolutions = [layer for layer in cache.layers if type(layer) is LinearAttentionLayer]
+        for layer in convolutions if self._prefixes is not None else ():
+            layer.activate_past_recording()
+        batch = Batch([*rows], cache, mask, self._forward(ids, mask, cache)[:, -1])
+        if self._prefixes is not None:
+            for number, (row, known) in enumerate(zip(rows, before, strict=True)):
+                self._prefixes.keep(self._known(batch, number, row.prompt, known, past[number]))
+            for layer in convolutions:  # back to what the next token needs
+                size, seen = layer.conv_kernel_size[0], layer.conv_states[0]
+                seen = torch.nn.functional.pad(seen, (max(size - seen.shape[2], 0), 0))
+                layer.conv_states[0] = seen[:, :, -size:].clone()
+                layer.record_past = False
+        return batch
+
+    def _fill(self, cache: DynamicCache, before: Sequence[Known], past: Sequence[int], width: int) -> None:
+        """Put the first `past` tokens of what is known into an empty cache, padded on the left, with room for more."""
+        most = max(past)
+        for at, layer in enumerate(cache.layers):
+            kept = before[0].layers[at]
+            if isinstance(layer, Roomy):
+                rows, heads, size = len(before), kept[0].shape[1], kept[0].shape[3]
+                memory = [kept[0].new_zeros(rows, heads, most + width + ROOM, size) for _ in kept]
+                for number, (known, length) in enumerate(zip(before, past, strict=True)):
+                    for kind, states in enumerate(memory):
+                        known.copy(at, kind, 0, states[number : number + 1, :, most - length : most])
+                layer.lazy_initialization(*memory)
+                layer.keys, layer.values = (states[:, :, :most] for states in memory)
+            else:
+                size = self.model.config.conv_L_cache
+                ends = kept[0].new_zeros(len(before), kept[0].shape[1], size)
+                for number, (known, length) in enumerate(zip(before, past, strict=True)):
+                    known.copy(at, 0, length - size, ends[number : number + 1])
+                layer.update_conv_state(ends, conv_kernel_size=size)
+
+    def _known(self, batch: Batch, number: int, prompt: list[int], known: Known | None, past: int) -> Known:
+        """What a batch that was just read has made of a row's prompt."""
+        new = len(prompt) - past
+        layers = [
+            tuple(
+                states[number : number + 1, :, states.shape[2] - new :].clone()
+                for states in ((layer.keys, layer.values) if isinstance(layer, Roomy) else (layer.conv_states[0],))
+            )
+            for layer in batch.cache.layers
+        ]
+        return Known(prompt, past, known, layers)
 
     def advance(self, batch: Batch) -> None:
         """Read each row's last token."""

@@ -151,11 +151,12 @@ class Run:
         self.curve = [one for one in history if "loss" in one]
         self.validation = [one for one in history if "eval_loss" in one]
         session = sum(self.lengths[row] for step in self.steps[resumed:] for row in step)
+        learnt = [self.rows[row] for step in self.steps for row in step]
         return {
             "rows": self.counts, "tool_tokens": self.added, "steps": len(self.steps), "loss": self.curve[-1]["loss"],
             "validation_loss": self.validation[-1]["eval_loss"] if self.validation else None,
-            "tokens": sum(self.lengths[row] for step in self.steps for row in step),
-            "response_tokens": sum(len(self.rows[row].ids) - self.rows[row].prompt for step in self.steps for row in step),
+            "tokens": sum(len(row.ids) for row in learnt),
+            "response_tokens": sum(len(row.ids) - row.prompt for row in learnt),
             "resumed_at": resumed, "seconds": seconds, "tokens_per_second": session / seconds,
             "processes": self.trainer.args.world_size, "accumulation": self.accumulation,
             "device": self.trainer.args.device.type, "dtype": "bf16" if self.bf16 else "fp32",

@@ -117,6 +117,69 @@ def test_left_padding_equals_no_padding(models, kind):
                 decoder.advance(batch)
 
 
+@pytest.mark.parametrize("kind", ["lfm2", "llama"])
+def test_going_on_from_an_earlier_prompt_equals_reading_it_all(models, kind):
+    decoder = LocalChat.load(models[kind])._worker._decoder
+    known = [[7 + (number * 31 + at) % 90 for at in range(70 + 9 * number)] for number in range(5)]
+    longer = [one + [11 + (at * 7 + number) % 80 for at in range(2 + 40 * number)] for number, one in enumerate(known)]
+    longest = [one + [13] * (3 + number % 2) for number, one in enumerate(longer)]  # go on from what went on
+    with torch.inference_mode():
+        decoder.read([decode.Row(prompt, None, 0.0) for prompt in known])
+        assert decoder.resume([decode.Row(list(range(20, 120)), None, 0.0)], 8_192) is None, "begins like none"
+        for prompts in (longer, longest):
+            resumed = decoder.resume([decode.Row(prompt, None, 0.0) for prompt in prompts], 8_192)
+            assert sorted(len(row.prompt) for row in resumed.rows) == sorted(map(len, prompts))
+            fresh = LocalChat.load(models[kind])._worker._decoder
+            whole = fresh.read([decode.Row(row.prompt, None, 0.0) for row in resumed.rows])
+            for token in range(60, 75):
+                assert torch.allclose(resumed.logits, whole.logits, atol=1e-4)
+                for batch in (resumed, whole):
+                    for row in batch.rows:
+                        row.tokens.append(token)
+                    decoder.advance(batch)
+
+
+def test_conversations_that_go_on_have_the_same_text_whatever_is_kept(models, monkeypatch):
+    """Eight conversations of six turns, imagined beside each other; some requests are asked beside the conversation."""
+
+    def talk(kept):
+        monkeypatch.setattr(decode, "KEPT", kept)
+        model = LocalChat.load(models["lfm2"])
+        resumed = []
+        resume = model._worker._decoder.resume
+
+        def counting(rows, tokens):
+            batch = resume(rows, tokens)
+            resumed.extend(batch.rows if batch else ())
+            return batch
+
+        model._worker._decoder.resume = counting
+
+        async def one(number):
+            messages, said = list(conversation(number)), []
+            messages[0] = {"role": messages[0]["role"], "content": messages[0]["content"] + " and more of it" * 20}
+            for turn in range(6):
+                aside = [*messages, {"role": "user", "content": f"aside {turn}"}]
+                said += texts([await model.complete(aside, max_tokens=8, seed=number)])
+                messages.append({"role": "user", "content": f"turn {turn} of {number}"})
+                said += texts([await model.complete(messages, max_tokens=12, seed=number)])
+                messages.append({"role": "assistant", "content": said[-1]})
+            return said
+
+        async def all_of_them():
+            return await gather([one(number) for number in range(8)])
+
+        said = asyncio.run(all_of_them())
+        prefixes = model._worker._decoder._prefixes
+        assert prefixes._bytes <= kept and prefixes._bytes == sum(known.nbytes for known in prefixes._kept.values())
+        assert Counter(len(known.prompt) for known in prefixes._kept.values()) == prefixes._lengths
+        return said, len(resumed)
+
+    none, plenty, little = talk(0), talk(2**29), talk(2**21)
+    assert none[1] == 0 < little[1] < plenty[1] and plenty[1] > 60
+    assert none[0] == plenty[0] == little[0]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_that_come_and_go_keep_their_text(models, kind):
     """Requests of many lengths arrive one by one while others are under way."""

@@ -1,0 +1,121 @@
+"""What a study leaves on its way, packed and put back."""
+
+import io
+import tarfile
+
+import pytest
+from filelock import FileLock
+from support import one_line, run_ste
+
+from ste_core import archive, study
+from ste_core.errors import UserError
+
+LEFT = {
+    "exploration/full/seed0/add_days.jsonl": "{}\n" * 300,
+    "exploration/full/seed0/.run/part1of1.done": "",
+    "distilled/full/seed0/examples.jsonl": '{"query": "été"}\n',
+    "predictions/icl/full/seed0.jsonl": "a\n",
+    "continual/replay/seed0/round0.done.json": "{}",
+}
+PASSING = ("exploration/full/seed0/.run/add_days.lock", "predictions/icl/full/.seed0.jsonl.77.tmp")
+STAYS = ("models/full/seed0/model.safetensors", "cache/completions.sqlite", "tables/amount.csv")
+
+
+@pytest.fixture
+def smoke(tmp_path, monkeypatch):
+    """The study smoke, with files of every kind where its results stand."""
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
+    this = study.load("smoke")
+    for name in (*LEFT, *PASSING, *STAYS):
+        path = this.results / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(LEFT.get(name, "x"), encoding="utf-8")
+    return this
+
+
+@pytest.fixture
+def elsewhere(smoke, tmp_path, monkeypatch):
+    """The same study in a fresh clone, which has the packed file and nothing else."""
+    packed, _ = archive.pack(smoke)
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "clone"))
+    this = study.load("smoke")
+    this.results.mkdir(parents=True)
+    archive.file_of(this).write_bytes(packed.read_bytes())
+    return this
+
+
+def test_what_was_left_comes_back_and_nothing_else(elsewhere):
+    assert archive.unpack(elsewhere) == len(LEFT)
+    found = {
+        path.relative_to(elsewhere.results).as_posix(): path for path in elsewhere.results.rglob("*") if path.is_file()
+    }
+    assert found.keys() == {*LEFT, "run.tar.xz"}
+    assert {name: found[name].read_text(encoding="utf-8") for name in LEFT} == LEFT
+    assert len({found[name].stat().st_mtime_ns for name in LEFT}) == 1, "none is out of date for another's sake"
+    assert archive.unpack(elsewhere) == len(LEFT), "the same again does no harm"
+
+
+def test_the_same_content_gives_the_same_bytes(smoke):
+    path, count = archive.pack(smoke)
+    before, when = path.read_bytes(), path.stat().st_mtime_ns
+    (smoke.results / next(iter(LEFT))).touch()
+    assert archive.pack(smoke) == (path, count) and count == len(LEFT)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, when)
+
+
+def test_another_file_is_never_overwritten(elsewhere):
+    own = elsewhere.results / "predictions/icl/full/seed0.jsonl"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine\n")
+    with pytest.raises(UserError, match=r"another file is there already; move .*predictions away"):
+        archive.unpack(elsewhere)
+    assert own.read_text() == "mine\n" and not (elsewhere.results / "exploration").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../outside.txt", "/tmp/outside.txt", "exploration/../../outside.txt", "exploration", "exploration/./x",
+     "exploration//x", "exploration/\\..\\x", "models/x", "run.json"],
+)  # fmt: skip
+def test_a_name_that_has_no_place_there_is_refused(elsewhere, name):
+    with tarfile.open(archive.file_of(elsewhere), "w:xz") as packed:
+        for one in ("exploration/good", name):
+            packed.addfile(tarfile.TarInfo(one), io.BytesIO())
+    with pytest.raises(UserError, match="not unpacked") as error:
+        archive.unpack(elsewhere)
+    one_line(str(error.value))
+    assert [path.name for path in elsewhere.results.iterdir()] == ["run.tar.xz"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE])
+def test_links_and_the_like_are_refused(elsewhere, kind):
+    with tarfile.open(archive.file_of(elsewhere), "w:xz") as packed:
+        packed.addfile(tarfile.TarInfo("exploration/target"), io.BytesIO())
+        member = tarfile.TarInfo("exploration/link")
+        member.type, member.linkname = kind, "exploration/target"
+        packed.addfile(member)
+    with pytest.raises(UserError, match="not unpacked"):
+        archive.unpack(elsewhere)
+    assert not (elsewhere.results / "exploration").exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_torn_file_is_one_line(elsewhere, share):
+    path = archive.file_of(elsewhere)
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    done = run_ste("unpack", "smoke", STE_RESULTS=elsewhere.results.parent)
+    assert done.returncode == 2 and "damaged" in one_line(done.stderr)
+
+
+def test_the_commands(elsewhere, tmp_path):
+    there = {"STE_RESULTS": tmp_path / "results"}
+    done = run_ste("pack", "smoke", **there)
+    assert done.returncode == 0 and f"{len(LEFT)} files" in done.stdout and "run.tar.xz" in done.stdout
+    with FileLock(tmp_path / "results" / "smoke" / ".lock"):
+        busy = run_ste("pack", "smoke", **there)
+    assert busy.returncode == 2 and "another run is at work there" in one_line(busy.stderr)
+    done = run_ste("unpack", "smoke", STE_RESULTS=elsewhere.results.parent)
+    assert done.returncode == 0 and f"{len(LEFT)} files" in done.stdout
+    for command, said in (("pack", "nothing to pack"), ("unpack", "not there")):
+        done = run_ste(command, "smoke", STE_RESULTS=tmp_path / "nowhere")
+        assert done.returncode == 2 and said in one_line(done.stderr)
