@@ -113,13 +113,13 @@ EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools"
                       "exploration_coverage", "exploration_curve")
 EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes", "exploration_coverage")
 EXPLORATION_MODULES = modules(
-    "chat", "local", "decode", "batching", "prompting", "react", "toolbox", "explore", "exploration"
+    "chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "explore", "exploration"
 )
 CORRECTNESS_TABLES = (
     "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness",
 )  # fmt: skip
 CORRECTNESS_FIGURES = ("embedded_correctness", "embedded_errors", "embedded_tools")
-EXPLOITATION_MODULES = modules("chat", "local", "decode", "batching", "prompting", "react", "toolbox", "stages")
+EXPLOITATION_MODULES = modules("chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "stages")
 CONTINUAL_SEEDS = (STUDY.continual.seeds or (STUDY.exploration.seeds if STUDY.exploration else [])) if STUDY.continual else []
 EXAMINED = ("continual_general",) if STUDY.continual and STUDY.world and STUDY.world.general else ()
 CONTINUAL_TABLES = ("continual_matrix", "continual_summary", "continual_differences", *EXAMINED)

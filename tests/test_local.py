@@ -20,7 +20,7 @@ from ste_core.local import LocalChat
 
 torch = pytest.importorskip("torch")
 
-from ste_core import decode  # noqa: E402 (needs torch)
+from ste_core import decode, prefixes  # noqa: E402 (need torch)
 
 KINDS = ("lfm2", "llama", "mistral")
 
@@ -143,7 +143,7 @@ def test_conversations_that_go_on_have_the_same_text_whatever_is_kept(models, mo
     """Eight conversations of six turns, imagined beside each other; some requests are asked beside the conversation."""
 
     def talk(kept):
-        monkeypatch.setattr(decode, "KEPT", kept)
+        monkeypatch.setattr(prefixes, "KEPT", kept)
         model = LocalChat.load(models["lfm2"])
         resumed = []
         resume = model._worker._decoder.resume
@@ -170,9 +170,9 @@ def test_conversations_that_go_on_have_the_same_text_whatever_is_kept(models, mo
             return await gather([one(number) for number in range(8)])
 
         said = asyncio.run(all_of_them())
-        prefixes = model._worker._decoder._prefixes
-        assert prefixes._bytes <= kept and prefixes._bytes == sum(known.nbytes for known in prefixes._kept.values())
-        assert Counter(len(known.prompt) for known in prefixes._kept.values()) == prefixes._lengths
+        left = model._worker._decoder._prefixes
+        assert left._bytes <= kept and left._bytes == sum(known.nbytes for known in left._kept.values())
+        assert Counter(len(known.prompt) for known in left._kept.values()) == left._lengths
         return said, len(resumed)
 
     none, plenty, little = talk(0), talk(2**29), talk(2**21)
