@@ -20,9 +20,9 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from pydantic import JsonValue
@@ -139,7 +139,8 @@ class Toolbox:
         if unknown and self._tools[call.tool].parameters.get("additionalProperties") is False:
             known = ", ".join(properties) or "none"
             return f"unknown argument '{unknown[0]}', arguments are: {known}"
-        for error in self._validators[call.tool].iter_errors(call.arguments):
+        error = _first(self._validators[call.tool].iter_errors(call.arguments), call.arguments)
+        if error is not None:
             where = ".".join(map(str, error.absolute_path))
             if error.validator == "required":
                 missing = next(name for name in error.validator_value if name not in error.instance)
@@ -160,6 +161,32 @@ class Toolbox:
             seconds=time.perf_counter() - start,
             truncated=truncated,
         )
+
+
+def _first(errors: Iterable[ValidationError], arguments: dict[str, JsonValue]) -> ValidationError | None:
+    """The first of several errors: of additional properties, whose order jsonschema takes from a set and so from the
+    process's hash seed, that of the one that stands first."""
+    first = next(errors := iter(errors), None)
+    if first is None or "additionalProperties" not in first.absolute_schema_path:
+        return first
+    rule = _rule(first)
+    return min((one for one in (first, *errors) if _rule(one) == rule), key=lambda one: _place(one, arguments))
+
+
+def _rule(error: ValidationError) -> list[str | int]:
+    """The way to a schema's rule on additional properties."""
+    way = [*error.absolute_schema_path]
+    return way[: way.index("additionalProperties") + 1] if "additionalProperties" in way else way
+
+
+def _place(error: ValidationError, arguments: dict[str, JsonValue]) -> tuple[int, ...]:
+    """Where in the arguments an error is: the number of each key or item on the way to it."""
+    value: Any = arguments
+    place = []
+    for part in error.absolute_path:
+        place.append([*value].index(part) if isinstance(value, dict) else int(part))
+        value = value[part]
+    return tuple(place)
 
 
 def _encodable(text: str) -> str:

@@ -5,6 +5,7 @@ With tools that are plain Python functions; the other doors are tested in `tests
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -374,3 +375,36 @@ def test_a_toolbox_serves_one_event_loop_after_another() -> None:
     for number in range(3):
         observation = asyncio.run(toolbox.execute(Call(tool="plain", arguments={"name": str(number)})))
         assert observation.value["name"] == str(number)  # type: ignore[index,call-overload]
+
+
+# The same call, the same words
+
+
+ASKED = """
+import asyncio
+from ste_core.records import Call
+from ste_core.tools.functions import FunctionToolbox
+
+def area(box: dict[str, float], limit: int = 5) -> int:
+    "Count."
+    return limit
+
+wrong = {", ": "]}The", "b": 2, ": [": "x", "c": [], "": {}, "a": None}
+for arguments in ({"box": wrong}, {"box": dict(reversed(wrong.items()))}, {"limit": "5", "box": wrong}):
+    print(asyncio.run(FunctionToolbox([area]).execute(Call(tool="area", arguments=arguments))).text)
+"""
+
+
+def test_of_several_errors_the_same_one_is_said_whatever_the_hash_seed() -> None:
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", ASKED], env=os.environ | {"PYTHONHASHSEED": str(seed)}, cwd=ROOT, check=True,
+            capture_output=True, text=True,
+        ).stdout
+        for seed in range(6)
+    }  # fmt: skip
+    assert said == {
+        "Error: box., : ']}The' is not of type 'number'\n"
+        "Error: box.a: None is not of type 'number'\n"
+        "Error: box., : ']}The' is not of type 'number'\n"
+    }
