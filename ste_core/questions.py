@@ -101,6 +101,7 @@ FT, ICL, BASELINE = (stages.label(setting) for setting in ("tuned", "icl", "base
 SAME = 0.9
 
 NO_PART, NOT_RUN, NOTHING = "not part of this study", "not run", "nothing to compare"
+TABLES_ONLY = "not run here: of the run elsewhere, tables only are kept"
 
 
 # --- estimates --------------------------------------------------------------------------------------------------------
@@ -495,7 +496,7 @@ def _looked_up(study: Study, name: str) -> tuple[Study | None, str]:
     if not (found.results / "run.json").is_file():
         return None, NOT_RUN
     if not _here(found):
-        return None, "not run here: of the run elsewhere, tables only are kept"
+        return None, TABLES_ONLY
     return (found, "has run") if _alike(study, found) else (None, "of another model or other tools, run it again")
 
 
@@ -505,8 +506,13 @@ def _here(study: Study) -> bool:
     return (
         (not explores or any((study.results / "exploration").glob("*/*/*.jsonl")))
         and (study.exploitation is None or stages.predictions_file(study, "baseline", NO_VARIANT, 0).is_file())
-        and (study.continual is None or any((study.results / "continual").glob("*/*/*.jsonl")))
+        and (study.continual is None or _learnt_here(study))
     )
+
+
+def _learnt_here(study: Study) -> bool:
+    """Whether the answers of continual learning are there."""
+    return study.continual is not None and any((study.results / "continual").glob("*/*/*.jsonl"))
 
 
 def _alike(study: Study, other: Study) -> bool:
@@ -586,7 +592,7 @@ class _Case:
 
     @cached_property
     def in_turn(self) -> pd.DataFrame | None:
-        return None if self.study.continual is None else forgetting.outcomes(self.study)
+        return forgetting.outcomes(self.study) if _learnt_here(self.study) else None
 
     @cached_property
     def arms(self) -> dict[float, Arm]:
@@ -600,7 +606,13 @@ class _Case:
 
     @property
     def _arms(self) -> list[Arm]:
-        return [] if self.study.continual is None else self.study.continual.arms
+        found = self.study.continual
+        return found.arms if found is not None and _learnt_here(self.study) else []
+
+    @property
+    def no_arms(self) -> str:
+        """Why there are no arms, where there are none."""
+        return NO_PART if self.study.continual is None else TABLES_ONLY
 
     @cached_property
     def shares(self) -> dict[str, forgetting.Shares]:
@@ -690,7 +702,7 @@ def _analogy(case: _Case) -> None:
     hypothesis = "a little replay saves over half of what most replay saves"
     shares = sorted(case.arms)
     if len(shares) < 3 or shares[0]:
-        missing = NO_PART if not shares else f"{NOTHING}: it takes arms with none, little and much replay"
+        missing = case.no_arms if not shares else f"{NOTHING}: it takes arms with none, little and much replay"
         case.ledger.state(2, hypothesis, None, missing=missing)
         return
     none, little, most = (case.shares[case.arms[one].name] for one in (shares[0], shares[1], shares[-1]))
@@ -859,7 +871,7 @@ def _exploitation(case: _Case) -> None:
 
 def _kinds(case: _Case) -> None:
     other, chosen = case.side("families"), _replayed(case)
-    missing = NO_PART if not chosen else NOTHING if other else _not_run(case, "families")
+    missing = case.no_arms if not chosen else NOTHING if other else _not_run(case, "families")
     after = None
     if other is not None and chosen:
         try:
@@ -942,7 +954,8 @@ def _mechanisms(case: _Case) -> None:
 def _interleaving(case: _Case) -> None:
     mixed = next((one for one in case._arms if one.kind == "interleaved"), None)
     if mixed is None:
-        case.ledger.state(10, "interleaved practice ends higher than in turn", None, missing=NO_PART)
+        missing = NO_PART if case._arms else case.no_arms
+        case.ledger.state(10, "interleaved practice ends higher than in turn", None, missing=missing)
         return
     others = [(f"in turn {words}", arm) for words, arm in _replayed(case).items()]
     others += [("all at once", arm) for arm in case._arms if arm.kind == "joint"]
@@ -964,7 +977,8 @@ def _orders(case: _Case) -> None:
         case.ledger.state(10, f"the order of batches matters, {replay:.0%} replayed", one,
                           note=f"spread of {len(arms)} orders, biased upwards: its test decides")  # fmt: skip
     if not several:
-        case.ledger.state(10, "the order of batches matters", None, missing=NO_PART)
+        missing = NO_PART if case._arms else case.no_arms
+        case.ledger.state(10, "the order of batches matters", None, missing=missing)
 
 
 def _curiosity(case: _Case) -> None:

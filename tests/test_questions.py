@@ -515,6 +515,8 @@ def ask(project, monkeypatch, rows, families=None, arms=ARMS):
     this = write(project, plan(continual={"batches": 2, "arms": kinds},
                                world=plan()["world"] | {"general": "microworld.general_skills:tasks"}))  # fmt: skip
     fill(this, ft=never)
+    if rows is not None:
+        store.write_text(this.results / "continual" / "r10" / "seed0" / "round0.jsonl", "")
     if families is not None:
         other = side(project, "families", experience="made_up")
         store.write_text(other.results / "continual" / "r10" / "seed0" / "round0.jsonl", "")
@@ -562,6 +564,14 @@ def test_a_margin_says_nothing_where_there_is_less_than_it_to_lose(project, monk
     table = ask(project, monkeypatch, rows, in_turn(never))
     row = stated(table, "new kinds are learnt as well as mixed batches, with replay")
     assert row["verdict"] == "undecided" and "less than the margin" in row["evidence"]
+
+
+def test_answers_of_continual_learning_that_are_not_kept_are_said_to_be_so(project, monkeypatch):
+    table = ask(project, monkeypatch, None)
+    for hypothesis in ("a little replay saves over half of what most replay saves", "the order of batches matters",
+                       "interleaved practice ends higher than in turn"):  # fmt: skip
+        row = stated(table, hypothesis)
+        assert row["verdict"] == "undecided" and "tables only are kept" in row["evidence"]
 
 
 # --- its files --------------------------------------------------------------------------------------------------------
