@@ -2,12 +2,13 @@
 
 import io
 import tarfile
+from collections import Counter
 
 import pytest
 from filelock import FileLock
 from support import one_line, run_ste
 
-from ste_core import archive, study
+from ste_core import archive, compare, exploration, store, study
 from ste_core.errors import UserError
 
 LEFT = {
@@ -119,3 +120,19 @@ def test_the_commands(elsewhere, tmp_path):
     for command, said in (("pack", "nothing to pack"), ("unpack", "not there")):
         done = run_ste(command, "smoke", STE_RESULTS=tmp_path / "nowhere")
         assert done.returncode == 2 and said in one_line(done.stderr)
+
+
+def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_path, monkeypatch):
+    full = study.load("full")
+    committed = full.tables
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "run.tar.xz").write_bytes((committed.parent / "run.tar.xz").read_bytes())
+    archive.unpack(full)
+    plan = full.exploration
+    for variant in plan.variants:
+        for seed in plan.seeds:
+            trials = Counter(one.tool for one in exploration.iterate(full, variant, seed))
+            assert len(trials) == 50 and set(trials.values()) == {plan.episodes * plan.trials}
+    found = store.write_table(compare.correctness(compare.outcomes(full), full), tmp_path / "again.csv")
+    assert len(found) and (tmp_path / "again.csv").read_bytes() == (committed / "embedded_correctness.csv").read_bytes()
