@@ -39,12 +39,13 @@ FREE = 0.25
 @dataclass(eq=False, slots=True)
 class Row:
     """One answer in the making: its prompt, where its noise comes from (None at temperature 0), the pattern it is held
-    to (compiled by `regex`, None for free text), tokens so far."""
+    to (compiled by `regex`, None for free text), whether its prompt is one that may go on, tokens so far."""
 
     prompt: list[int]
     noise: np.random.Generator | None
     temperature: float
     form: Any = None
+    goes_on: bool = False
     request: Any = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -250,10 +251,11 @@ class Decoder:
         if most:
             self._fill(cache, [known for known in before if known is not None], past, width)
         convolutions = [layer for layer in cache.layers if type(layer) is LinearAttentionLayer]
-        for layer in convolutions if self._prefixes is not None else ():
+        keeps = self._prefixes is not None and any(row.goes_on for row in rows)
+        for layer in convolutions if keeps else ():
             layer.activate_past_recording()
         batch = Batch([*rows], cache, mask, self._forward(ids, mask, cache)[:, -1])
-        if self._prefixes is not None:
+        if self._prefixes is not None and keeps:
             for number, (row, known) in enumerate(zip(rows, before, strict=True)):
                 self._prefixes.keep(self._known(batch, number, row.prompt, known, past[number]))
             for layer in convolutions:  # back to what the next token needs

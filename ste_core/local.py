@@ -196,8 +196,9 @@ class LocalChat:
             held = None if form is None else regex.compile(form)
         except regex.error as error:
             raise UserError(f"form: not a regular expression: {one_line(error)}") from None
+        goes_on = any(message["role"] == "assistant" for message in messages)  # as a test item does not
         rows = [
-            Row(prompt, noise(seed, choice, prompt) if temperature > 0 else None, temperature, held)
+            Row(prompt, noise(seed, choice, prompt) if temperature > 0 else None, temperature, held, goes_on)
             for choice in range(n)
         ]
         return await self._worker.answer(Request(rows, max_tokens, tuple(stop)))

@@ -5,7 +5,8 @@
 True
 
 An exploration asks five times in a trial and goes on in the same conversation; without this, reading prompts is half of
-its time. What is kept takes memory, so the least recently used goes first.
+its time. What is kept takes memory, so it is kept only of conversations that hold a reply, and the least recently used
+goes first.
 """
 
 from collections import Counter, OrderedDict

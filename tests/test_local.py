@@ -125,9 +125,11 @@ def test_going_on_from_an_earlier_prompt_equals_reading_it_all(models, kind):
     longest = [one + [13] * (3 + number % 2) for number, one in enumerate(longer)]  # go on from what went on
     with torch.inference_mode():
         decoder.read([decode.Row(prompt, None, 0.0) for prompt in known])
+        assert decoder.resume([decode.Row(prompt, None, 0.0) for prompt in longer], 8_192) is None, "not to go on"
+        decoder.read([decode.Row(prompt, None, 0.0, goes_on=True) for prompt in known])
         assert decoder.resume([decode.Row(list(range(20, 120)), None, 0.0)], 8_192) is None, "begins like none"
         for prompts in (longer, longest):
-            resumed = decoder.resume([decode.Row(prompt, None, 0.0) for prompt in prompts], 8_192)
+            resumed = decoder.resume([decode.Row(prompt, None, 0.0, goes_on=True) for prompt in prompts], 8_192)
             assert sorted(len(row.prompt) for row in resumed.rows) == sorted(map(len, prompts))
             fresh = LocalChat.load(models[kind])._worker._decoder
             whole = fresh.read([decode.Row(row.prompt, None, 0.0) for row in resumed.rows])
