@@ -163,25 +163,6 @@ class Batch:
                     held.update({key: put(state, more[key]) for key, state in held.items() if state is not None})
 
 
-def _together(batches: list[Batch]) -> Batch:
-    """One batch of the rows of several, whose layers are `open` to that; they are used up."""
-    if len(batches) == 1:
-        return batches[0]
-    first, width = batches[0], max(batch.mask.shape[1] for batch in batches)
-    pad, lacks = torch.nn.functional.pad, [width - batch.mask.shape[1] for batch in batches]
-    for number, layer in enumerate(first.cache.layers):
-        layers = [batch.cache.layers[number] for batch in batches]
-        if isinstance(layer, Roomy):
-            for name in ("keys", "values"):
-                states = [pad(getattr(one, name), (0, 0, lack, 0)) for one, lack in zip(layers, lacks, strict=True)]
-                setattr(layer, name, torch.cat(states))
-        else:
-            layer.conv_states = {key: torch.cat([one.conv_states[key] for one in layers]) for key in layer.conv_states}
-    mask = torch.cat([pad(batch.mask, (lack, 0)) for batch, lack in zip(batches, lacks, strict=True)])
-    rows = [row for batch in batches for row in batch.rows]
-    return Batch(rows, first.cache, mask, torch.cat([batch.logits for batch in batches]))
-
-
 def _can_go_on(model: PreTrainedModel) -> bool:
     """Whether all that a model keeps of its tokens is a column each: plain attention and Lfm2's short convolutions."""
     kinds = {type(layer) for layer in DynamicCache(config=model.config).layers}
@@ -220,31 +201,32 @@ class Decoder:
             return None
         found = [(row, known) for row in rows if (known := self._prefixes.longest(row.prompt)) is not None]
         found.sort(key=lambda one: len(one[0].prompt) - len(one[1].prompt))
-        batches = []
+        batch: Batch | None = None
         while found:  # together those that lack about as much; who lacks less reads a little of what is known again
             lack = len(found[0][0].prompt) - len(found[0][1].prompt)
-            width = count = 0
-            for row, known in found:
-                wider = len(row.prompt) - len(known.prompt)
-                if count and (wider > 2 * lack + 8 or (count + 1) * wider > tokens):
-                    break
-                if any(len(one.prompt) - wider < SHARED // 2 for one, _ in found[: count + 1]):
+            width, count, shortest = lack, 1, len(found[0][0].prompt)
+            for row, known in found[1:]:
+                wider, shortest = len(row.prompt) - len(known.prompt), min(shortest, len(row.prompt))
+                if wider > 2 * lack + 8 or (count + 1) * wider > tokens or shortest - wider < SHARED // 2:
                     break
                 width, count = wider, count + 1
-            if not count:  # a short beginning, a long rest
-                width, count = lack, 1
-            batches.append(self._read([row for row, _ in found[:count]], width, [known for _, known in found[:count]]))
+            rows, before = zip(*found[:count], strict=True)
+            read = self._read(rows, width, before)
+            if batch is not None:
+                batch.join(read)
+            batch = batch or read
             del found[:count]
-        return _together(batches) if batches else None
+        return batch
 
-    def _read(self, rows: list[Row], width: int, before: Sequence[Known | None]) -> Batch:
+    def _read(self, rows: Sequence[Row], width: int, before: Sequence[Known | None]) -> Batch:
         """Read the last `width` tokens of each prompt behind what is known of it, which is nothing or the rest."""
         past = [0 if known is None else len(row.prompt) - width for row, known in zip(rows, before, strict=True)]
         most = max(past)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         mask = torch.zeros(len(rows), most + width, dtype=torch.long)
         for number, row in enumerate(rows):
-            ids[number, width - len(row.prompt[past[number] :]) :] = torch.tensor(row.prompt[past[number] :])
+            rest = row.prompt[past[number] :]
+            ids[number, width - len(rest) :] = torch.tensor(rest)
             mask[number, most + width - len(row.prompt) :] = 1
         mask, cache = mask.to(self.model.device), DynamicCache(config=self.model.config)
         cache.layers = [Roomy() if type(layer) is DynamicLayer else layer for layer in cache.layers]

@@ -611,8 +611,8 @@ class _Case:
 
     @property
     def no_arms(self) -> str:
-        """Why there are no arms, where there are none."""
-        return NO_PART if self.study.continual is None else TABLES_ONLY
+        """Why there is no arm of some kind, where there is none."""
+        return NO_PART if self.study.continual is None or _learnt_here(self.study) else TABLES_ONLY
 
     @cached_property
     def shares(self) -> dict[str, forgetting.Shares]:
@@ -954,8 +954,7 @@ def _mechanisms(case: _Case) -> None:
 def _interleaving(case: _Case) -> None:
     mixed = next((one for one in case._arms if one.kind == "interleaved"), None)
     if mixed is None:
-        missing = NO_PART if case._arms else case.no_arms
-        case.ledger.state(10, "interleaved practice ends higher than in turn", None, missing=missing)
+        case.ledger.state(10, "interleaved practice ends higher than in turn", None, missing=case.no_arms)
         return
     others = [(f"in turn {words}", arm) for words, arm in _replayed(case).items()]
     others += [("all at once", arm) for arm in case._arms if arm.kind == "joint"]
@@ -977,8 +976,7 @@ def _orders(case: _Case) -> None:
         case.ledger.state(10, f"the order of batches matters, {replay:.0%} replayed", one,
                           note=f"spread of {len(arms)} orders, biased upwards: its test decides")  # fmt: skip
     if not several:
-        missing = NO_PART if case._arms else case.no_arms
-        case.ledger.state(10, "the order of batches matters", None, missing=missing)
+        case.ledger.state(10, "the order of batches matters", None, missing=case.no_arms)
 
 
 def _curiosity(case: _Case) -> None:
