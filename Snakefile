@@ -429,6 +429,7 @@ rule forgetting:
         [f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS],
         modules("stats", "score", "execution", "taxonomy", "curriculum", "continual", "forgetting"),
         [path for path in (f"results/audit/tables/{name}.csv" for name in ("forgetting", "forgetting_matrix")) if Path(path).is_file()],
+        [path for path in [f"{RESULTS}_gold/run.json"] if Path(path).is_file()],
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/62_forgetting.ipynb",

@@ -29,7 +29,7 @@ from ste_core import predict as predictions
 from ste_core.chat import ChatModel, gather
 from ste_core.errors import UserError
 from ste_core.records import Record
-from ste_core.study import Finetuning, Study
+from ste_core.study import Arm, Finetuning, Study
 from ste_core.training_data import GeneralTask, Round
 
 
@@ -132,7 +132,10 @@ class _Work:
             missing = "exploitation" if study.exploitation is None else "finetuning"
             raise UserError(f"study '{study.name}': {missing}: missing; continual learning needs it")
         self.study, self.seed, self.asking = study, seed, study.exploitation
-        self.options = _options(study, study.finetuning, seed)
+        self.options = {
+            arm.name: _options(study, study.finetuning, seed, arm) for arm in curriculum.section(study).arms
+        }
+        self.base = Path(study.place(study.finetuning.base))
         learnt, self.tools = curriculum.batches(study), study.listing().tools
         self.items = curriculum.items(study, [tool for batch in learnt for tool in batch])
         self.exam = curriculum.exam(study)
@@ -140,9 +143,8 @@ class _Work:
         asked["seed"] = seed if self.asking.temperature else 0
         self.questions = store.digest([asked, *(one.model_dump(mode="json") for one in (*self.items, *self.exam))])
         self.rounds = curriculum.arms(study, learnt, seed)
-        settings = self.options.model_dump(exclude={"base", *finetune.NOT_THE_RESULT})
-        base = store.digest([finetune.identity(self.options.base)])
-        self.chains = {name: _histories(base, settings, found) for name, found in self.rounds.items()}
+        base = store.digest([finetune.identity(str(self.base))])
+        self.chains = {name: _histories(base, self.options[name], found) for name, found in self.rounds.items()}
         self.models = study.results / "models" / "continual" / f"seed{seed}"
         records = sorted((study.results / "continual").glob("*/seed*/round*.done.json"))
         found = [one for one in map(self._record, records) if one is not None and one.questions == self.questions]
@@ -198,10 +200,10 @@ class _Work:
         """Where the model after a round lies; trained now if it is not there."""
         chain = self.chains[arm]
         if number == 0 or chain[number] == chain[number - 1]:
-            return self._model(arm, number - 1) if number else Path(self.options.base)
+            return self._model(arm, number - 1) if number else self.base
         place = self.models / chain[number][:16]
         if not (place / finetune.RECORD).exists():
-            options = self.options.model_copy(update={"base": str(self._model(arm, number - 1))})
+            options = self.options[arm].model_copy(update={"base": str(self._model(arm, number - 1))})
             now = self.rounds[arm][number - 1]
             if options.launch is not None:
                 launch.finetune(now.examples, options, place, general=now.general, tools=self.tools)
@@ -213,9 +215,11 @@ class _Work:
 
         from ste_core.local import LocalChat
 
-        if self.options.threads is not None:
-            torch.set_num_threads(self.options.threads)
-        chat = LocalChat.load(str(model), device="cpu" if self.options.device == "cpu" else None)
+        options = self.study.finetuning
+        assert options is not None
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
+        chat = LocalChat.load(str(model), device="cpu" if options.device == "cpu" else None)
         aio.run(
             predictions.predict(
                 self.items, chat, self.tools, setting="tuned", path=predicted, system=self.asking.model, seed=self.seed,
@@ -247,18 +251,20 @@ async def _examined(chat: ChatModel, exam: Sequence[GeneralTask], max_tokens: in
     return await gather([ask(*one) for one in enumerate(exam)])
 
 
-def _options(study: Study, options: Finetuning, seed: int) -> Finetuning:
-    # a round trains its epochs, as the paper's do: with more, the general tasks would come as often as the few examples
-    changes: dict[str, Any] = {"seed": seed, "base": study.place(options.base), "least_steps": 0}
+def _options(study: Study, options: Finetuning, seed: int, arm: Arm) -> Finetuning:
+    # a round trains its epochs, as the paper's do; where steps are asked for, joint training makes those of all rounds
+    plan = curriculum.section(study)
+    steps = plan.least_steps * (plan.batches if arm.kind == "joint" else 1)
+    changes: dict[str, Any] = {"seed": seed, "base": study.place(options.base), "least_steps": steps}
     if options.method == "lora":
         changes["merge"] = True  # the next round goes on from a whole model
-    if curriculum.section(study).variant == distill.NO_FEEDBACK:  # its examples have no answers
+    if plan.gold or plan.variant == distill.NO_FEEDBACK:  # such examples have no answers
         changes["answer_rows"] = False
     return options.model_copy(update=changes)
 
 
-def _histories(base: str, settings: dict[str, Any], found: Sequence[Round]) -> list[str]:
-    chain = [base]
+def _histories(base: str, options: Finetuning, found: Sequence[Round]) -> list[str]:
+    chain, settings = [base], options.model_dump(exclude={"base", *finetune.NOT_THE_RESULT})
     for one in found:
         data = [record.model_dump(mode="json") for record in (*one.examples, *one.general)]
         chain.append(store.digest([chain[-1], settings, data]) if one.examples else chain[-1])

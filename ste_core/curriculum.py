@@ -150,7 +150,7 @@ def exam(study: Study) -> list[GeneralTask]:
 
 
 def arms(study: Study, learnt: Sequence[Sequence[str]], seed: int) -> dict[str, list[Round]]:
-    """The rounds of every arm, by its name, on the experience of a seed.
+    """The rounds of every arm, by its name, on the experience of a seed, or on gold examples if the study says so.
 
     Args:
         learnt: the batches.
@@ -159,7 +159,8 @@ def arms(study: Study, learnt: Sequence[Sequence[str]], seed: int) -> dict[str, 
         UserError: nothing is distilled yet.
     """
     wanted = {tool for batch in learnt for tool in batch}
-    found = [one for one in stages.examples(study, section(study).variant, seed) if one.tool in wanted]
+    part = stages.GOLD if section(study).gold else stages.ALL
+    found = [one for one in stages.examples(study, section(study).variant, seed, part) if one.tool in wanted]
     return {
         arm.name: plan(
             arm, learnt, found, study.general_tasks(arm.general * len(learnt), seed, "train") if arm.general else (),

@@ -345,6 +345,10 @@ FIGURES: dict[str, FigureSpec] = {
         EMBEDDED, ("continual_summary",), _replay, plots.replay_curve,
         "Final average and drop from best against the share of old examples that is replayed, with intervals.",
     ),
+    "continual_gold": FigureSpec(
+        f"{EMBEDDED}_gold", ("continual_matrix",), _matrices, plots.continual_matrices,
+        "The same matrices where rounds learn gold examples, and the paper's matrices beside.",
+    ),
     "continual_general": FigureSpec(
         EMBEDDED, ("continual_general",), _general, plots.general_lines,
         "General ability of the model after each round of continual learning, by arm, with intervals.",

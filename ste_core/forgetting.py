@@ -22,7 +22,7 @@ from scipy import stats as scipy_stats
 from ste_core import continual, curriculum, execution, score, stats, store, taxonomy
 from ste_core.records import Prediction
 from ste_core.stats import Interval
-from ste_core.study import Arm, Study, project_root
+from ste_core.study import Arm, Study, load, path_of, project_root
 
 MEASURES = stats.FORGETTING | {
     "learning_accuracy": "mean correctness on each batch just after it was learnt",
@@ -205,6 +205,15 @@ def intervals(
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
+
+
+def control(study: Study) -> Study | None:
+    """The side study `<name>_gold`, whose rounds learn gold examples, if its tables are there."""
+    name = f"{study.name}_gold"
+    if not path_of(name).is_file():
+        return None
+    found = load(name)
+    return found if (found.tables / "continual_summary.csv").is_file() else None
 
 
 def matrix(rows: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -297,7 +297,9 @@ class _Work:
         plan, options, settings = self.study.continual, self.study.finetuning, self.study.exploration
         if plan is None or options is None or settings is None:
             return []
-        options = options.model_copy(update={"least_steps": 0})  # as `continual` does
+        # as `continual` does; what is asked of a round is counted over all rounds
+        changes = {"least_steps": plan.least_steps * plan.batches, "answer_rows": options.answer_rows and not plan.gold}
+        options = options.model_copy(update=changes)
         seeds = [*(plan.seeds or settings.seeds)]
         rows = []
         for arm in plan.arms:
@@ -311,9 +313,10 @@ class _Work:
             if not to_go:
                 continue
             rounds = 1 if arm.kind == "joint" else plan.batches
-            whole = sum(self._examples(plan.variant, one) for one in to_go)
+            gold = len(self.study.items("dev")) if plan.gold else 0
+            whole = sum(gold or self._examples(plan.variant, one) for one in to_go)
             again = arm.replay * whole * (plan.batches - 1) / 2 if arm.kind == "sequential" else 0.0
-            examples = whole + again + arm.general * rounds * len(to_go)
+            examples = whole + again + arm.general * plan.batches * len(to_go)
             rows.append(self._training("continual", arm.name, options, examples, len(to_go), 1))
             each = round(len(self.tools) * min(plan.items or math.inf, self._items() / max(1, len(self.tools))))
             asked = (rounds + 1) * (each + plan.exam_items) * len(to_go)

@@ -312,6 +312,8 @@ class Continual(Section):
     """How batches of tools are learnt one after the other."""
 
     variant: VariantName = "full"  # whose experience
+    gold: bool = False  # learn the development queries and their gold calls instead: examples without a fault
+    least_steps: int = Field(0, ge=0)  # of a round, in place of fine-tuning's; jointly, as many as all rounds make
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None  # default: exploration's
     batches: int = Field(4, ge=2)
     tools: list[str] | None = None  # in this order cut into batches; default: all, shuffled by the study's seed
@@ -603,9 +605,10 @@ def load(study: str | os.PathLike[str]) -> Study:
     asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
     if asks and (loaded.world is None or loaded.world.general is None):
         raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")
-    gold = loaded.ablations is not None and loaded.ablations.gold
-    if gold and (loaded.world is None or loaded.world.dev_set is None):
-        raise UserError(f"{shown}: world.dev_set: missing; ablations.gold learns from its queries")
+    for section in ("ablations", "continual"):
+        gold = getattr(getattr(loaded, section), "gold", False)
+        if gold and (loaded.world is None or loaded.world.dev_set is None):
+            raise UserError(f"{shown}: world.dev_set: missing; {section}.gold learns from its queries")
     loaded._root = root
     return loaded
 

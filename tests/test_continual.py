@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -228,6 +229,26 @@ def test_a_batch_without_examples_leaves_the_model_as_it_was(base, trained, tmp_
     assert (second.examples, second.general, second.steps) == (0, 0, 0) and third.steps > 0
 
 
+def test_gold_examples_are_learnt_as_calls_for_as_many_steps_in_turn_as_at_once(base, tmp_path, monkeypatch):
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
+    arms = [{"name": "a", "replay": 0.5, "general": 4}, {"name": "joint", "kind": "joint", "general": 4}]
+    this = study.load(make_study(tmp_path, base, arms=arms, gold=True, least_steps=7))
+    shutil.rmtree(this.results / "distilled")  # nothing that was experienced is looked at
+    gold = [one for one in this.items("dev") if one.gold.tool in TOOLS]
+    rounds = curriculum.arms(this, curriculum.batches(this), 0)
+    assert [(one.query, one.call) for one in rounds["joint"][0].examples] == [(one.query, one.gold) for one in gold]
+    assert {one.tool for one in rounds["a"][0].examples} == set(curriculum.batches(this)[0])
+    learnt, real = [], finetune.finetune
+    monkeypatch.setattr(
+        finetune, "finetune", lambda *args, **more: learnt.append(args[1].answer_rows) or real(*args, **more)
+    )
+    in_turn, at_once = continual.run(this, "a", 0)[1:], continual.run(this, "joint", 0)[1:]
+    assert [one.steps for one in in_turn] == [7, 7] and [one.steps for one in at_once] == [14]
+    assert learnt == [False] * 3
+    matrix = forgetting.matrix(forgetting.outcomes(this), this)
+    assert set(matrix["arm"]) >= {"a", "joint"}
+
+
 def test_kills_at_any_moment_change_nothing(whole, base, tmp_path):
     where = whole[0]
     path = make_study(tmp_path, base)
@@ -269,6 +290,7 @@ WRONG = [
     ({"arms": []}, "continual.arms"),
     ({"seeds": [1, 1]}, "seeds: one stands there twice"),
     ({"exam_item": 3}, "did you mean 'exam_items'?"),
+    ({"least_steps": -1}, "continual.least_steps"),
 ]
 
 
@@ -497,3 +519,15 @@ def test_the_notebooks_run(whole):
         "continual_general",
     }
     assert len(list((where / "results" / "tiny" / "figures").glob("continual_*.png"))) == 3
+
+
+@pytest.mark.parametrize("main", ["quick", "full"])
+def test_the_control_learns_gold_examples_and_changes_nothing_else(main):
+    base, other = study.load(main), study.load(f"{main}_gold")
+    assert other.continual.gold and not base.continual.gold and other.source == base.results
+    assert other.continual.least_steps == base.finetuning.least_steps
+    same = {"name", "experience", "ablations", "exploitation", "continual"}
+    assert other.model_dump(exclude=same) == base.model_dump(exclude=same)
+    changed = {"gold", "least_steps", "arms"}
+    assert other.continual.model_dump(exclude=changed) == base.continual.model_dump(exclude=changed)
+    assert {arm.general for arm in other.continual.arms} <= {arm.general for arm in base.continual.arms}
