@@ -528,7 +528,7 @@ rule open_questions:
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
         audited("comparisons"),
         sorted(os.path.relpath(path) for path in STUDY.results.parent.glob(f"{STUDY.name}_*/run.json")),
-        COMPARISON_MODULES + modules("trajectories", "ablations", "forgetting", "claims", "questions"),
+        COMPARISON_MODULES + modules("trajectories", "behaviour", "ablations", "forgetting", "claims", "ledger", "questions"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/80_open_questions.ipynb",

@@ -3,15 +3,11 @@
 >>> found = answers(study, shown_by)                                     # doctest: +SKIP
 >>> for line in reading(found, 1):                                       # doctest: +SKIP
 ...     print(line)
->>> overcame([False, True, True]), overcame([True, True]), overcame([])
-(True, None, None)
 
-A *statement* is a hypothesis that an estimate decides: supported or contradicted if its whole interval says so, and its
-test agrees (`claims.above`), else undecided. Beside it stand *descriptions*, which nothing is concluded from, and what
-the audit of the paper's own runs says. What is compared is paired on the same item or trial; tools are resampled (where
-batches are learnt, within their batch) and seeds put together; p-values are of permutations over tools. Holm's
-correction is over all statements here that rest on such a test, one family. What a study does not have, or what left
-nothing to compare, is a row as well: undecided, and it says why.
+A *statement* is a hypothesis that an estimate decides: supported or contradicted if its whole interval says so, and
+its test agrees, else undecided (`ste_core.ledger`). Beside it stand *descriptions*, which nothing is concluded from,
+and what the audit of the paper's own runs says. What is compared is paired on the same item or trial. What a study does
+not have, or what left nothing to compare, is a row as well: undecided, and it says why.
 
 Side studies extend a study by one change (`study/<study>_<side>.yaml`, see `SIDES`) and are read where they have run.
 
@@ -19,20 +15,16 @@ Departures: the paper has none of these experiments but the ablations. docs/open
 into estimates, and what no study of this project can tell.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pydantic import JsonValue
-from scipy import stats as scipy_stats
 
 from ste_core import (
     ablations,
+    behaviour,
     claims,
     compare,
     distill,
@@ -40,13 +32,13 @@ from ste_core import (
     forgetting,
     score,
     stages,
-    stats,
     store,
     trajectories,
 )
 from ste_core import study as studies
 from ste_core.ablations import PAPER_VARIANTS
 from ste_core.errors import UserError
+from ste_core.ledger import METRIC, NOTHING, Estimate, Estimator, Ledger
 from ste_core.records import Prediction, TestItem, Tool, Trial
 from ste_core.stages import ALL, EQUAL, FULL, NO_VARIANT
 from ste_core.stats import Interval
@@ -87,387 +79,13 @@ SIDES = {
     "rationale": "reflection gives a reason, which memory keeps",
 }
 
-COLUMNS = ("question", "part", "source", "hypothesis", "tested", "test", "unit", "n", "tools", "effect", "ci_low",
-           "ci_high", "p", "p_holm", "verdict", "evidence")  # fmt: skip
-
-#: what a statement rests on
-PERMUTED, RESAMPLED = "permutation over tools, Holm", "bootstrap over tools"
-
-#: the verdict that the answers are about; in rows that were not executed the rule's stands there, see `_judged`
-METRIC = "correct_execution"
 FT, ICL, BASELINE = (stages.label(setting) for setting in ("tuned", "icl", "baseline"))
 
 #: a side study answers the same baseline items as its study, unless it is of another model or of other tools
 SAME = 0.9
 
-NO_PART, NOT_RUN, NOTHING = "not part of this study", "not run", "nothing to compare"
+NO_PART, NOT_RUN = "not part of this study", "not run"
 TABLES_ONLY = "not run here: of the run elsewhere, tables only are kept"
-
-
-# --- estimates --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """An interval, in percent or points, of `n` units of so many tools; `p` of a test against zero, if there is one."""
-
-    found: Interval
-    n: int
-    tools: int
-    p: float = np.nan
-
-
-@dataclass(frozen=True, slots=True)
-class Estimator:
-    """The estimates that the questions need, at a study's level and with its generators."""
-
-    study: Study
-
-    def paired(self, units: pd.DataFrame, *label: object) -> Estimate | None:
-        """Percent right of `a` less `b`, booleans of the same units, in points; None where neither is ever right.
-
-        Args:
-            units: `tool, a, b`.
-        """
-        if not (units["a"].any() or units["b"].any()):
-            return None
-        units = units.sort_values("tool", kind="stable")
-        one = stats.difference(units["a"], units["b"], units["tool"].tolist(), rng=self._rng(label), **self._size)
-        return Estimate(Interval(one.value, one.low, one.high), len(units), units["tool"].nunique(), one.p)
-
-    def predicted(self, a: pd.DataFrame, b: pd.DataFrame, *label: object) -> Estimate | None:
-        """Paired difference of two tables of `compare.outcomes`; None where neither is ever right.
-
-        A label that another table's difference has gives that table's figures to the digit.
-        """
-        one = compare.difference(a, b, self.study, METRIC, *label)
-        if not one["n"] or not (a[METRIC].any() or b[METRIC].any()):
-            return None
-        tools = len({*a["tool"]} & {*b["tool"]})
-        return Estimate(Interval(one["difference"], one["ci_low"], one["ci_high"]), int(one["n"]), tools, one["p"])
-
-    def mean(self, values: pd.Series, *label: object, n: int | None = None) -> Estimate | None:
-        """The mean of a difference that each tool has; its test turns signs round, tool by tool.
-
-        Args:
-            values: in points, the index names tools; tools without one are missing.
-        """
-        values = values.dropna().sort_index()
-        if values.empty:
-            return None
-        rng, x = self._rng(label), values.to_numpy(float)
-        found = stats.mean(x, rng=rng, **self._size)
-        if np.ptp(x) == 0:
-            p = 1.0 if x[0] == 0 else 2.0 ** (1 - x.size)
-        else:
-            p = float(scipy_stats.permutation_test(
-                (x, np.zeros_like(x)), lambda a, b, axis: (a - b).mean(axis), permutation_type="samples",
-                vectorized=True, n_resamples=self.study.statistics.resamples, rng=rng,
-            ).pvalue)  # fmt: skip
-        return Estimate(found, x.size if n is None else n, x.size, p)
-
-    def between(self, a: pd.Series, b: pd.Series, *label: object, n: int) -> Estimate | None:
-        """The mean of one group of tools less that of another; resampled within groups, tested by exchanging tools."""
-        a, b = a.dropna().sort_index(), b.dropna().sort_index()
-        if min(len(a), len(b)) < 2:
-            return None
-        rng, samples = self._rng(label), (a.to_numpy(float), b.to_numpy(float))
-
-        def apart(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-            return x.mean(axis) - y.mean(axis)
-
-        drawn = scipy_stats.bootstrap(
-            samples, apart, paired=False, vectorized=True, method="percentile", rng=rng,
-            n_resamples=self.study.statistics.resamples, confidence_level=self.study.statistics.level,
-        ).confidence_interval  # fmt: skip
-        p = scipy_stats.permutation_test(
-            samples, apart, permutation_type="independent", vectorized=True, rng=rng,
-            n_resamples=self.study.statistics.resamples,
-        ).pvalue  # fmt: skip
-        value = float(apart(*samples, axis=-1))
-        return Estimate(Interval(value, float(drawn.low), float(drawn.high)), n, len(a) + len(b), float(p))
-
-    def share(self, units: pd.DataFrame, *label: object) -> Estimate | None:
-        """Percent of units that are `right`.
-
-        Args:
-            units: `tool, right`.
-        """
-        if units.empty:
-            return None
-        group = units.groupby("tool")["right"]
-        found = score.share(group.sum(), group.size(), self.study, "questions", *label)
-        return Estimate(found, len(units), group.ngroups)
-
-    def gap(self, units: pd.DataFrame, *label: object) -> Estimate | None:
-        """Percent right where `group` is true less where it is false, tools resampled: an association, without a test.
-
-        Args:
-            units: `tool, group, right`.
-        """
-        if units["group"].nunique() < 2:
-            return None
-        groups = [units[units["group"] == one].groupby("tool")["right"] for one in (True, False)]
-        tools = sorted(set(units["tool"]))
-        counts = np.stack([one.reindex(tools, fill_value=0).to_numpy(float)
-                           for group in groups for one in (group.sum(), group.size())])  # fmt: skip
-        picks = self._rng(label).integers(len(tools), size=(self.study.statistics.resamples, len(tools)))
-        k_a, n_a, k_b, n_b = counts[:, picks].sum(-1)
-        with np.errstate(invalid="ignore", divide="ignore"):  # a resample without one of the groups is passed over
-            drawn = 100 * (k_a / n_a - k_b / n_b)
-        k_a, n_a, k_b, n_b = counts.sum(-1)
-        value = 100 * (k_a / n_a - k_b / n_b)
-        tail = (1 - self.study.statistics.level) / 2
-        low, high = np.nanquantile(drawn, [tail, 1 - tail])
-        return Estimate(Interval(float(value), float(low), float(high)), len(units), len(tools))
-
-    def learnt(self, a: forgetting.Shares, b: forgetting.Shares, measure: str, *label: object) -> Estimate:
-        """A measure of continual learning of one arm less another's, tools resampled within their batch; no test."""
-        found = forgetting.intervals((replace(a, exam=None), replace(b, exam=None)), rng=self._rng(label), **self._size)
-        tools = sum(len(batch) for batch in a.batches)
-        return Estimate(found[measure], tools, tools)
-
-    def spread(self, runs: Sequence[forgetting.Shares], *label: object) -> Estimate:
-        """How far the final averages of some arms lie apart, the largest less the smallest.
-
-        Tools are resampled within their batch, for all arms at once. The test asks how often a spread as large comes
-        about if, within each tool, what the arms got right is dealt to them by chance: a difference of extremes is
-        never below zero, so its interval alone says nothing.
-        """
-        rng, resamples = self._rng(label), self.study.statistics.resamples
-        last = [np.stack([run.batches[batch][:, -1] for run in runs]) for batch in range(len(runs[0].batches))]
-
-        def apart(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-            return np.ptp(np.mean([part.mean(-1) for part in parts], axis=0), axis=-1)  # of (..., arms, tools)
-
-        value = float(apart(last))
-        drawn, dealt = np.empty(resamples), np.empty(resamples)
-        for one in range(resamples):
-            drawn[one] = apart([part[:, rng.integers(part.shape[1], size=part.shape[1])] for part in last])
-            dealt[one] = apart([rng.permuted(part, axis=0) for part in last])
-        tail = (1 - self.study.statistics.level) / 2
-        low, high = np.quantile(drawn, [tail, 1 - tail])
-        tools = sum(part.shape[1] for part in last)
-        p = (1 + np.count_nonzero(dealt >= value - 1e-9)) / (1 + resamples)
-        return Estimate(Interval(value, float(low), float(high)), tools, tools, p)
-
-    @property
-    def _size(self) -> dict[str, Any]:
-        return {"level": self.study.statistics.level, "resamples": self.study.statistics.resamples}
-
-    def _rng(self, label: Sequence[object]) -> np.random.Generator:
-        return self.study.rng("questions", *label)
-
-
-# --- what was explored ------------------------------------------------------------------------------------------------
-
-
-def arguments_covered(trials: Sequence[Trial], tools: Mapping[str, Tool]) -> pd.DataFrame:
-    """Which optional arguments a call that ran has had: `variant, seed, tool, argument, covered`, a row each.
-
-    Required ones are left out: they follow from any call that runs.
-    """
-    rows = []
-    for (variant, seed, name), forms in _forms(trials).items():
-        known = tools[name].parameters.get("properties")
-        required = tools[name].parameters.get("required") or ()
-        used = set().union(*forms)
-        for argument in known if isinstance(known, dict) else ():
-            if argument not in required:  # type: ignore[operator]
-                rows.append((variant, seed, name, argument, argument in used))
-    return pd.DataFrame(rows, columns=["variant", "seed", "tool", "argument", "covered"])
-
-
-def forms_covered(trials: Sequence[Trial], items: Sequence[TestItem]) -> pd.DataFrame:
-    """Whether a call that ran has had exactly the arguments (their names) of an item's gold call, for every item of the
-    explored tools: `variant, seed, tool, item, covered, any`; `any` says whether any call of the tool ran."""
-    rows = []
-    for (variant, seed, name), forms in _forms(trials).items():
-        for one in items:
-            if one.gold.tool == name:
-                rows.append((variant, seed, name, one.item, frozenset(one.gold.arguments) in forms, bool(forms)))
-    return pd.DataFrame(rows, columns=["variant", "seed", "tool", "item", "covered", "any"])
-
-
-def _forms(trials: Sequence[Trial]) -> dict[tuple[str, int, str], set[frozenset[str]]]:
-    """The sets of argument names of the calls that ran, by variant, seed and tool; empty where none did."""
-    found: dict[tuple[str, int, str], set[frozenset[str]]] = {}
-    for trial in trials:
-        forms = found.setdefault((trial.variant, trial.seed, trial.tool), set())
-        forms.update(frozenset(step.call.arguments) for step in trial.steps if step.ok and step.call)
-    return found
-
-
-def overcame(outcomes: Sequence[bool]) -> bool | None:
-    """Whether a call ran after a first one that failed; None if the first did not fail, or there is none."""
-    return None if not outcomes or outcomes[0] else any(outcomes)
-
-
-def errors_met(trials: Sequence[Trial], tools: Mapping[str, Tool]) -> pd.DataFrame:
-    """Trials whose first call the tool refused, and what it told: `tool, group, right`; `group` says whether the error
-    names an argument of the tool, `right` whether a later call ran."""
-    rows = []
-    for trial in trials:
-        calls = [step for step in trial.steps if step.call is not None]
-        mended = overcame([bool(step.ok) for step in calls])
-        if mended is not None and calls[0].observation is not None:
-            known = tools[trial.tool].parameters.get("properties")
-            named = any(_stands(name, calls[0].observation) for name in (known if isinstance(known, dict) else ()))
-            rows.append((trial.tool, named, mended))
-    return pd.DataFrame(rows, columns=["tool", "group", "right"])
-
-
-def after_errors(trials: Sequence[Trial]) -> pd.DataFrame:
-    """The trials that follow one of the same episode in which the tool refused a call: `variant, tool, first_ran`."""
-    rows, met = [], set()
-    for trial in sorted(trials, key=lambda one: (one.variant, one.seed, one.tool, one.episode, one.trial)):
-        episode = (trial.variant, trial.seed, trial.tool, trial.episode)
-        outcomes = [step.ok for step in trial.steps if step.call is not None]
-        if episode in met:
-            rows.append((trial.variant, trial.tool, bool(outcomes and outcomes[0] and trial.steps[0].call)))
-        if False in outcomes:
-            met.add(episode)
-    return pd.DataFrame(rows, columns=["variant", "tool", "first_ran"])
-
-
-def uses_earlier(trial: Trial, tool: Tool) -> str | None:
-    """Where a call that ran has a value from that stands only in what an earlier call of the trial gave back.
-
-    Values are texts of three characters or more and numbers of two digits or more, that stand in neither the query, the
-    documentation nor an earlier call.
-
-    Returns:
-        "result" or "error", whichever held the value; None if no call does.
-    """
-    known, told = [trial.query, tool.documentation()], {"result": [], "error": []}
-    found = None
-    for step in trial.steps:
-        values = [] if step.call is None else list(_values(step.call.arguments))
-        if step.ok:
-            for value in values:
-                if not any(_stands(value, text) for text in known):
-                    held = next((kind for kind, texts in told.items() if any(_stands(value, one) for one in texts)), "")
-                    found = "result" if "result" in (found, held) else held or found
-        known += values
-        if step.call is not None and step.observation is not None:
-            told["result" if step.ok else "error"].append(step.observation)
-    return found
-
-
-def gives_reason(reflection: str) -> bool:
-    """Whether a reflection is a verdict, Yes or No, with words after it.
-
-    >>> [gives_reason(one) for one in ("No. It gave no time.", "Yes", "yes!", "Final Answer: It is ten.")]
-    [True, False, False, False]
-    """
-    return bool(re.match(r"\W*(yes|no)\b\W*\w", reflection, re.IGNORECASE))
-
-
-def _values(value: JsonValue) -> Iterator[str]:
-    """The texts and numbers in a value that are long enough to be told from chance."""
-    if isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _values(one)
-    elif isinstance(value, str) and len(value.strip()) > 2:
-        yield value.strip()
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        shown = str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
-        if sum(one.isdigit() for one in shown) > 1:
-            yield shown
-
-
-def _stands(value: str, text: str) -> bool:
-    """Whether a value stands in a text as a word or number of its own, whatever its case.
-
-    >>> _stands("17", "17.8 or 217"), _stands("oslo", "Weather of Oslo."), _stands("17", "in 17.")
-    (False, True, True)
-    """
-    return bool(re.search(rf"(?<!\w)(?<!\d\.){re.escape(value)}(?!\w)(?!\.\d)", text, re.IGNORECASE))
-
-
-# --- the ledger -------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Ledger:
-    """The rows of the answers; `closed` corrects their p-values and gives their verdicts."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-
-    def state(
-        self, question: int, hypothesis: str, one: Estimate | None, *, missing: str = NOTHING, below: bool = False,
-        bound: float = 0.0, note: str = "",
-    ) -> None:  # fmt: skip
-        """A statement: the estimate is above the bound, or below it."""
-        self._add(question, hypothesis, one, missing, "points", note, tested=1, below=below, bound=bound)
-
-    def describe(
-        self, question: int, what: str, one: Estimate | None, *, missing: str = NOTHING, unit: str = "points",
-        note: str = "",
-    ) -> None:  # fmt: skip
-        """A figure that nothing is concluded from."""
-        self._add(question, what, one, missing, unit, note, tested=0)
-
-    def audit(self, question: int, hypothesis: str, row: pd.Series | None) -> None:
-        """A loss, by the paper's own runs, tested and corrected in the audit's table."""
-        one = None if row is None else Estimate(
-            Interval(row["difference"], row["ci_low"], row["ci_high"]), int(row["n"]), 0, row["p_holm"]
-        )  # fmt: skip
-        self._add(question, hypothesis, one, "the audit has not run", "points", "Holm within the audit's table",
-                  tested=0, below=True, source="audit")  # fmt: skip
-
-    def _add(
-        self, question: int, hypothesis: str, one: Estimate | None, missing: str, unit: str, note: str, *, tested: int,
-        below: bool = False, bound: float = 0.0, source: str = "experiment",
-    ) -> None:  # fmt: skip
-        found = Interval(np.nan, np.nan, np.nan) if one is None else one.found
-        p = np.nan if one is None else one.p
-        test = "" if not tested or one is None else RESAMPLED if pd.isna(p) else PERMUTED
-        self.rows.append(
-            {"question": question, "source": source, "hypothesis": hypothesis, "tested": tested, "test": test,
-             "unit": unit, "n": 0 if one is None else one.n, "tools": 0 if one is None else one.tools,
-             "effect": found.value, "ci_low": found.low, "ci_high": found.high, "p": p, "below": below, "bound": bound,
-             "missing": missing if one is None else "", "note": note}
-        )  # fmt: skip
-
-    def closed(self) -> pd.DataFrame:
-        """The rows by question, experiments first, and a row a question for what no study here can tell."""
-        for question, text in BEYOND.items():
-            self._add(question, text, None, "", "", "", tested=0, source="not from here")
-        order = {"experiment": 0, "audit": 1, "not from here": 2}
-        self.rows.sort(key=lambda row: (row["question"], order[row["source"]]))
-        table = pd.DataFrame(self.rows)
-        table["part"] = [chr(ord("a") + number) for number in table.groupby("question").cumcount()]
-        ours = table["source"] == "experiment"
-        table["p_holm"] = compare.holm(table["p"].where(ours & (table["tested"] == 1))).where(ours, table["p"])
-        table["p"] = table["p"].where(ours)  # the audit's is corrected already
-        table["verdict"] = [self._verdict(row) for row in table.itertuples()]
-        table["evidence"] = [self._evidence(row) for row in table.itertuples()]
-        return table[list(COLUMNS)]
-
-    @staticmethod
-    def _verdict(row: Any) -> str:
-        if not (row.tested or row.source == "audit"):
-            return ""
-        if row.missing:
-            return "undecided"
-        found = Interval(row.effect, row.ci_low, row.ci_high)
-        if row.below:
-            found = Interval(-row.effect, -row.ci_high, -row.ci_low)
-        p = 0.0 if pd.isna(row.p_holm) else row.p_holm
-        return claims.above(found, -row.bound if row.below else row.bound, p)
-
-    @staticmethod
-    def _evidence(row: Any) -> str:
-        if row.source == "not from here":
-            return ""
-        if row.missing:
-            return row.missing
-        sign = "+" if row.unit == "points" else ""
-        text = f"{Interval(row.effect, row.ci_low, row.ci_high):{sign}.1f} {row.unit}"
-        if not pd.isna(row.p_holm):
-            text += f", Holm p {'< 0.001' if row.p_holm < 0.001 else f'= {row.p_holm:.3f}'}"
-        return text + (f" ({row.tools} tools)" if row.tools else "") + (f"; {row.note}" if row.note else "")
 
 
 # --- what lies on disk ------------------------------------------------------------------------------------------------
@@ -531,7 +149,7 @@ class _Case:
 
     study: Study
     shown_by: Mapping[str, str]
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(default_factory=lambda: Ledger(BEYOND))
 
     def __post_init__(self) -> None:
         self.estimate = Estimator(self.study)
@@ -657,7 +275,10 @@ MEMORIES = {"no_long_term": "long-term", "no_short_term": "short-term"}
 def _coverage(case: _Case) -> None:
     state, describe, estimate = case.ledger.state, case.ledger.describe, case.estimate
     early = [one for one in case.trials if one.episode < case.episodes // 2]
-    optional, forms = arguments_covered(case.trials, case.tools), forms_covered(case.trials, case.items)
+    optional, forms = (
+        behaviour.arguments_covered(case.trials, case.tools),
+        behaviour.forms_covered(case.trials, case.items),
+    )
     item, argument = ["tool", "item", "seed"], ["tool", "argument", "seed"]
     for variant, memory in MEMORIES.items():
         missing = NOTHING if variant in case.variants else NO_PART
@@ -672,7 +293,7 @@ def _coverage(case: _Case) -> None:
             missing=missing,
         )
         state(1, f"{memory} memory covers more forms of test queries", gained(forms, item, "forms"), missing=missing)
-        one = gained(forms_covered(early, case.items), item, "early")
+        one = gained(behaviour.forms_covered(early, case.items), item, "early")
         describe(1, f"forms gained by {memory} memory in the first half", one, missing=missing)
         one = gained(forms[forms["any"].astype(bool)], item, "ran")
         describe(1, f"at the end, of tools that ran with and without {memory} memory", one, missing=missing)
@@ -733,7 +354,7 @@ def _feedback(case: _Case) -> None:
             own = (case.told_by(case.of(label, one), group) for one in (FULL, variant))
             one = case.estimate.predicted(*own, "questions", 3, "equal", group)
             describe(3, f"with equally many examples, where {words}", one, missing=missing)
-    met = errors_met(case.full, case.tools)
+    met = behaviour.errors_met(case.full, case.tools)
     describe(3, "errors overcome, of first calls refused", case.estimate.share(met, 3, "met"), unit="%")
     describe(3, "errors that name an argument are overcome more often by", case.estimate.gap(met, 3, "named"))
     case.ledger.audit(3, "without feedback FT is less often right", _audited(case, variant))
@@ -760,7 +381,7 @@ def _reflection(case: _Case) -> None:
     other, reasons, missing = case.side("rationale"), None, _not_run(case, "rationale")
     if other is not None:
         asked = [one for one in case.explored(other) if one.reflection is not None]
-        units = [(one.tool, gives_reason(one.reflection or "")) for one in asked]
+        units = [(one.tool, behaviour.gives_reason(one.reflection or "")) for one in asked]
         reasons, missing = estimate.share(pd.DataFrame(units, columns=["tool", "right"]), 4, "reasons"), NOTHING
     describe(4, "verdicts that come with a reason, when one is asked for", reasons, unit="%", missing=missing)
     case.ledger.audit(4, "without reflection FT is less often right", _audited(case, variant))
@@ -773,7 +394,7 @@ def _not_run(case: _Case, name: str) -> str:
 def _dependence(case: _Case) -> None:
     for variant in (FULL, "no_short_term"):
         own = [one for one in case.trials if one.variant == variant]
-        found = [(one.tool, uses_earlier(one, case.tools[one.tool])) for one in own]
+        found = [(one.tool, behaviour.uses_earlier(one, case.tools[one.tool])) for one in own]
         for kind in ("result", "error"):
             units = pd.DataFrame([(tool, held == kind) for tool, held in found], columns=["tool", "right"])
             what = f"trials in which a call uses a value that only an earlier {kind} told ({variant.replace('_', ' ')})"
@@ -793,7 +414,7 @@ def _depth(case: _Case) -> None:
     state(6, "with long-term memory, trials get better over episodes", _late(case),
           missing=NOTHING if "no_long_term" in case.variants else NO_PART,
           note="a call ran, last third less first third of the episodes, full less no long-term memory")  # fmt: skip
-    told = case.told_by(after_errors(case.trials), "error")
+    told = case.told_by(behaviour.after_errors(case.trials), "error")
     told = told[told["variant"].isin([FULL, "no_short_term"])]
     rates = (100 * told.groupby(["variant", "tool"])["first_ran"].mean()).unstack("variant")
     rates = rates.reindex(columns=[FULL, "no_short_term"])
@@ -994,7 +615,7 @@ def _curiosity(case: _Case) -> None:
     counts = [sum(map(trajectories.requests, trials)) for trials in (new, case.full)]
     state(10, hypotheses[0], case.estimate.paired(_against(frame, keys, "repeats", "novelty", FULL), 10, "repeats"),
           below=True, note=f"{counts[0]:,} requests instead of {counts[1]:,}")  # fmt: skip
-    units = _against(forms_covered(both, case.items), ["tool", "item", "seed"], "covered", "novelty", FULL)
+    units = _against(behaviour.forms_covered(both, case.items), ["tool", "item", "seed"], "covered", "novelty", FULL)
     state(10, hypotheses[1], case.estimate.paired(units, 10, "forms"))
     state(10, hypotheses[2], case.estimate.predicted(_tuned(other), case.of(FT), "questions", 10, "novelty"))
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from support import ROOT
 
-from ste_core import compare, exploration, figures, forgetting, questions, stages, store, study
-from ste_core.questions import COLUMNS, QUESTIONS, SIDES, Estimate, Estimator, Ledger
+from ste_core import behaviour, compare, exploration, figures, forgetting, questions, stages, store, study
+from ste_core.ledger import COLUMNS, Estimate, Estimator, Ledger
+from ste_core.questions import BEYOND, QUESTIONS, SIDES
 from ste_core.react import render
 from ste_core.records import Call, Prediction, Step, TestItem, Tool, Trial
 from ste_core.stats import Interval
@@ -43,7 +44,7 @@ def test_optional_arguments_are_covered_by_calls_that_ran_alone():
         trial(step({"thing": "a", "city": "b"}, ok=False), step({"thing": "a", "year": 3})),
         trial(variant="none"),
     ]
-    found = questions.arguments_covered(trials, {"price": TOOL}).set_index(["variant", "argument"])["covered"]
+    found = behaviour.arguments_covered(trials, {"price": TOOL}).set_index(["variant", "argument"])["covered"]
     assert found.to_dict() == {("full", "city"): False, ("full", "year"): True, ("none", "city"): False,
                                ("none", "year"): False}  # fmt: skip
 
@@ -54,13 +55,13 @@ def test_a_form_is_covered_by_exactly_its_arguments():
         for number, names in enumerate((["thing"], ["thing", "year"], ["city", "thing"]))
     ]
     trials = [trial(step({"year": 1, "thing": "a"})), trial(step({"thing": "a"}, ok=False), episode=1)]
-    found = questions.forms_covered([*trials, trial(variant="none")], items)
+    found = behaviour.forms_covered([*trials, trial(variant="none")], items)
     assert found["covered"].tolist() == [False, True, False] + [False] * 3
     assert found["any"].tolist() == [True] * 3 + [False] * 3
 
 
 def uses(*steps, query="What is it?"):
-    return questions.uses_earlier(trial(*steps, query=query), TOOL)
+    return behaviour.uses_earlier(trial(*steps, query=query), TOOL)
 
 
 def test_a_value_is_used_where_only_an_earlier_observation_told_it():
@@ -99,7 +100,7 @@ def test_errors_are_told_apart_by_whether_they_name_an_argument():
         trial(step({"thing": "a"}), step({}, ok=False, told="Error: year")),  # the first call ran
         trial(Step(output="", problem="no call")),
     ]
-    found = questions.errors_met(trials, {"price": TOOL})
+    found = behaviour.errors_met(trials, {"price": TOOL})
     assert found[["group", "right"]].to_numpy().tolist() == [[True, True], [False, False]]
 
 
@@ -110,7 +111,7 @@ def test_trials_after_an_error_are_those_of_its_own_episode():
         trial(good, episode=1), trial(Step(output="", problem="no call"), good, number=4),
         trial(Step(output="", problem="p"), episode=1, number=1), trial(good, episode=1, number=2),
     ]  # fmt: skip
-    assert questions.after_errors(trials)["first_ran"].tolist() == [True, False, False]
+    assert behaviour.after_errors(trials)["first_ran"].tolist() == [True, False, False]
 
 
 # --- how it is estimated ----------------------------------------------------------------------------------------------
@@ -180,14 +181,14 @@ def test_a_spread_is_judged_by_what_chance_deals():
     ],
 )
 def test_a_statement_follows_interval_and_test(one, options, verdict):
-    ledger = Ledger()
+    ledger = Ledger(BEYOND)
     ledger.state(1, "it is so", one, **options)
     row = ledger.closed().iloc[0]
     assert row["verdict"] == verdict and (row["evidence"] == "not run") == (one is None)
 
 
 def test_holm_is_over_the_statements_of_experiments_and_nothing_else():
-    ledger = Ledger()
+    ledger = Ledger(BEYOND)
     found = Interval(5, 1, 9)
     for question in (1, 2, 3):
         ledger.state(question, "so", Estimate(found, 9, 3, 0.02))
@@ -323,7 +324,7 @@ def test_a_study_answers_what_it_can(project):
     covered = stated(table, "long-term memory covers more forms of test queries")["effect"]
     assert (
         covered
-        == 100 * questions.forms_covered(exploration.read(this, "full", 0), this.items("test"))["covered"].mean()
+        == 100 * behaviour.forms_covered(exploration.read(this, "full", 0), this.items("test"))["covered"].mean()
     )
     assert stated(table, "ICL, 1 episode: worse than all 4")["evidence"].startswith("nothing to compare")
     assert (
