@@ -77,6 +77,7 @@ SIDES = {
     "unfiltered": "no judge between trials and examples",
     "families": "batches hold tools of one kind",
     "rationale": "reflection gives a reason, which memory keeps",
+    "gold": "rounds of continual learning learn gold examples",
 }
 
 FT, ICL, BASELINE = (stages.label(setting) for setting in ("tuned", "icl", "baseline"))
@@ -85,6 +86,7 @@ FT, ICL, BASELINE = (stages.label(setting) for setting in ("tuned", "icl", "base
 SAME = 0.9
 
 NO_PART, NOT_RUN = "not part of this study", "not run"
+GOLD = ", of gold examples"
 TABLES_ONLY = "not run here: of the run elsewhere, tables only are kept"
 
 
@@ -209,32 +211,73 @@ class _Case:
         return rows[rows["tool"].isin([tool for tool in self.tools if self.shown_by.get(tool, "") == group])]
 
     @cached_property
-    def in_turn(self) -> pd.DataFrame | None:
-        return forgetting.outcomes(self.study) if _learnt_here(self.study) else None
+    def in_turn(self) -> "_InTurn":
+        """The study's own continual learning."""
+        here = self.study.continual is None or _learnt_here(self.study)
+        return _InTurn(self.study, NO_PART if here else TABLES_ONLY)
 
     @cached_property
-    def arms(self) -> dict[float, Arm]:
+    def gold_in_turn(self) -> "_InTurn":
+        """That of the side study whose rounds learn gold examples."""
+        other = self.side("gold")
+        if other is None:
+            return _InTurn(None, _not_run("gold"))
+        found = _InTurn(other, NO_PART)
+        try:
+            found.shares  # noqa: B018
+        except UserError:
+            return _InTurn(None, _of_other_data(other))
+        return found
+
+
+@dataclass
+class _InTurn:
+    """What continual learning left, of a study that has it; nothing where there is no study.
+
+    Attributes:
+        missing: why there is no arm of some kind, where there is none.
+    """
+
+    study: Study | None
+    missing: str
+
+    @cached_property
+    def rows(self) -> pd.DataFrame | None:
+        """Every answer, judged.
+
+        Raises:
+            UserError: rounds are not done, or were done with other data or settings.
+        """
+        return forgetting.outcomes(self.study) if self.study is not None and _learnt_here(self.study) else None
+
+    @cached_property
+    def shares(self) -> dict[str, forgetting.Shares]:
+        return {} if self.rows is None else forgetting.shares(self.rows)
+
+    @property
+    def arms(self) -> list[Arm]:
+        if self.study is None or self.study.continual is None or not _learnt_here(self.study):
+            return []
+        return self.study.continual.arms
+
+    @cached_property
+    def by_share(self) -> dict[float, Arm]:
         """The arms in sequence and in the plain order by their share of replay, with as many general tasks as the one
         whose share is nearest to the paper's has."""
-        plain = [one for one in self._arms if one.kind == "sequential" and forgetting.in_order(one)]
+        plain = [one for one in self.arms if one.kind == "sequential" and forgetting.in_order(one)]
         if not plain:
             return {}
         paper = min(plain, key=lambda one: abs(one.replay - claims.PAPER_REPLAY))
         return {one.replay: one for one in plain if one.general == paper.general}
 
     @property
-    def _arms(self) -> list[Arm]:
-        found = self.study.continual
-        return found.arms if found is not None and _learnt_here(self.study) else []
-
-    @property
-    def no_arms(self) -> str:
-        """Why there is no arm of some kind, where there is none."""
-        return NO_PART if self.study.continual is None or _learnt_here(self.study) else TABLES_ONLY
-
-    @cached_property
-    def shares(self) -> dict[str, forgetting.Shares]:
-        return {} if self.in_turn is None else forgetting.shares(self.in_turn)
+    def replayed(self) -> dict[str, Arm]:
+        """Of the arms in sequence, the one with the paper's replay, or nearly, and the one with none."""
+        paper = min(filter(None, self.by_share), key=lambda share: abs(share - claims.PAPER_REPLAY), default=None)
+        found = {} if paper is None else {"with replay": self.by_share[paper]}
+        if 0.0 in self.by_share:
+            found["without replay"] = self.by_share[0.0]
+        return found
 
 
 def _against(table: pd.DataFrame, keys: list[str], value: str, a: str, b: str) -> pd.DataFrame:
@@ -321,17 +364,18 @@ def _audited(case: _Case, variant: str) -> pd.Series | None:
 
 def _analogy(case: _Case) -> None:
     hypothesis = "a little replay saves over half of what most replay saves"
-    shares = sorted(case.arms)
-    if len(shares) < 3 or shares[0]:
-        missing = case.no_arms if not shares else f"{NOTHING}: it takes arms with none, little and much replay"
-        case.ledger.state(2, hypothesis, None, missing=missing)
-        return
-    none, little, most = (case.shares[case.arms[one].name] for one in (shares[0], shares[1], shares[-1]))
-    # over half: little - none > (most - none) / 2, and the measure is linear in what was right
-    half = replace(none, batches=tuple((a + b) / 2 for a, b in zip(none.batches, most.batches, strict=True)))
-    one = case.estimate.learnt(little, half, "backward_transfer", 2, "replay")
-    note = f"backward transfer: {shares[1]:.0%} of the examples, less the mean of none and {shares[-1]:.0%}"
-    case.ledger.state(2, hypothesis, one, note=note)
+    for learnt, after in ((case.in_turn, ""), (case.gold_in_turn, GOLD)):
+        shares = sorted(learnt.by_share)
+        if len(shares) < 3 or shares[0]:
+            missing = learnt.missing if not shares else f"{NOTHING}: it takes arms with none, little and much replay"
+            case.ledger.state(2, hypothesis + after, None, missing=missing)
+            continue
+        none, little, most = (learnt.shares[learnt.by_share[one].name] for one in (shares[0], shares[1], shares[-1]))
+        # over half: little - none > (most - none) / 2, and the measure is linear in what was right
+        half = replace(none, batches=tuple((a + b) / 2 for a, b in zip(none.batches, most.batches, strict=True)))
+        one = case.estimate.learnt(little, half, "backward_transfer", 2, f"replay{after}")
+        note = f"backward transfer: {shares[1]:.0%} of the examples, less the mean of none and {shares[-1]:.0%}"
+        case.ledger.state(2, hypothesis + after, one, note=note)
 
 
 #: what tells a tool's hidden convention -> in words
@@ -378,7 +422,7 @@ def _reflection(case: _Case) -> None:
         told = case.frame[case.frame["variant"] == FULL].rename(columns={"ran": "group", "solved": "right"})
         describe(4, "called solved where a call ran, less where none did", estimate.gap(told, 4, "told"),
                  note="zero: its verdict does not tell them apart")  # fmt: skip
-    other, reasons, missing = case.side("rationale"), None, _not_run(case, "rationale")
+    other, reasons, missing = case.side("rationale"), None, _not_run("rationale")
     if other is not None:
         asked = [one for one in case.explored(other) if one.reflection is not None]
         units = [(one.tool, behaviour.gives_reason(one.reflection or "")) for one in asked]
@@ -387,8 +431,12 @@ def _reflection(case: _Case) -> None:
     case.ledger.audit(4, "without reflection FT is less often right", _audited(case, variant))
 
 
-def _not_run(case: _Case, name: str) -> str:
+def _not_run(name: str) -> str:
     return f"{NOT_RUN}: side study {name}"
+
+
+def _of_other_data(other: Study) -> str:
+    return f"{NOTHING}: side study {other.name} is of other data, run it again"
 
 
 def _dependence(case: _Case) -> None:
@@ -440,7 +488,7 @@ def _faulty(case: _Case) -> None:
     """What the judge refuses, and what training on it is worth."""
     hypothesis, other = "FT without the judge's filter is more often right", case.side("unfiltered")
     if other is None:
-        case.ledger.state(6, hypothesis, None, missing=_not_run(case, "unfiltered"))
+        case.ledger.state(6, hypothesis, None, missing=_not_run("unfiltered"))
     else:
         one = case.estimate.predicted(_tuned(other), case.of(FT), "questions", 6, "unfiltered")
         counts = [sum(len(stages.examples(study, FULL, seed)) for seed in compare.seeds_of(case.study))
@@ -491,24 +539,24 @@ def _exploitation(case: _Case) -> None:
 
 
 def _kinds(case: _Case) -> None:
-    other, chosen = case.side("families"), _replayed(case)
-    missing = case.no_arms if not chosen else NOTHING if other else _not_run(case, "families")
+    other, chosen = case.side("families"), case.in_turn.replayed
+    missing = case.in_turn.missing if not chosen else NOTHING if other else _not_run("families")
     after = None
     if other is not None and chosen:
         try:
             after = forgetting.outcomes(other)
         except UserError:  # its rounds learnt examples that the study has since made anew
-            missing = f"{NOTHING}: side study {other.name} is of other data, run it again"
+            missing = _of_other_data(other)
     as_well, worse = "new kinds are learnt as well as mixed batches", "new kinds are kept worse than mixed batches"
     for words, arm in (chosen or {"with replay": None}).items():
         learnt = kept = None
         floor = missing
-        if after is not None and case.in_turn is not None and arm is not None:
-            rows = [_when(one, arm.name, "learnt") for one in (after, case.in_turn)]
+        if after is not None and case.in_turn.rows is not None and arm is not None:
+            rows = [_when(one, arm.name, "learnt") for one in (after, case.in_turn.rows)]
             learnt, known = _apart(case, *rows, "learnt", arm.name), 100 * rows[1]["correct"].mean()
             if known < claims.MARGIN:  # a margin as wide as all there is to lose
                 learnt, floor = None, f"{NOTHING}: mixed batches are {known:.1f} % right, less than the margin"
-            kept = _apart(case, *(_when(one, arm.name, "end") for one in (after, case.in_turn)), "end", arm.name)
+            kept = _apart(case, *(_when(one, arm.name, "end") for one in (after, case.in_turn.rows)), "end", arm.name)
         # the test is against no difference, this hypothesis is not
         learnt = None if learnt is None else replace(learnt, p=np.nan)
         case.ledger.state(8, f"{as_well}, {words}", learnt, missing=floor, bound=-claims.MARGIN,
@@ -522,17 +570,6 @@ def _kinds(case: _Case) -> None:
             row = own.loc[next(iter(chosen.values())).name]
             found = Estimate(Interval(row["value"], row["ci_low"], row["ci_high"]), 0, 0)
         case.ledger.describe(8, f"forward transfer to tools not yet learnt, {where}", found, missing=missing)
-
-
-def _replayed(case: _Case) -> dict[str, Arm]:
-    """Of the arms in sequence, the one with the paper's replay, or nearly, and the one with none."""
-    found = {}
-    if case.arms:
-        paper = min(filter(None, case.arms), key=lambda share: abs(share - claims.PAPER_REPLAY), default=None)
-        found = {} if paper is None else {"with replay": case.arms[paper]}
-        if 0.0 in case.arms:
-            found["without replay"] = case.arms[0.0]
-    return found
 
 
 def _when(rows: pd.DataFrame, arm: str, moment: str) -> pd.DataFrame:
@@ -573,31 +610,33 @@ def _mechanisms(case: _Case) -> None:
 
 
 def _interleaving(case: _Case) -> None:
-    mixed = next((one for one in case._arms if one.kind == "interleaved"), None)
-    if mixed is None:
-        case.ledger.state(10, "interleaved practice ends higher than in turn", None, missing=case.no_arms)
-        return
-    others = [(f"in turn {words}", arm) for words, arm in _replayed(case).items()]
-    others += [("all at once", arm) for arm in case._arms if arm.kind == "joint"]
-    for words, arm in others:
-        if arm.general != mixed.general:
+    hypothesis = "interleaved practice ends higher than"
+    for learnt, after in ((case.in_turn, ""), (case.gold_in_turn, GOLD)):
+        mixed = next((one for one in learnt.arms if one.kind == "interleaved"), None)
+        if mixed is None:
+            case.ledger.state(10, f"{hypothesis} in turn{after}", None, missing=learnt.missing)
             continue
-        one = case.estimate.learnt(case.shares[mixed.name], case.shares[arm.name], "final_average", 10, arm.name)
-        case.ledger.state(10, f"interleaved practice ends higher than {words}", one)
+        others = [(f"in turn {words}", arm) for words, arm in learnt.replayed.items()]
+        others += [("all at once", arm) for arm in learnt.arms if arm.kind == "joint"]
+        for words, arm in others:
+            if arm.general == mixed.general:
+                both = learnt.shares[mixed.name], learnt.shares[arm.name]
+                one = case.estimate.learnt(*both, "final_average", 10, f"{arm.name}{after}")
+                case.ledger.state(10, f"{hypothesis} {words}{after}", one)
 
 
 def _orders(case: _Case) -> None:
     alike: dict[tuple[float, int], list[Arm]] = {}
-    for arm in case._arms:
+    for arm in case.in_turn.arms:
         if arm.kind == "sequential":
             alike.setdefault((arm.replay, arm.general), []).append(arm)
     several = {key: arms for key, arms in alike.items() if len(arms) > 1}
     for (replay, general), arms in several.items():
-        one = case.estimate.spread([case.shares[arm.name] for arm in arms], 10, "order", replay, general)
+        one = case.estimate.spread([case.in_turn.shares[arm.name] for arm in arms], 10, "order", replay, general)
         case.ledger.state(10, f"the order of batches matters, {replay:.0%} replayed", one,
                           note=f"spread of {len(arms)} orders, biased upwards: its test decides")  # fmt: skip
     if not several:
-        case.ledger.state(10, "the order of batches matters", None, missing=case.no_arms)
+        case.ledger.state(10, "the order of batches matters", None, missing=case.in_turn.missing)
 
 
 def _curiosity(case: _Case) -> None:
@@ -606,7 +645,7 @@ def _curiosity(case: _Case) -> None:
                   "asked for novelty, FT is more often right")  # fmt: skip
     if other is None or not case.full:
         for number, hypothesis in enumerate(hypotheses):
-            state(10, hypothesis, None, missing=_not_run(case, "novelty"), below=not number)
+            state(10, hypothesis, None, missing=_not_run("novelty"), below=not number)
         return
     new = [one.model_copy(update={"variant": "novelty"}) for one in case.explored(other)]
     both = [*case.full, *new]

@@ -10,6 +10,7 @@ import yaml
 from support import ROOT
 
 from ste_core import behaviour, compare, exploration, figures, forgetting, questions, stages, store, study
+from ste_core.errors import UserError
 from ste_core.ledger import COLUMNS, Estimate, Estimator, Ledger
 from ste_core.questions import BEYOND, QUESTIONS, SIDES
 from ste_core.react import render
@@ -511,19 +512,27 @@ def learnt(arm, number, position, tool):
     return 9 if number - 1 == position else 0
 
 
-def ask(project, monkeypatch, rows, families=None, arms=ARMS):
+def ask(project, monkeypatch, rows, families=None, arms=ARMS, **sides):
     kinds = [arm.model_dump(exclude_none=True) for arm in arms]
-    this = write(project, plan(continual={"batches": 2, "arms": kinds},
-                               world=plan()["world"] | {"general": "microworld.general_skills:tasks"}))  # fmt: skip
+    sections = {"continual": {"batches": 2, "arms": kinds},
+                "world": plan()["world"] | {"general": "microworld.general_skills:tasks"}}  # fmt: skip
+    this = write(project, plan(**sections))
     fill(this, ft=never)
     if rows is not None:
         store.write_text(this.results / "continual" / "r10" / "seed0" / "round0.jsonl", "")
-    if families is not None:
-        other = side(project, "families", experience="made_up")
-        store.write_text(other.results / "continual" / "r10" / "seed0" / "round0.jsonl", "")
-        finish(other)
-    tables = {"made_up": rows, "made_up_families": families}
-    monkeypatch.setattr(forgetting, "outcomes", lambda one: tables[one.name])
+    tables = {"made_up": rows, "made_up_families": families} | {f"made_up_{one}": own for one, own in sides.items()}
+    for name, own in tables.items():
+        if name != "made_up" and own is not None:
+            other = side(project, name.removeprefix("made_up_"), experience="made_up", **sections)
+            store.write_text(other.results / "continual" / "r10" / "seed0" / "round0.jsonl", "")
+            finish(other)
+
+    def outcomes(one):
+        if isinstance(tables[one.name], str):
+            raise UserError(tables[one.name])
+        return tables[one.name]
+
+    monkeypatch.setattr(forgetting, "outcomes", outcomes)
     return questions.answers(this, SHOWN)
 
 
@@ -546,6 +555,20 @@ def test_a_little_replay_that_saves_little_is_no_support(project, monkeypatch):
         ask(project, monkeypatch, in_turn(learnt)), "a little replay saves over half of what most replay saves"
     )
     assert row["verdict"] == "contradicted" and row["effect"] == pytest.approx(30 - 55)
+
+
+def test_what_gold_examples_leave_is_asked_as_well(project, monkeypatch):
+    little, mixed = "a little replay saves over half of what most replay saves", "interleaved practice ends higher than"
+    for gold, said in ((None, "not run: side study gold"), ("other settings", "made_up_gold is of other data")):
+        table = ask(project, monkeypatch, in_turn(learnt), gold=gold)
+        assert stated(table, little)["verdict"] == "supported"
+        for hypothesis in (little, f"{mixed} in turn"):
+            row = stated(table, f"{hypothesis}, of gold examples")
+            assert row["verdict"] == "undecided" and said in row["evidence"]
+    table = ask(project, monkeypatch, in_turn(never), gold=in_turn(learnt))
+    assert stated(table, little)["verdict"] == "undecided" and stated(table, little)["effect"] == 0
+    assert stated(table, f"{little}, of gold examples")["effect"] == pytest.approx(70 - (20 + 90) / 2)
+    assert stated(table, f"{mixed} in turn without replay, of gold examples")["verdict"] == "supported"
 
 
 def test_new_kinds_are_compared_item_by_item(project, monkeypatch):
@@ -586,10 +609,10 @@ def test_a_side_study_changes_one_thing(main, name):
         base.seed, base.world, base.models, base.statistics,
     )  # fmt: skip
     changed = {
-        "novelty": {"novelty": 0.9}, "rationale": {"rationale": True}, "unfiltered": {}, "families": {},
+        "novelty": {"novelty": 0.9}, "rationale": {"rationale": True}, "unfiltered": {}, "families": {}, "gold": {},
     }[name]  # fmt: skip
     expected = base.exploration.model_copy(update=changed)
-    if name != "families":
+    if name not in ("families", "gold"):
         expected = expected.model_copy(update={"variants": ["full"]})
         assert other.continual is None and other.source == other.results
     assert other.exploration == expected
