@@ -243,7 +243,7 @@ def _replay(tables: Tables) -> pd.DataFrame:
     table = tables["continual_summary"]
     own = ~table["arm"].str.startswith("paper") & table["order"].isna() & table["measure"].isin(list(_CURVE))
     table = table[own & table["kind"].isin(["sequential", "joint"])]
-    with_general = [" and general tasks" if count else "" for count in table["general"]]
+    with_general = [", with general tasks" if count else "" for count in table["general"]]
     joint = table["kind"] == "joint"
     table = table.assign(
         panel=table["measure"].map(_CURVE), replay=(100 * table["replay"]).mask(joint),

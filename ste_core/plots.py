@@ -637,7 +637,7 @@ def replay_curve(data: pd.DataFrame) -> Figure:
     if curve["replay"].nunique() > 1:
         first, last = curve.iloc[0], curve.iloc[-1]
         _title(figure, f"Replaying {last['replay']:.0f} instead of {first['replay']:.0f} %: final average "
-               f"{first['value']:.0f} to {last['value']:.0f} %")  # fmt: skip
+               f"{first['value']:.1f} to {last['value']:.1f} %")  # fmt: skip
     else:
         _title(figure, "No arms differ in the share that is replayed")
     figure.tight_layout(rect=(0, 0.09, 1, 1))
