@@ -257,6 +257,13 @@ def summary(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFram
     return pd.DataFrame(found, columns=columns)
 
 
+def wide(summary: pd.DataFrame) -> pd.DataFrame:
+    """The table of `summary` to be read: a row an arm, a column a measure, each figure with its interval."""
+    cells = [f"{row.value:.1f} [{row.ci_low:.1f}, {row.ci_high:.1f}]" for row in summary.itertuples()]
+    table = summary.assign(cell=cells).pivot(index="arm", columns="measure", values="cell")
+    return table.reindex(summary["arm"].unique())[[name for name in MEASURES if name in table]].reset_index()
+
+
 def differences(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences between arms that differ in one thing (`contrast`).
 

@@ -197,7 +197,6 @@ class Ledger:
     """
 
     beyond: Mapping[int, str] = field(default_factory=dict)
-
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def state(
