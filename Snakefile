@@ -113,18 +113,18 @@ EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools"
                       "exploration_coverage", "exploration_curve")
 EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes", "exploration_coverage")
 EXPLORATION_MODULES = modules(
-    "chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "explore", "exploration"
+    "chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "explore", "resources", "exploration"
 )
 CORRECTNESS_TABLES = (
     "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness",
 )  # fmt: skip
 CORRECTNESS_FIGURES = ("embedded_correctness", "embedded_errors", "embedded_tools")
-EXPLOITATION_MODULES = modules("chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "stages")
+EXPLOITATION_MODULES = modules("chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "resources", "stages")
 CONTINUAL_SEEDS = (STUDY.continual.seeds or (STUDY.exploration.seeds if STUDY.exploration else [])) if STUDY.continual else []
 EXAMINED = ("continual_general",) if STUDY.continual and STUDY.world and STUDY.world.general else ()
 CONTINUAL_TABLES = ("continual_matrix", "continual_summary", "continual_differences", *EXAMINED)
 CONTINUAL_FIGURES = ("continual_matrices", "continual_replay", *EXAMINED)
-COMPARISON_MODULES = modules("stats", "score", "execution", "taxonomy", "stages", "compare")
+COMPARISON_MODULES = modules("stats", "score", "execution", "taxonomy", "resources", "stages", "compare")
 MICRO = sorted(str(path) for path in Path("microworld/checkpoint").iterdir())
 LANGUAGE = sorted(str(path) for path in Path("microworld/language").glob("*.py"))
 AUDIT_FIGURES = ("audit_correctness", "audit_ablations", "audit_judge", "audit_forgetting")
@@ -351,7 +351,7 @@ rule finetune:
     input:
         f"{SOURCE}/distilled/{{variant}}/seed{{seed}}/examples.jsonl",
         [f"{SOURCE}/distilled/{one}/seed{{seed}}/examples.jsonl" for one in STUDY.exploration.variants] if EQUAL_SIZE else [],
-        EXPLOITATION_MODULES + modules("finetune", "training_data", "predict", "taxonomy", "score", "execution"),
+        EXPLOITATION_MODULES + modules("finetune", "training_data", "finetune_job", "predict", "taxonomy", "score", "execution"),
         STUDY_FILE,
         notebook="notebooks/42_finetune.ipynb",
     output:

@@ -15,9 +15,10 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ste_core.errors import RequestRefused, UserError
+from ste_core.records import Message
 
 T = TypeVar("T")
 
@@ -27,13 +28,6 @@ SURELY_A_TOKEN = 3
 
 #: why an answer ended that never began: the server would not take the text
 REFUSED = "refused"
-
-
-class Message(TypedDict):
-    """One message of a conversation."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

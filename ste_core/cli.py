@@ -156,9 +156,12 @@ def _run(options: argparse.Namespace) -> int:
             print(f"{row.path}: {row.status}")
         environment["STE_RELEASE"] = str(release.directory.resolve())
         environment["STE_ALLOW_ALTERED"] = "1" if allow else ""
-    lacking = [] if options.dry_run else study.lacking()  # a dry run has said so
-    if lacking:
-        raise UserError(lacking[0])
+    if not options.dry_run:  # a dry run has said so
+        from ste_core import resources
+
+        lacking = resources.lacking(study)
+        if lacking:
+            raise UserError(lacking[0])
     root = studies.project_root()
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from ste_core import execution, score, stages, stats, store, taxonomy
+from ste_core import execution, resources, score, stages, stats, store, taxonomy
 from ste_core.errors import UserError
 from ste_core.predict import LABELS, Setting
 from ste_core.records import Prediction
@@ -39,7 +39,7 @@ def outcomes(study: Study, runs: Iterable[Run] = MAIN) -> pd.DataFrame:
         UserError: no predictions at all.
     """
     found = []
-    toolbox, items = study.toolbox(), study.items("test")
+    toolbox, items = resources.toolbox(study), resources.items(study, "test")
     results = execution.gold_results(items)
     for setting, variant, part in runs:
         for seed in [0] if setting == "baseline" else seeds_of(study):

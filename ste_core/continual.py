@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from ste_core import aio, curriculum, distill, finetune, launch, prompting, store
+from ste_core import aio, curriculum, distill, finetune, finetune_job, prompting, resources, store
 from ste_core import predict as predictions
 from ste_core.chat import ChatModel, gather
 from ste_core.errors import UserError
@@ -136,7 +136,7 @@ class _Work:
             arm.name: _options(study, study.finetuning, seed, arm) for arm in curriculum.section(study).arms
         }
         self.base = Path(study.place(study.finetuning.base))
-        learnt, self.tools = curriculum.batches(study), study.listing().tools
+        learnt, self.tools = curriculum.batches(study), resources.listing(study).tools
         self.items = curriculum.items(study, [tool for batch in learnt for tool in batch])
         self.exam = curriculum.exam(study)
         asked = self.asking.model_dump(include={"model", "temperature", "max_tokens", "context", "constrained"})
@@ -206,7 +206,7 @@ class _Work:
             options = self.options[arm].model_copy(update={"base": str(self._model(arm, number - 1))})
             now = self.rounds[arm][number - 1]
             if options.launch is not None:
-                launch.finetune(now.examples, options, place, general=now.general, tools=self.tools)
+                finetune_job.launch(now.examples, options, place, general=now.general, tools=self.tools)
             finetune.finetune(now.examples, options, place, general=now.general, tools=self.tools)
         return place
 

@@ -19,7 +19,7 @@ import random
 from collections.abc import Sequence
 from typing import TypeVar
 
-from ste_core import stages
+from ste_core import resources, stages
 from ste_core.errors import UserError
 from ste_core.records import Example, TestItem
 from ste_core.study import Arm, Continual, Study
@@ -111,7 +111,7 @@ def batches(study: Study) -> list[tuple[str, ...]]:
     Raises:
         UserError: a tool that is not there, or too few tools for intervals over them.
     """
-    chosen, known = section(study), study.listing().tools
+    chosen, known = section(study), resources.listing(study).tools
     tools = chosen.tools
     if tools is None:
         explored = None if study.exploration is None else study.exploration.tools
@@ -133,7 +133,7 @@ def items(study: Study, tools: Sequence[str]) -> list[TestItem]:
     Raises:
         UserError: a tool has none.
     """
-    every, found = study.items("test"), []
+    every, found = resources.items(study, "test"), []
     for tool in tools:
         own = [one for one in every if one.gold.tool == tool]
         if not own:
@@ -146,7 +146,7 @@ def exam(study: Study) -> list[GeneralTask]:
     """The exam of general ability, the same for every seed and arm; empty if the study's world has no general tasks."""
     if study.world is None or study.world.general is None:
         return []
-    return study.general_tasks(section(study).exam_items, study.seed, "heldout")
+    return resources.general_tasks(study, section(study).exam_items, study.seed, "heldout")
 
 
 def arms(study: Study, learnt: Sequence[Sequence[str]], seed: int) -> dict[str, list[Round]]:
@@ -163,7 +163,8 @@ def arms(study: Study, learnt: Sequence[Sequence[str]], seed: int) -> dict[str, 
     found = [one for one in stages.examples(study, section(study).variant, seed, part) if one.tool in wanted]
     return {
         arm.name: plan(
-            arm, learnt, found, study.general_tasks(arm.general * len(learnt), seed, "train") if arm.general else (),
+            arm, learnt, found,
+            resources.general_tasks(study, arm.general * len(learnt), seed, "train") if arm.general else (),
             seed=seed,
         )
         for arm in section(study).arms

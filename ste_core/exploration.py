@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from pydantic import JsonValue
 
-from ste_core import aio, prompting, store
+from ste_core import aio, prompting, resources, store
 from ste_core.chat import Budget, BudgetSpent, ChatModel, gather, known_as, measure
 from ste_core.errors import UserError, one_line
 from ste_core.estimate import Estimate, Usual, most_requests, trial_sizes
@@ -236,7 +236,7 @@ def estimate(
     pairs = part.pairs(settings)
 
     async def listed() -> list[Tool]:
-        async with toolbox or study.toolbox() as opened:
+        async with toolbox or resources.toolbox(study) as opened:
             return part.choose(settings, opened)
 
     chosen = aio.run(listed())
@@ -318,8 +318,8 @@ def explore(
     pairs = part.pairs(settings)
     if budget is None:
         budget = Budget(settings.budget.requests, settings.budget.tokens, settings.budget.money)
-    opened = toolbox or study.toolbox()
-    asked = model or study.chat(settings.model, budget)
+    opened = toolbox or resources.toolbox(study)
+    asked = model or resources.chat(study, settings.model, budget)
     runner = _Runner(study, settings, asked, opened, budget, encoder, *measure(asked, by_length))
     with ExitStack() as locks:  # outside the loop, whose end waits for the last trial to be written
         return aio.run(runner.run(part, pairs, progress, locks))

@@ -5,9 +5,7 @@
 Finetuned(kind='model', steps=438, loss=0.012, validation_loss=0.31, ...)
 >>> model = load(Path("results/full/tuned/seed0"))                                                # doctest: +SKIP
 
-    python -m ste_core.finetune --config job.json                    # {"finetuning": {...}, "examples": "x.jsonl", ...}
-    accelerate launch --num_processes 4 --use_fsdp -m ste_core.finetune --config job.json
-    torchrun --standalone --nproc_per_node 2 -m ste_core.finetune --config job.json                     # CPU, over gloo
+The command line, for several processes, is `ste_core.finetune_job`.
 
 Runs on transformers' Trainer with accelerate: CPU, one GPU, several (DDP, FSDP). Which rows make a batch, and their
 loss (the sum over response tokens, by their number in the whole batch), do not depend on the number of processes, so
@@ -20,13 +18,11 @@ bfloat16 arithmetic. Packing puts rows one behind another with positions that st
 across such borders (Lfm2's convolutions do) are refused, since a run checks for that before it starts.
 """
 
-import argparse
 import contextlib
 import hashlib
 import json
 import os
 import shutil
-import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from importlib import metadata
@@ -36,10 +32,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from ste_core import processes, store
+from ste_core import store
 from ste_core.errors import UserError, one_line
 from ste_core.records import Example, Record
-from ste_core.study import Finetuning, Section, explain
+from ste_core.study import Finetuning, explain
 from ste_core.training_data import GeneralTask, conversations
 
 if TYPE_CHECKING:
@@ -172,7 +168,7 @@ def read(folder: Path) -> Finetuned:
         UserError: the folder holds none.
     """
     try:
-        return _validated(Path(folder) / RECORD, Finetuned)
+        return validated(Path(folder) / RECORD, Finetuned)
     except OSError:
         raise UserError(f"{folder}: holds no fine-tuned model (no {RECORD})") from None
 
@@ -233,7 +229,7 @@ def identity(base: str) -> tuple[str | None, str | None]:
         raise UserError(f"finetuning.base: {base}: cannot be loaded: {one_line(error)}") from None
 
 
-def _validated(path: Path, kind: type[M]) -> M:
+def validated(path: Path, kind: type[M]) -> M:
     """A JSON file as a model of that kind.
 
     Raises:
@@ -337,71 +333,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-# --- the command ------------------------------------------------------------------------------------------------------
-
-
-class Job(Section):
-    """A job file: what to fine-tune on what, and where to. Paths are relative to the working directory."""
-
-    finetuning: Finetuning
-    examples: str  # JSON Lines of Example
-    output: str
-    general: str | None = None  # JSON Lines of GeneralTask
-    tools: list[str] | None = None  # the toolbox's names
-
-
-def run_job(path: Path, done: Callable[[int, int, float], object] = lambda step, steps, loss: None) -> Finetuned:
-    """Run a job file.
-
-    Raises:
-        UserError: as `finetune`, or the file cannot be read.
-    """
-    try:
-        job = _validated(path, Job)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
-    for name in filter(None, (job.examples, job.general)):
-        if not Path(name).is_file():
-            raise UserError(f"{path}: {name}: no such file")
-    return finetune(
-        store.read_jsonl(Path(job.examples), Example), job.finetuning, Path(job.output),
-        general=store.read_jsonl(Path(job.general), GeneralTask) if job.general else (), tools=job.tools, done=done,
-    )  # fmt: skip
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m ste_core.finetune", description="Fine-tune a model.")
-    parser.add_argument("--config", required=True, type=Path, metavar="FILE.json")
-    path = parser.parse_args(arguments).config
-    first = os.environ.get("RANK", "0") == "0"
-    processes.end_with_run()
-    from tqdm import tqdm
-
-    try:
-        with tqdm(unit="step", disable=not (first and sys.stderr.isatty())) as bar:
-
-            def done(step: int, steps: int, loss: float) -> None:
-                bar.total = steps
-                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-                bar.update(step - bar.n)
-
-            record = run_job(path, done)
-    except UserError as error:
-        if first:
-            print(f"ste: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        if first:
-            print("ste: interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
-    if first:
-        held = "" if record.validation_loss is None else f", {record.validation_loss:.4f} held out"
-        print(f"{record.steps:,} steps, loss {record.loss:.4f}{held}, {record.tokens_per_second:,.0f} tokens/s")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

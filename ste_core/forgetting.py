@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats as scipy_stats
 
-from ste_core import continual, curriculum, execution, score, stats, store, taxonomy
+from ste_core import continual, curriculum, execution, resources, score, stats, store, taxonomy
 from ste_core.records import Prediction
 from ste_core.stats import Interval
 from ste_core.study import Arm, Study, load, path_of, project_root
@@ -66,8 +66,10 @@ def outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str | Non
             )
     columns = ["arm", "kind", "seed", "round", "batch", "position", "tool", "item", "output"]
     # many rounds give the same answer to an item: each is judged once
-    results = execution.gold_results(study.items("test"))
-    judged = taxonomy.outcomes(list(asked.values()), study.toolbox(), results, study.scoring.rule, right=metric)
+    results = execution.gold_results(resources.items(study, "test"))
+    judged = taxonomy.outcomes(
+        list(asked.values()), resources.toolbox(study), results, study.scoring.rule, right=metric
+    )
     verdict = dict(zip(asked, judged[metric or score.right(judged.columns)].astype(bool), strict=True))
     rows = pd.DataFrame(found, columns=columns)
     keys = zip(rows["tool"], rows["item"], rows["output"], strict=True)

@@ -11,6 +11,7 @@ True
 
 - `data_dict.json`, the release's dump of an exploration (METHOD; `STE/main.py`): `to_data_dict`, `from_data_dict`.
 - training rows of the release (`STE/postprocessing.py`, `tool_data_train*.json`): `to_rows`, `from_rows`.
+- predictions of a test set (`STE/saved_results`): `to_release`, `from_release`.
 - chat rows for `datasets`, TRL and chat templates: `chat_rows`.
 
 What is read was written by anybody: keys that we do not know are kept aside, under their JSON Pointer (RFC 6901); keys
@@ -27,10 +28,10 @@ from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, JsonValue, Tag, TypeAdapter, ValidationError
 
-from ste_core import prompting, react, store
+from ste_core import paper, prompting, react, store
 from ste_core.chat import Message
 from ste_core.errors import UserError
-from ste_core.records import Call, Example, Step, TestItem, Tool, Trial
+from ste_core.records import Call, Example, Prediction, Step, TestItem, Tool, Trial
 
 R = TypeVar("R")
 M = TypeVar("M")
@@ -457,6 +458,59 @@ def chat_rows(
 def _schema(tool: Tool) -> dict[str, Any]:
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
+
+
+# --- the release's predictions ----------------------------------------------------------------------------------------
+
+
+def from_release(path: Path, *, system: str, setting: str) -> list[Prediction]:
+    """The predictions of a file in the release's format (`{api: [item, ...]}`), anyone's.
+
+    Raises:
+        UserError: the file is not there, not JSON, or an item lacks what the scorer needs.
+    """
+    return list(paper.parse_predictions(store.read_json(path), system=system, setting=setting, shown=str(path)))
+
+
+def to_release(predictions: Sequence[Prediction]) -> dict[str, list[dict[str, Any]]]:
+    """Predictions of one system in one setting in the release's format, fit for its `evaluation.ipynb`.
+
+    The documentation that released items carry (`API_name_list`, `api_descriptions`) is left out; no scorer reads it.
+
+    Raises:
+        UserError: several systems or settings, or items of a tool that are not numbered 0, 1, 2, ...: the format has
+            no place for either.
+    """
+    if len({(one.system, one.setting) for one in predictions}) > 1:
+        raise UserError("predictions: of several systems or settings; the release's format holds one a file")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in sorted(predictions, key=lambda one: one.item):
+        items = found.setdefault(one.gold.tool, [])
+        if one.item != len(items):
+            raise UserError(f"predictions: item {one.item} of '{one.gold.tool}': expected item {len(items)}")
+        items.append(_prediction_item(one))
+    return {tool: found[tool] for tool in dict.fromkeys(one.gold.tool for one in predictions)}
+
+
+def _prediction_item(prediction: Prediction) -> dict[str, Any]:
+    gold = prediction.gold
+    item: dict[str, Any] = {
+        "query": prediction.query,
+        "action": gold.tool,
+        "action_input": json.dumps(gold.arguments, ensure_ascii=False),
+    }
+    if prediction.output is not None:
+        item["model_output"] = prediction.output
+    elif prediction.kind == "call" and prediction.call is not None:
+        arguments = json.dumps(prediction.call.arguments, ensure_ascii=False)
+        item["parsed_result"] = {
+            "parse_successful": True, "finish": False, "action": prediction.call.tool, "action_input": arguments,
+        }  # fmt: skip
+    else:
+        item["parsed_result"] = {"parse_successful": False, "finish": prediction.kind == "final"}
+    if prediction.stored is not None:
+        item |= prediction.stored.model_dump(exclude_none=True)
+    return item
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

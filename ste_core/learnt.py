@@ -1,8 +1,8 @@
 """What was learnt about tools by trying them: a report made of trials, beside demonstrations and training rows.
 
->>> made = report(exploration.read(study, "full", 0), study.toolbox().tools)                        # doctest: +SKIP
+>>> made = report(exploration.read(study, "full", 0), resources.toolbox(study).tools)              # doctest: +SKIP
 >>> print(markdown(made))                                                                           # doctest: +SKIP
->>> write(study.results / "learnt", made, examples, study.toolbox().tools)                          # doctest: +SKIP
+>>> write(study.results / "learnt", made, examples, resources.toolbox(study).tools)                # doctest: +SKIP
 
 The folder then holds `report.md` and `report.json`; `demonstrations.jsonl`, the examples, among which a
 `retrieve.Retriever` finds those nearest to a query; `chat.jsonl`, the same as conversations with `tools`

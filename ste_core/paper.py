@@ -23,6 +23,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import ValidationError
 
+from ste_core import store
 from ste_core.errors import DataUnavailable, UserError
 from ste_core.records import Call, Prediction, StoredVerdict
 from ste_core.training_data import GeneralTask
@@ -169,7 +170,7 @@ class Release:
         Raises:
             UserError: it is absent, or not JSON.
         """
-        return read_json(self.directory / path, shown=path)
+        return store.read_json(self.directory / path, shown=path)
 
     def apis(self) -> list[str]:
         """The 50 API names, in the release's order."""
@@ -241,7 +242,7 @@ def _what_is_wrong(root: Path, path: str) -> str:
     else:
         found = f"altered ({found})"
     try:
-        value = read_json(root / path, shown=path)
+        value = store.read_json(root / path, shown=path)
         if path.startswith(PREDICTIONS):
             for _ in parse_predictions(value, system="", setting="", shown=path):
                 pass
@@ -287,7 +288,7 @@ def fetch() -> Path:
 
 
 def flan_tasks(count: int, seed: int, split: Literal["train", "heldout"]) -> list[GeneralTask]:
-    """Tasks of the release's Flan v2 sample, drawn by the seed; see `Study.general_tasks`.
+    """Tasks of the release's Flan v2 sample, drawn by the seed; see `ste_core.resources.general_tasks`.
 
     Raises:
         UserError: no copy of the release is named by STE_RELEASE, or it has fewer tasks.
@@ -295,7 +296,7 @@ def flan_tasks(count: int, seed: int, split: Literal["train", "heldout"]) -> lis
     named = os.environ.get("STE_RELEASE")
     if not named:
         raise UserError("STE_RELEASE: not set; the general tasks are the release's, name the folder where it lies")
-    rows = _list(read_json(Path(named) / FLAN, shown=FLAN), FLAN)
+    rows = _list(store.read_json(Path(named) / FLAN, shown=FLAN), FLAN)
     tasks = []
     for number, row in enumerate(rows):
         try:
@@ -311,26 +312,6 @@ def flan_tasks(count: int, seed: int, split: Literal["train", "heldout"]) -> lis
 
 
 # --- reading prediction files -----------------------------------------------------------------------------------------
-
-
-def read_json(path: Path, *, shown: str | None = None) -> Any:
-    """A JSON file.
-
-    Raises:
-        UserError: it is not there, not UTF-8 or not JSON.
-    """
-    name = shown or str(path)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{name}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: not UTF-8 (byte {error.start})") from None
-    except (ValueError, RecursionError) as error:
-        where = f"line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise UserError(f"{name}: not valid JSON ({where})") from None
-    except OSError as error:
-        raise UserError(f"{name}: cannot be read: {error.strerror}") from None
 
 
 def parse_predictions(value: Any, *, system: str, setting: str, shown: str) -> Iterator[Prediction]:

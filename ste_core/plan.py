@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from ste_core import distill, exploration, prompting
+from ste_core import distill, exploration, prompting, resources
 from ste_core.errors import UserError
 from ste_core.estimate import Usual
 from ste_core.explore import CHARACTERS_A_TOKEN
@@ -160,7 +160,7 @@ class Plan:
 def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     """The plan of a study: what is not done yet of exploration, distillation, prediction and fine-tuning."""
     work = _Work(study, assumed or Assumptions())
-    work.notes += study.lacking()
+    work.notes += resources.lacking(study)
     rows = [*work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
     if work.passing:
         rows.append(Row("disk", "while fine-tuning: two checkpoints, and what a hub sends", disk=round(work.passing)))
@@ -184,7 +184,7 @@ class _Work:
         plan = study.exploration
         wanted = (plan and plan.tools) or (study.world and study.world.only) or ()
         try:
-            listed = dict(study.listing().tools)
+            listed = dict(resources.listing(study).tools)
             self.tools = {name: listed[name] for name in wanted if name in listed} if wanted else listed
         except UserError as error:
             text = "x" * round(self.assumed.documentation * CHARACTERS_A_TOKEN)
@@ -192,7 +192,7 @@ class _Work:
             self.tools = {name: Tool(name=name, description=text) for name in names}
             self.notes.append(f"the tools cannot be listed here, so their documentation is assumed ({error})")
         try:
-            self.items = [one for one in study.items("test") if not wanted or one.gold.tool in self.tools]
+            self.items = [one for one in resources.items(study, "test") if not wanted or one.gold.tool in self.tools]
             self.query = sum(len(one.query) for one in self.items) / CHARACTERS_A_TOKEN / max(1, len(self.items))
         except UserError as error:
             if study.exploitation is not None:
@@ -313,7 +313,7 @@ class _Work:
             if not to_go:
                 continue
             rounds = 1 if arm.kind == "joint" else plan.batches
-            gold = len(self.study.items("dev")) if plan.gold else 0
+            gold = len(resources.items(self.study, "dev")) if plan.gold else 0
             whole = sum(gold or self._examples(plan.variant, one) for one in to_go)
             again = arm.replay * whole * (plan.batches - 1) / 2 if arm.kind == "sequential" else 0.0
             examples = whole + again + arm.general * plan.batches * len(to_go)
@@ -371,7 +371,7 @@ class _Work:
         if part != "gold":
             return int(part.removesuffix("ep")) / episodes
         examples = self._examples("full", 0)
-        return len(self.study.items("dev")) / examples if examples else 1.0
+        return len(resources.items(self.study, "dev")) / examples if examples else 1.0
 
     def _predicted(self, setting: str, variant: str, seed: int) -> bool:
         return (self.study.results / "predictions" / setting / variant / f"seed{seed}.jsonl").exists()

@@ -10,17 +10,16 @@ The file is JSON Lines of `Prediction` in the order of the items, as the scorer 
 Answers are kept as they come (`<path>.part`), so a killed run goes on where it stopped and ends in the same bytes.
 Prompt forms and limits follow the release (`llama-recipes/demo_retrieve.ipynb`, `llama-recipes/inference`): greedy, at
 most 96 new tokens; for hosted models it sampled at temperature 1.0. The release's own prediction files are read and
-written by `from_release` and `to_release`.
+written by `ste_core.formats.from_release` and `to_release`.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ste_core import paper, prompting, react, store
+from ste_core import prompting, react, store
 from ste_core.chat import SURELY_A_TOKEN, ChatModel, Count, Message, answer_or_refusal, gather, known_as, measure
 from ste_core.errors import UserError
 from ste_core.records import Example, Prediction, Record, TestItem, Tool
@@ -216,7 +215,7 @@ def read_summary(path: Path) -> Summary:
     """
     place = summary_path(path)
     try:
-        return Summary.model_validate(paper.read_json(place))
+        return Summary.model_validate(store.read_json(place))
     except ValueError:
         raise UserError(f"{place}: not the summary of a prediction file") from None
 
@@ -317,56 +316,3 @@ def _item_seed(seed: int, item: TestItem) -> int:
 def _output(text: str) -> str:
     """A reply as it is kept: what a server that ignores stop strings says further is cut off, and it can be written."""
     return text.split(STOP)[0].encode("utf-8", "replace").decode("utf-8")
-
-
-# --- the release's format ---------------------------------------------------------------------------------------------
-
-
-def from_release(path: Path, *, system: str, setting: str) -> list[Prediction]:
-    """The predictions of a file in the release's format (`{api: [item, ...]}`), anyone's.
-
-    Raises:
-        UserError: the file is not there, not JSON, or an item lacks what the scorer needs.
-    """
-    return list(paper.parse_predictions(paper.read_json(path), system=system, setting=setting, shown=str(path)))
-
-
-def to_release(predictions: Sequence[Prediction]) -> dict[str, list[dict[str, Any]]]:
-    """Predictions of one system in one setting in the release's format, fit for its `evaluation.ipynb`.
-
-    The documentation that released items carry (`API_name_list`, `api_descriptions`) is left out; no scorer reads it.
-
-    Raises:
-        UserError: several systems or settings, or items of a tool that are not numbered 0, 1, 2, ...: the format has
-            no place for either.
-    """
-    if len({(one.system, one.setting) for one in predictions}) > 1:
-        raise UserError("predictions: of several systems or settings; the release's format holds one a file")
-    found: dict[str, list[dict[str, Any]]] = {}
-    for one in sorted(predictions, key=lambda one: one.item):
-        items = found.setdefault(one.gold.tool, [])
-        if one.item != len(items):
-            raise UserError(f"predictions: item {one.item} of '{one.gold.tool}': expected item {len(items)}")
-        items.append(_release_item(one))
-    return {tool: found[tool] for tool in dict.fromkeys(one.gold.tool for one in predictions)}
-
-
-def _release_item(prediction: Prediction) -> dict[str, Any]:
-    gold = prediction.gold
-    item: dict[str, Any] = {
-        "query": prediction.query,
-        "action": gold.tool,
-        "action_input": json.dumps(gold.arguments, ensure_ascii=False),
-    }
-    if prediction.output is not None:
-        item["model_output"] = prediction.output
-    elif prediction.kind == "call" and prediction.call is not None:
-        arguments = json.dumps(prediction.call.arguments, ensure_ascii=False)
-        item["parsed_result"] = {
-            "parse_successful": True, "finish": False, "action": prediction.call.tool, "action_input": arguments,
-        }  # fmt: skip
-    else:
-        item["parsed_result"] = {"parse_successful": False, "finish": prediction.kind == "final"}
-    if prediction.stored is not None:
-        item |= prediction.stored.model_dump(exclude_none=True)
-    return item

@@ -30,6 +30,7 @@ from ste_core import (
     distill,
     exploration,
     forgetting,
+    resources,
     score,
     stages,
     store,
@@ -167,11 +168,11 @@ class _Case:
 
     @cached_property
     def tools(self) -> Mapping[str, Tool]:
-        return self.study.listing().tools
+        return resources.listing(self.study).tools
 
     @cached_property
     def items(self) -> list[TestItem]:
-        return self.study.items("test")
+        return resources.items(self.study, "test")
 
     @cached_property
     def variants(self) -> list[str]:
@@ -587,7 +588,7 @@ def _apart(case: _Case, a: pd.DataFrame, b: pd.DataFrame, *label: object) -> Est
 
 def _redundancy(case: _Case) -> None:
     executed = case.rows["task_success"].notna().any()
-    twins = case.study.listing().near_duplicates if executed else {}
+    twins = resources.listing(case.study).near_duplicates if executed else {}
     none = "no tools are declared near-duplicates" if executed else "no call was executed"
     gains, missing = {}, NOTHING if twins else none
     for setting, variant in ((BASELINE, NO_VARIANT), (ICL, FULL), (FT, FULL)):

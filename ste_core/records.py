@@ -7,9 +7,16 @@
 Records cross stages as JSON Lines on disk (see `ste_core.store`) and as data frames in notebooks.
 """
 
-from typing import Literal
+from typing import Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, JsonValue
+
+
+class Message(TypedDict):
+    """One message of a conversation."""
+
+    role: str
+    content: str
 
 
 class Record(BaseModel):

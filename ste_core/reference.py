@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from ste_core import aio, execution, score
+from ste_core import aio, execution, resources, score
 from ste_core.react import Rule, render
 from ste_core.records import Call, Prediction, TestItem, Tool
 from ste_core.study import Study
@@ -48,11 +48,11 @@ def nearest_documentation(items: Sequence[TestItem], tools: Mapping[str, Tool]) 
 
 def evaluate(study: Study, rule: Rule = "strict") -> pd.DataFrame:
     """All three on the study's test set: `system, n, metric, value, ci_low, ci_high`, in percent."""
-    toolbox, items = study.toolbox(), study.items("test")
+    toolbox, items = resources.toolbox(study), resources.items(study, "test")
     rng = random.Random(int(study.rng("reference").integers(2**32)))
     predictions = [
         *oracle(items),
-        *random_call(items, study.items("dev"), rng=rng),
+        *random_call(items, resources.items(study, "dev"), rng=rng),
         *nearest_documentation(items, toolbox.tools),
     ]
     scored = score.verdicts(predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule=rule)

@@ -26,7 +26,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from ste_core import aio, distill, exploration, finetune, launch, retrieve, store
+from ste_core import aio, distill, exploration, finetune, finetune_job, resources, retrieve, store
 from ste_core import predict as predictions
 from ste_core.errors import UserError
 from ste_core.finetune import Finetuned
@@ -79,10 +79,12 @@ def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
     if not trials:
         raise UserError(f"study '{study.name}': variant {variant}, seed {seed}: not explored yet; run ste explore")
     folder = distilled_folder(study, variant, seed)
-    judge = study.chat(section.model)
-    paraphraser = judge if section.paraphraser in (None, section.model) else study.chat(section.paraphraser)
+    judge = resources.chat(study, section.model)
+    paraphraser = judge if section.paraphraser in (None, section.model) else resources.chat(study, section.paraphraser)
     journal = folder / "journal.jsonl"
-    made = aio.run(distill.distill(trials, study.toolbox().tools, judge, paraphraser, section, journal=journal))
+    made = aio.run(
+        distill.distill(trials, resources.toolbox(study).tools, judge, paraphraser, section, journal=journal)
+    )
     made.write(folder)
     return made
 
@@ -100,7 +102,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
         return [
             Example(tool=one.gold.tool, episode=0, trial=one.item, paraphrase=0, query=one.query, call=one.gold,
                     observation="", answer="")
-            for one in _explored(study, study.items("dev"))
+            for one in _explored(study, resources.items(study, "dev"))
         ]  # fmt: skip
     path = distilled_folder(study, variant, seed) / "examples.jsonl"
     if not path.is_file():
@@ -190,7 +192,7 @@ def items_of(study: Study) -> list[TestItem]:
 
     They are drawn by the study's seed, the same in every setting.
     """
-    items, most = _explored(study, study.items("test")), _section(study, "exploitation").items
+    items, most = _explored(study, resources.items(study, "test")), _section(study, "exploitation").items
     if most is None:
         return items
     numbers = defaultdict(list)
@@ -233,7 +235,7 @@ def _predict(
     study: Study, setting: Setting, variant: str, seed: int, done: Callable[[], object], part: str, path: Path
 ) -> list[Prediction]:
     section = _section(study, "exploitation")
-    items, tools = items_of(study), study.toolbox().tools
+    items, tools = items_of(study), resources.toolbox(study).tools
     options: dict[str, Any] = {
         "path": path, "label": label(setting, part), "max_tokens": section.max_tokens,
         "temperature": section.temperature, "context": section.context, "constrained": section.constrained,
@@ -252,7 +254,7 @@ def _predict(
         retriever = retrieve.Retriever(examples(study, variant, seed, part), encoder)
         among = shown if section.demonstrations_of == "candidates" else None
         near = retriever.nearest([item.query for item in items], section.demonstrations, among)
-    model = study.chat(section.model)
+    model = resources.chat(study, section.model)
     work = predictions.predict(items, model, tools, setting=setting, candidates=shown, demonstrations=near, **options)
     return aio.run(work)
 
@@ -292,10 +294,10 @@ def tune(
     learnt, folder = examples(study, variant, seed, part), model_folder(study, variant, seed, part)
     if not learnt and not general:
         return None
-    tools = study.listing().tools
+    tools = resources.listing(study).tools
     try:
         if options.launch is not None:
-            launch.finetune(learnt, options, folder, general=general, tools=tools)
+            finetune_job.launch(learnt, options, folder, general=general, tools=tools)
         return finetune.finetune(learnt, options, folder, general=general, tools=tools, done=done)
     except UserError as error:
         if _NO_ROWS in str(error):

@@ -183,6 +183,26 @@ def _torn(line: bytes) -> bool:
     return not rest.strip() or rest.startswith(b"{")
 
 
+def read_json(path: Path, *, shown: str | None = None) -> Any:
+    """A JSON file.
+
+    Raises:
+        UserError: it is not there, not UTF-8 or not JSON.
+    """
+    name = shown or str(path)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{name}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: not UTF-8 (byte {error.start})") from None
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno} column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise UserError(f"{name}: not valid JSON ({where})") from None
+    except OSError as error:
+        raise UserError(f"{name}: cannot be read: {error.strerror}") from None
+
+
 def digest(value: Any, *, sort_keys: bool = True) -> str:
     """The SHA-256 of a JSON value, whatever the order of its keys unless they are left as they are.
 

@@ -6,15 +6,13 @@ PosixPath('/.../results/audit/tables/correctness.csv')
 """
 
 import difflib
-import importlib
 import os
 import re
 import zlib
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 import yaml
@@ -30,13 +28,6 @@ from pydantic import (
 )
 
 from ste_core.errors import UserError
-from ste_core.records import TestItem
-from ste_core.store import read_jsonl
-
-if TYPE_CHECKING:  # the audit needs no tools and no models; their schemas and clients take a second to import
-    from ste_core.chat import Budget, ChatModel
-    from ste_core.toolbox import Toolbox
-    from ste_core.training_data import GeneralTask
 
 
 class Section(BaseModel):
@@ -102,7 +93,7 @@ class World(Section):
     without: list[str] = []  # of the tools not these, such as have side effects
     test_set: str | None = None  # JSON Lines of TestItem, relative to the project
     dev_set: str | None = None
-    general: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # see `Study.general_tasks`
+    general: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # see `resources.general_tasks`
 
     @field_validator("toolbench", mode="before")
     @classmethod
@@ -361,6 +352,11 @@ class Study(Section):
     _root: Path = PrivateAttr(default_factory=Path)
 
     @property
+    def root(self) -> Path:
+        """The project's folder, which paths in the file are relative to."""
+        return self._root
+
+    @property
     def results(self) -> Path:
         return Path(os.environ.get("STE_RESULTS") or self._root / "results") / self.name
 
@@ -384,122 +380,6 @@ class Study(Section):
     def explored(self, variant: str, seed: int) -> Path:
         """Where the trials of a variant and seed lie, a file a tool."""
         return self.source / "exploration" / variant / f"seed{seed}"
-
-    def chat(self, name: str, budget: "Budget | None" = None) -> "ChatModel":
-        """The model of that name in `models`.
-
-        Args:
-            budget: what its requests may use and are counted in.
-
-        Raises:
-            UserError: no such model, its key is not in the environment, or it cannot be loaded.
-        """
-        if name not in self.models:
-            raise UserError(f"study '{self.name}': {_no_model('models', name, self.models)}")
-        chosen = self.models[name]
-        model: ChatModel
-        if isinstance(chosen, ServedModel):
-            from ste_core.served import OpenAIChat
-
-            model = OpenAIChat(
-                chosen.model, base_url=chosen.base_url, key_env=chosen.key_env, concurrency=chosen.concurrency,
-                requests_per_minute=chosen.requests_per_minute, timeout=chosen.timeout, retries=chosen.retries,
-                budget=budget, prices=None if chosen.prices is None else (chosen.prices[0], chosen.prices[1]),
-                tokenizer=None if chosen.tokenizer is None else self.place(chosen.tokenizer), context=chosen.context,
-            )  # fmt: skip
-        else:
-            from ste_core.local import LocalChat
-
-            adapter = None if chosen.adapter is None else self.place(chosen.adapter)
-            model = LocalChat.load(
-                self.place(chosen.path), adapter=adapter, device=chosen.device, dtype=chosen.dtype, name=name,
-                load_in=chosen.load_in, threads=chosen.threads, batch_size=chosen.batch,
-                batch_tokens=chosen.batch_tokens, budget=budget,
-            )  # fmt: skip
-        if not chosen.cache:
-            return model
-        from ste_core.cache import CachedChat, CompletionCache
-
-        return CachedChat(model, CompletionCache(self.results / "cache" / "completions.sqlite"))
-
-    def toolbox(self) -> "Toolbox":
-        """The study's tools.
-
-        Raises:
-            UserError: the study names none, or what it names is not there.
-        """
-        if self.world is None:
-            raise UserError(f"study '{self.name}': world: missing; name the tools there")
-        from ste_core.tools import world
-
-        cache = self.results / "cache" / "toolbench"
-        opened = world.open_toolbox(self.world, where=f"study '{self.name}': world", root=self._root, cache=cache)
-        if self.exploration is not None and "observation_chars" in self.exploration.model_fields_set:
-            opened.max_chars = max(opened.max_chars, self.exploration.observation_chars)
-        return opened
-
-    def listing(self) -> "Toolbox":
-        """The study's tools to read, not to call: no key is needed.
-
-        Raises:
-            UserError: as `toolbox`.
-        """
-        if self.world is None:
-            return self.toolbox()
-        from ste_core.tools import world
-
-        return world.listing(self.world, where=f"study '{self.name}': world", root=self._root)
-
-    def items(self, split: Literal["test", "dev"]) -> list[TestItem]:
-        """The items of the study's test or development set.
-
-        Raises:
-            UserError: the study names none, or the file is not there or not of that kind.
-        """
-        if self.world is None:
-            raise UserError(f"study '{self.name}': world: missing; name the test set there")
-        named = self.world.test_set if split == "test" else self.world.dev_set
-        if named is None:
-            raise UserError(f"study '{self.name}': world.{split}_set: missing; name a file of queries with their calls")
-        path = self._root / os.path.expandvars(named)  # $STE_RELEASE/...: data that are not ours lie elsewhere
-        if not path.is_file():
-            raise UserError(f"study '{self.name}': world.{split}_set: {path}: no such file")
-        if path.suffix == ".json":  # as the release has it
-            from ste_core.formats import read_test_set
-
-            return read_test_set(path)
-        return read_jsonl(path, TestItem)
-
-    def general_tasks(self, count: int, seed: int, split: Literal["train", "heldout"]) -> "list[GeneralTask]":
-        """Tasks that need no tool, by the function that `world.general` names (`module:function`).
-
-        It takes the same three arguments; equal ones give equal tasks, and no task is in both splits.
-
-        Raises:
-            UserError: the study names none, or what it names cannot be imported.
-        """
-        if self.world is None or self.world.general is None:
-            raise UserError(f"study '{self.name}': world.general: missing; name a function that gives general tasks")
-        module, function = self.world.general.split(":")
-        try:
-            return getattr(importlib.import_module(module), function)(count, seed, split)
-        except (ImportError, AttributeError) as error:
-            raise UserError(f"study '{self.name}': world.general: {self.world.general}: {error}") from None
-
-    def lacking(self) -> list[str]:
-        """What later stages will want and is not there, a line each: to be said before the first one is paid for."""
-        found = []
-        if self.exploitation is not None and self.exploitation.encoder and not find_spec("sentence_transformers"):
-            package = "needs the package sentence-transformers: pip install sentence-transformers"
-            found.append(f"study '{self.name}': exploitation.encoder: {package}")
-        if self.continual is not None and self.world is not None and self.world.general is not None:
-            most = max(arm.general for arm in self.continual.arms)
-            try:
-                self.general_tasks(most * self.continual.batches, self.seed, "train")
-                self.general_tasks(self.continual.exam_items, self.seed, "heldout")
-            except UserError as error:
-                found.append(f"study '{self.name}': continual: {error}")
-        return found
 
     def rng(self, *label: object) -> np.random.Generator:
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""
@@ -601,7 +481,7 @@ def load(study: str | os.PathLike[str]) -> Study:
                          ("exploitation", "model")):  # fmt: skip
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
-            raise UserError(f"{shown}: {_no_model(f'{section}.{key}', name, loaded.models)}")
+            raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
     asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
     if asks and (loaded.world is None or loaded.world.general is None):
         raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")
@@ -680,7 +560,8 @@ def _tag(kind: Any) -> str | None:
     return get_args(field.annotation)[0] if field else None
 
 
-def _no_model(where: str, name: str, models: dict[str, Any]) -> str:
+def no_model(where: str, name: str, models: dict[str, Any]) -> str:
+    """What to say where a study names a model that it does not have."""
     return f"{where}: no model '{name}'; there are: {', '.join(models) or 'none, name one in models'}"
 
 

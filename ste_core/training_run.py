@@ -22,13 +22,12 @@ from accelerate.utils import parse_flag_from_env
 
 from ste_core import store
 from ste_core.errors import UserError, one_line
+from ste_core.study import Finetuning
 from ste_core.trainer import CompleteCheckpoints, Report, ResponseTrainer, last_checkpoint, leaks, step_of
 from ste_core.training_data import Conversation, accumulation, encode, plan, split, token_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from ste_core.finetune import Finetuning
 
 #: the loss of each step, and that of the held-out rows
 CURVE, VALIDATION = "loss.csv", "validation.csv"
@@ -39,7 +38,7 @@ class Run:
 
     def __init__(
         self,
-        options: "Finetuning",
+        options: Finetuning,
         part: Path,
         found: Sequence[Conversation],
         names: Collection[str],
@@ -197,7 +196,7 @@ class Run:
         self.tokenizer.save_pretrained(folder)
 
 
-def _tokenizer(options: "Finetuning") -> "PreTrainedTokenizerBase":
+def _tokenizer(options: Finetuning) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
     try:
@@ -210,7 +209,7 @@ def _tokenizer(options: "Finetuning") -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def _model(options: "Finetuning", dtype: Any) -> "PreTrainedModel":
+def _model(options: Finetuning, dtype: Any) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     extra = {}

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from support import ROOT, one_line, run_ste
 from tiny import make_model
 
-from ste_core import continual, curriculum, execution, finetune, forgetting, plots, react, store, study
+from ste_core import continual, curriculum, execution, finetune, forgetting, plots, react, resources, store, study
 from ste_core.curriculum import cut, plan
 from ste_core.errors import UserError
 from ste_core.records import Call, Example, Prediction
@@ -234,7 +234,7 @@ def test_gold_examples_are_learnt_as_calls_for_as_many_steps_in_turn_as_at_once(
     arms = [{"name": "a", "replay": 0.5, "general": 4}, {"name": "joint", "kind": "joint", "general": 4}]
     this = study.load(make_study(tmp_path, base, arms=arms, gold=True, least_steps=7))
     shutil.rmtree(this.results / "distilled")  # nothing that was experienced is looked at
-    gold = [one for one in this.items("dev") if one.gold.tool in TOOLS]
+    gold = [one for one in resources.items(this, "dev") if one.gold.tool in TOOLS]
     rounds = curriculum.arms(this, curriculum.batches(this), 0)
     assert [(one.query, one.call) for one in rounds["joint"][0].examples] == [(one.query, one.gold) for one in gold]
     assert {one.tool for one in rounds["a"][0].examples} == set(curriculum.batches(this)[0])
@@ -330,7 +330,7 @@ def test_general_tasks_need_a_world_that_has_them(base, tmp_path):
     value["world"]["general"] = "microworld.general_skills:nothing"
     path.write_text(yaml.safe_dump(value))
     with pytest.raises(UserError, match=r"world\.general: microworld\.general_skills:nothing") as error:
-        study.load(path).general_tasks(1, 0, "train")
+        resources.general_tasks(study.load(path), 1, 0, "train")
     one_line(str(error.value))
 
 

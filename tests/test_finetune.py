@@ -38,7 +38,7 @@ from ste_core.training_data import (
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from ste_core import finetune, trainer  # noqa: E402 (the latter needs torch)
+from ste_core import finetune, finetune_job, trainer  # noqa: E402 (the latter needs torch)
 from ste_core.study import Finetuning, Lora  # noqa: E402
 
 NAMES = ("add_date", "weather", "city/price")
@@ -422,7 +422,7 @@ def job(folder, chosen, learned=EXAMPLES, **changes):
     store.append_jsonl(folder / "examples.jsonl", learned)
     content = {"finetuning": chosen.model_dump(), "examples": "examples.jsonl", "output": "out"} | changes
     (folder / "job.json").write_text(json.dumps(content))
-    return ("ste_core.finetune", "--config", "job.json")
+    return ("ste_core.finetune_job", "--config", "job.json")
 
 
 def test_two_processes_have_the_loss_curve_of_one(models, tmp_path):
@@ -508,10 +508,10 @@ def test_a_wrong_job_is_one_line(models, tmp_path, capsys, monkeypatch):
         ({"output": "job.json"}, "holds no fine-tuned model"),
     ):
         job(tmp_path, options(models["lfm2"]), **changes)
-        assert finetune.main(["--config", "job.json"]) == 2
+        assert finetune_job.main(["--config", "job.json"]) == 2
         assert said in one_line(capsys.readouterr().err)
     (tmp_path / "job.json").write_text("{")
-    assert finetune.main(["--config", "job.json"]) == 2 and "job.json" in one_line(capsys.readouterr().err)
+    assert finetune_job.main(["--config", "job.json"]) == 2 and "job.json" in one_line(capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
 
 

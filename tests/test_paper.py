@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 from support import one_line, run_ste, write_json
 
-from ste_core import paper
+from ste_core import paper, store
 from ste_core.errors import DataUnavailable, UserError
 
 
@@ -71,7 +71,7 @@ def test_not_json_is_one_line(tmp_path, content):
     path = tmp_path / "f.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"f\.json: not (valid JSON|UTF-8)"):
-        paper.read_json(path, shown="f.json")
+        store.read_json(path, shown="f.json")
 
 
 # --- a copy with something wrong --------------------------------------------------------------------------------------

@@ -25,8 +25,9 @@ from ste_core import audit, paper, predict, prompting, react, retrieve, score, s
 from ste_core.cache import CachedChat, CompletionCache
 from ste_core.chat import SURELY_A_TOKEN, Budget, BudgetSpent, Choice, Completion
 from ste_core.errors import UserError
+from ste_core.formats import from_release, to_release
 from ste_core.local import LocalChat
-from ste_core.predict import from_release, read_summary, to_release
+from ste_core.predict import read_summary
 from ste_core.records import Call, Example, Prediction, StoredVerdict, TestItem
 from ste_core.served import OpenAIChat
 
