@@ -17,10 +17,11 @@ from pathlib import Path
 
 from benchmarks.harness import PROFILES, Pair, Row, judged, pair, shown, write
 from benchmarks.work import chat_server
-from ste_core import resources, study
-from ste_core.errors import UserError
-from ste_core.exploration import explore, read
-from ste_core.records import Trial
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.core.records import Trial
+from ste_core.pipeline import resources
+from ste_core.pipeline.explore_run import explore, read
 
 STUDY = """
 name: benchmark

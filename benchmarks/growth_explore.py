@@ -18,8 +18,9 @@ import yaml
 
 from benchmarks.harness import Row, growth_row, main, write_points
 from benchmarks.work import Scripted
-from ste_core import resources, study
-from ste_core.exploration import explore
+from ste_core.core import config as study
+from ste_core.pipeline import resources
+from ste_core.pipeline.explore_run import explore
 
 #: numbers of tools, numbers of episodes (of four trials)
 PLANS = {

@@ -19,9 +19,10 @@ from typing import Any
 from benchmarks.growth_explore import load
 from benchmarks.harness import Row, apart, growth_row, main, measured, peak_mb, row, write_points
 from benchmarks.work import Scripted
-from ste_core import resources, store
-from ste_core.exploration import explore, iterate, trials_file
-from ste_core.records import Trial
+from ste_core.core import store
+from ste_core.core.records import Trial
+from ste_core.pipeline import resources
+from ste_core.pipeline.explore_run import explore, iterate, trials_file
 
 #: numbers of trials over all tools; the full profile writes 0.7 GB into the folder for temporary files
 PLANS = {

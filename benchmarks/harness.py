@@ -33,8 +33,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ste_core.errors import UserError
-from ste_core.store import write_text
+from ste_core.core.errors import UserError
+from ste_core.core.store import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 

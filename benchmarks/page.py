@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.harness import BENCH, COLUMNS, NAMES, ROOT
-from ste_core.store import write_text
+from ste_core.core.store import write_text
 
 #: beside the results where they go to a folder of one's own: only what is published changes the documentation
 PAGE = BENCH / "measured.md" if os.environ.get("STE_BENCH") else ROOT / "docs" / "measured.md"

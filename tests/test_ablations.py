@@ -8,11 +8,16 @@ import pytest
 from tiny import make_model
 
 from microworld.tools import toolbox
-from ste_core import ablations, compare, distill, figures, resources, stages, store, study
-from ste_core.errors import UserError
-from ste_core.react import render
-from ste_core.records import Call, Example, Prediction, TestItem
-from ste_core.study import Ablations
+from ste_core.analysis import ablations, compare
+from ste_core.core import config as study
+from ste_core.core import store
+from ste_core.core.config import Ablations
+from ste_core.core.errors import UserError
+from ste_core.core.react import render
+from ste_core.core.records import Call, Example, Prediction, TestItem
+from ste_core.method import distill
+from ste_core.pipeline import resources, stages
+from ste_core.report import figures
 
 TOOLS = ("current_moment", "convert_currency", "country_fact", "sort_words")
 MORE = (*TOOLS, "current_weather", "filing_fee", "add_days", "spell_number")  # enough for a test to tell apart

@@ -133,7 +133,8 @@ def test_add_a_model_behind_a_server(project: Path) -> None:
 
 EXPLORE = """
 import asyncio
-from ste_core import explore, study
+from ste_core.method import explore
+from ste_core.core import config as study
 from ste_core.tools.functions import FunctionToolbox
 
 def double(number: int) -> int:
@@ -177,7 +178,9 @@ for variant in ("full", "no_memory"):
     settings = yaml.safe_load((project / "study" / "mine.yaml").read_text(encoding="utf-8"))
     settings |= {"name": "forgetful", "exploration": {"variants": ["full", "no_memory"]}}
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    assert "no_memory" in python(project, "from ste_core import study; print(study.load('forgetful').exploration)")
+    assert "no_memory" in python(
+        project, "from ste_core.core import config as study; print(study.load('forgetful').exploration)"
+    )
 
 
 def test_add_a_figure(project: Path) -> None:
@@ -195,5 +198,5 @@ def test_add_a_figure(project: Path) -> None:
 def test_add_a_study(project: Path) -> None:
     told = run(project, "-m", "ste_core", "run", "mine", "--dry-run")
     assert "explore" in told and "2 seeds" in told
-    code = "from ste_core import study; plan = study.load('mine').exploration; print(plan.episodes, plan.seeds)"
+    code = "from ste_core.core.config import load; plan = load('mine').exploration; print(plan.episodes, plan.seeds)"
     assert python(project, code).split(maxsplit=1) == ["5", "[1, 2]\n"]

@@ -17,11 +17,14 @@ from faults import chat_server
 from filelock import FileLock
 from support import ROOT, one_line, run_ste
 
-from ste_core import cli, exploration, resources, study
-from ste_core.chat import Budget, BudgetSpent, Choice, Completion
-from ste_core.errors import RequestRefused, UserError
-from ste_core.exploration import estimate, explore, read, runs, trials_file
-from ste_core.records import Tool
+from ste_core import cli
+from ste_core.core import config as study
+from ste_core.core.errors import RequestRefused, UserError
+from ste_core.core.records import Tool
+from ste_core.models.base import Budget, BudgetSpent, Choice, Completion
+from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import resources
+from ste_core.pipeline.explore_run import estimate, explore, read, runs, trials_file
 from ste_core.tools.functions import FunctionToolbox
 
 

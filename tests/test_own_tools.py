@@ -14,11 +14,15 @@ import pytest
 import yaml
 from support import ROOT, one_line, run_ste
 
-from ste_core import exploration, learnt, resources, stages, store, study
-from ste_core.chat import Budget, Choice, Completion
-from ste_core.errors import UserError
-from ste_core.records import Call, Example, Step, Tool, Trial
-from ste_core.retrieve import Retriever
+from ste_core.analysis import own_tools as learnt
+from ste_core.core import config as study
+from ste_core.core import store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Step, Tool, Trial
+from ste_core.method.retrieve import Retriever
+from ste_core.models.base import Budget, Choice, Completion
+from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import resources, stages
 
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"  # pinned: a new one may rename its tools
 

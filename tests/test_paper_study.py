@@ -12,12 +12,16 @@ import yaml
 from support import ROOT, one_line, run_ste, write_json
 from tiny import make_model
 
-from ste_core import finetune, finetune_job, paper, plan, resources, retrieve, score, study
-from ste_core.errors import UserError
-from ste_core.formats import from_data_dict, from_release, read_json, read_test_set, to_data_dict, to_release
-from ste_core.plan import Assumptions, Row, assume
-from ste_core.records import Call, Example, Prediction
-from ste_core.study import Finetuning
+from ste_core.core import config as study
+from ste_core.core.config import Finetuning
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Prediction
+from ste_core.method import finetune, retrieve
+from ste_core.pipeline import finetune_job, plan, resources
+from ste_core.pipeline.plan import Assumptions, Row, assume
+from ste_core.release import data as paper
+from ste_core.release.formats import from_data_dict, from_release, read_json, read_test_set, to_data_dict, to_release
+from ste_core.scoring import score
 
 STUDIES = sorted(path.stem for path in (ROOT / "study").glob("*.yaml"))
 

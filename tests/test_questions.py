@@ -9,14 +9,20 @@ import pytest
 import yaml
 from support import ROOT
 
-from ste_core import behaviour, compare, exploration, figures, forgetting, questions, resources, stages, store, study
-from ste_core.errors import UserError
-from ste_core.ledger import COLUMNS, Estimate, Estimator, Ledger
-from ste_core.questions import BEYOND, QUESTIONS, SIDES
-from ste_core.react import render
-from ste_core.records import Call, Prediction, Step, TestItem, Tool, Trial
-from ste_core.stats import Interval
-from ste_core.study import Arm, Study
+from ste_core.analysis import behaviour, compare, forgetting
+from ste_core.analysis import open_questions as questions
+from ste_core.analysis.ledger import COLUMNS, Estimate, Estimator, Ledger
+from ste_core.analysis.open_questions import BEYOND, QUESTIONS, SIDES
+from ste_core.core import config as study
+from ste_core.core import store
+from ste_core.core.config import Arm, Study
+from ste_core.core.errors import UserError
+from ste_core.core.react import render
+from ste_core.core.records import Call, Prediction, Step, TestItem, Tool, Trial
+from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import resources, stages
+from ste_core.report import figures
+from ste_core.scoring.stats import Interval
 
 TOOL = Tool(
     name="price",
@@ -627,7 +633,7 @@ def test_a_side_study_changes_one_thing(main, name):
 
 @pytest.mark.parametrize("main", ["quick", "full"])
 def test_batches_of_kinds_have_the_sizes_and_arms_of_mixed_ones(main):
-    from ste_core import curriculum
+    from ste_core.pipeline import curriculum
 
     base, other = study.load(main), study.load(f"{main}_families")
     assert other.source == base.results and other.finetuning == base.finetuning

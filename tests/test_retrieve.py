@@ -13,10 +13,12 @@ from tiny import make_model
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core import resources, retrieve, stages, study
-from ste_core.errors import UserError
-from ste_core.records import Call, Example, TestItem, Tool
-from ste_core.retrieve import Retriever, SentenceEncoder, Tfidf, candidates
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, TestItem, Tool
+from ste_core.method import retrieve
+from ste_core.method.retrieve import Retriever, SentenceEncoder, Tfidf, candidates
+from ste_core.pipeline import resources, stages
 
 
 def example(query, tool="add", number=0, /, **arguments):

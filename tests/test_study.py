@@ -5,8 +5,9 @@ import os
 import pydantic
 import pytest
 
-from ste_core import resources, study
-from ste_core.errors import UserError
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.pipeline import resources
 
 
 def load(tmp_path, text):
@@ -83,8 +84,8 @@ def test_keys_are_refused_and_not_repeated(tmp_path, model):
 
 
 def test_a_model_is_made_as_the_study_says(tmp_path, monkeypatch):
-    from ste_core.cache import CachedChat
-    from ste_core.chat import Budget
+    from ste_core.models.base import Budget
+    from ste_core.models.cache import CachedChat
 
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "r"))
     monkeypatch.setenv("OTHER", "one-key")

@@ -15,7 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from ste_core import cli, resources, study
+from ste_core import cli
+from ste_core.core import config as study
+from ste_core.pipeline import resources
 
 
 def finished() -> int:
