@@ -9,10 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from support import ROOT
-
-#: the rooms, the lowest first
-ROOMS = ("core", "models", "tools", "method", "scoring", "release", "pipeline", "analysis", "report")
+from support import ROOMS, ROOT
 
 ORDER, CIRCLES, WORLD = "a room imports only rooms below it", "no circles", "ste_core knows no world"
 
