@@ -14,13 +14,15 @@ import pytest
 from support import ROOT
 from tiny import conversation, make_model
 
-from ste_core.chat import Budget, BudgetSpent, gather
-from ste_core.errors import UserError
-from ste_core.local import LocalChat
+from ste_core.core.errors import UserError
+from ste_core.models.base import Budget, BudgetSpent, gather
+from ste_core.models.local import LocalChat
 
 torch = pytest.importorskip("torch")
 
-from ste_core import decode, prefixes, sampling  # noqa: E402 (need torch)
+from ste_core.models import decoding as decode  # noqa: E402 (need torch)
+from ste_core.models import prefix_cache as prefixes  # noqa: E402 (need torch)
+from ste_core.models import sampling  # noqa: E402
 
 KINDS = ("lfm2", "llama", "mistral")
 
@@ -559,11 +561,11 @@ def test_event_loops_and_threads_share_a_model(model):
 
 def test_the_package_works_without_torch():
     code = (
-        "import ste_core.chat, ste_core.served, ste_core.cache, ste_core.score, sys\n"
+        "import ste_core.models.base, ste_core.models.openai, ste_core.models.cache, ste_core.scoring.score, sys\n"
         "assert not {'torch', 'transformers'} & sys.modules.keys()\n"
         "sys.modules['torch'] = None\n"
-        "from ste_core.local import LocalChat\n"
-        "from ste_core.errors import UserError\n"
+        "from ste_core.models.local import LocalChat\n"
+        "from ste_core.core.errors import UserError\n"
         "try: LocalChat.load('x')\n"
         "except UserError as error: print(error)\n"
     )
