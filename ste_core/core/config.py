@@ -109,6 +109,9 @@ class World(Section):
         return self
 
 
+Style = Literal["instruct", "small"]  # of requests, see `ste_core.core.prompting`
+
+
 class LocalModel(Section):
     """A language model in this process; see `ste_core.models.local.LocalChat`."""
 
@@ -121,6 +124,7 @@ class LocalModel(Section):
     batch: int = Field(64, ge=1)  # rows generated together
     batch_tokens: int = Field(8_192, ge=1)  # padded prompt tokens read at once
     threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
+    prompts: Style = "instruct"
     cache: bool = False  # keep completions on disk
 
 
@@ -138,6 +142,7 @@ class ServedModel(Section):
     prices: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
     tokenizer: str | None = None  # the model's own by path or hub name: prompts are counted exactly, as in process
     context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer, as the server was started with
+    prompts: Style = "instruct"
     cache: bool = False
 
 
@@ -154,7 +159,20 @@ class Limits(Section):
     money: float | None = Field(None, gt=0)
 
 
-class Exploration(Section):
+class Sampled(Section):
+    """Where tokens are drawn at a temperature above 0: what is cut off; default as the model itself recommends."""
+
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0)  # 0: not limited
+    min_p: float | None = Field(None, ge=0, le=1)
+
+    def sampling(self) -> dict[str, Any]:
+        """What a request is told of it: only what is set."""
+        named = {"top_p": self.top_p, "top_k": self.top_k, "min_p": self.min_p}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+class Exploration(Sampled):
     """How tools are explored; the defaults are the paper's. See `ste_core.method.explore` for what each key does."""
 
     model: str  # a key of `models`
@@ -177,7 +195,7 @@ class Exploration(Section):
     budget: Limits = Limits()
 
 
-class Distillation(Section):
+class Distillation(Sampled):
     """How trials become training examples; see `ste_core.method.distill`."""
 
     judge: bool = True
@@ -187,6 +205,9 @@ class Distillation(Section):
     keep_values: bool = True
     max_tokens: int = Field(256, ge=1)  # of a reply
     observation_chars: int | None = Field(None, ge=64)  # the judge sees so much of a result, for short contexts
+    temperature: float = Field(1.0, ge=0)  # of paraphrases and hindsight
+    judge_temperature: float = Field(1.0, ge=0)
+    hindsight: bool = False  # beyond the paper: the query of a call that ran and does not serve its query, written anew
     seed: int = Field(0, ge=0)
     concurrency: int = Field(64, ge=1)  # requests under way
 
@@ -198,7 +219,7 @@ class Distilling(Distillation):
     paraphraser: str | None = None  # who paraphrases; default the same
 
 
-class Exploitation(Section):
+class Exploitation(Sampled):
     """How the test set is answered without fine-tuning; the defaults are the paper's for open models."""
 
     model: str  # a key of `models`
@@ -374,6 +395,10 @@ class Study(Section):
     @property
     def figures(self) -> Path:
         return Path(os.environ.get("STE_FIGURES") or self._root / "figures")
+
+    def style(self, model: str | None) -> Style:
+        """How requests to a model of the study are worded."""
+        return self.models[model].prompts if model in self.models else "small"
 
     def place(self, model: str) -> str:
         """A model's path, seen from anywhere, if the project has such a folder; else the hub name it is."""

@@ -190,7 +190,8 @@ class Trial(Record):
 class Example(Record):
     """One distilled example: a query, the call that served it, its result as the model saw it, and the final answer.
 
-    `paraphrase` is 0 for the query as imagined and counts rewordings of it from 1.
+    `paraphrase` is 0 for the query as imagined and counts rewordings of it from 1. `imagined` is the query that was
+    tried, where the example's own was written in hindsight to fit the call; None elsewhere.
     """
 
     tool: str
@@ -201,3 +202,4 @@ class Example(Record):
     call: Call
     observation: str
     answer: str
+    imagined: str | None = None

@@ -44,7 +44,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ste_core.core import prompting, react
-from ste_core.core.config import Exploration
+from ste_core.core.config import Exploration, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Message, Step, Tool, Trial
 from ste_core.models.base import (  # fmt: skip
@@ -183,6 +183,7 @@ async def explore_tool(
     context: int | None = None,
     encoder: "Encoder | None" = None,
     tally: Tally | None = None,
+    style: Style = "small",
 ) -> AsyncGenerator[Trial, None]:
     """Explore one tool, trial by trial; the next trial begins when it is asked for.
 
@@ -197,6 +198,7 @@ async def explore_tool(
         context: tokens of a prompt and its answer, where the settings do not say; default the model's own.
         encoder: what finds queries too close, under novelty; default TF-IDF.
         tally: counts what is done.
+        style: of the requests; see `prompting`.
 
     Raises:
         UserError: the model fails, or the context does not even hold the tool's documentation.
@@ -206,7 +208,7 @@ async def explore_tool(
     room = settings.context or context or own[1]
     explorer = _Explorer(
         tool, model, toolbox, settings, VARIANTS[variant], (study_seed, tool.name, variant, seed), count or own[0],
-        None if room is None else room - settings.max_tokens, encoder, tally or Tally(),
+        None if room is None else room - settings.max_tokens, encoder, tally or Tally(), style,
     )  # fmt: skip
     explorer.check()
     past = Past() if past is None else past
@@ -218,7 +220,7 @@ async def explore_tool(
         yield trial
 
 
-def check_context(tool: Tool, settings: Exploration, count: Count, context: int | None) -> None:
+def check_context(tool: Tool, settings: Exploration, count: Count, context: int | None, style: Style = "small") -> None:
     """See that the context holds a tool's documentation, a short query and an answer.
 
     Raises:
@@ -227,7 +229,7 @@ def check_context(tool: Tool, settings: Exploration, count: Count, context: int 
     if context is None:
         return
     short = Trial(tool=tool.name, variant="", seed=0, episode=0, trial=0, query="a request of a few words", steps=())
-    needed = count(conversation(tool, [short]))
+    needed = count(conversation(tool, [short], style=style))
     if needed + settings.max_tokens > context:
         raise UserError(
             f"tool '{tool.name}': a prompt with its documentation takes {needed:,} tokens, and with "
@@ -248,10 +250,11 @@ class _Explorer:
     room: int | None
     encoder: "Encoder | None"
     tally: Tally
+    style: Style
 
     def check(self) -> None:
         context = None if self.room is None else self.room + self.settings.max_tokens
-        check_context(self.tool, self.settings, self.count, context)
+        check_context(self.tool, self.settings, self.count, context, self.style)
 
     async def trial(self, blank: Trial, past: Past) -> Trial:
         """The next trial, all of it: imagine, try, reflect."""
@@ -294,7 +297,7 @@ class _Explorer:
                     return trial
             elif close < self.settings.novelty_tries and await self._too_close(query, earlier):
                 close += 1
-                refused += [prompting.assistant(query), prompting.imagine_again()]
+                refused += [prompting.assistant(query), prompting.imagine_again(self.style)]
             else:
                 return trial
 
@@ -304,7 +307,10 @@ class _Explorer:
         """The request for a query, as much of it as fits, and how many lines of long-term memory it shows."""
         most_lines, most_trials = len(lines), len(episode)
         while True:
-            opening = prompting.imagine_next(lines) if episode else prompting.imagine(self.tool.documentation(), lines)
+            if episode:
+                opening = prompting.imagine_next(lines, self.style)
+            else:
+                opening = prompting.imagine(self.tool.documentation(), lines, self.style)
             messages = _joined([*self._said(episode), opening, *refused])
             if self._fits(messages) or not (lines or episode or refused):
                 self.tally.lines_left_out += most_lines - len(lines)
@@ -338,6 +344,8 @@ class _Explorer:
             if reply is None:
                 break
             parsed = react.parse(reply, [self.tool.name])
+            if parsed.kind == "final" and self._calls_first(trial):
+                parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
             if parsed.kind == "final":
                 return _with(trial, Step(output=reply)).model_copy(update={"answer": parsed.answer})
             call = None if parsed.tool is None else Call(tool=parsed.tool, arguments=parsed.arguments)
@@ -356,6 +364,10 @@ class _Explorer:
                 break
         return trial
 
+    def _calls_first(self, trial: Trial) -> bool:
+        """Whether an answer is out of place: pretrained models often answer before they have called anything."""
+        return self.style == "instruct" and all(step.call is None for step in trial.steps)
+
     def _told(self, trial: Trial, step: Step, text: str) -> Step:
         """The step with what the model is told after it, cut so that the trial alone fits; nothing without feedback."""
         if not self.variant.feedback:
@@ -363,7 +375,10 @@ class _Explorer:
         length = min(len(text), self.settings.observation_chars)
         while True:
             told = step.model_copy(update={"observation": _cut(text, length)})
-            ahead = [*self._said([_with(trial, told)]), prompting.reflect(self.settings.rationale)]
+            ahead = [
+                *self._said([_with(trial, told)]),
+                _reflect(_with(trial, told), self.settings.rationale, self.style),
+            ]
             if length <= SHORTEST or self._fits(_joined(ahead)):
                 self.tally.results_cut += length < min(len(text), self.settings.observation_chars)
                 return told
@@ -381,7 +396,7 @@ class _Explorer:
     # --- reflect ---
 
     async def _reflect(self, trial: Trial, episode: Sequence[Trial]) -> Trial:
-        messages = self._going_on(trial, episode, prompting.reflect(self.settings.rationale))
+        messages = self._going_on(trial, episode, _reflect(trial, self.settings.rationale, self.style))
         if messages is None:
             self.tally.trials_ended += 1
             return trial.model_copy(update={"solved": False})
@@ -394,7 +409,7 @@ class _Explorer:
     # --- requests ---
 
     def _said(self, trials: Sequence[Trial]) -> list[Message]:
-        return conversation(self.tool, trials, self.settings.rationale)
+        return conversation(self.tool, trials, self.settings.rationale, self.style)
 
     def _fits(self, messages: Sequence[Message]) -> bool:
         return self.room is None or self.count(messages) <= self.room
@@ -403,10 +418,13 @@ class _Explorer:
         self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str]
     ) -> str | None:
         """The model's reply; None if its server refuses the text, as a content filter does, and would again."""
+        options = self.settings.sampling()
+        if purpose == "try" and self.settings.constrained:
+            answer, thought = not self._calls_first(trial), self.style == "small"
+            options["form"] = react.form([self.tool], answer=answer, thought=thought)
         completion = await answer_or_refusal(
             self.model, messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
-            seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step),
-            **({"form": react.form([self.tool])} if purpose == "try" and self.settings.constrained else {}),
+            seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step), **options,
         )  # fmt: skip
         if completion.finish_reason == REFUSED:
             self.tally.refused += 1
@@ -465,21 +483,36 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - len(mark)] + mark
 
 
-def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False) -> list[Message]:
-    """Short-term memory: the trials as messages, the first one opened by the documentation."""
+def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False, style: Style = "small") -> list[Message]:
+    """Short-term memory: the trials as messages, the first one opened by the documentation; before them the worked
+    trials of the style, of other APIs, if it has any."""
     messages: list[Message] = []
-    for trial in trials:
-        messages.append(prompting.imagine_next() if messages else prompting.imagine(tool.documentation()))
-        messages += [prompting.assistant(trial.query), prompting.attempt(trial.query)]
-        for step in trial.steps:
-            if step.problem is not None and step.observation is None:
-                continue  # asked for again as if it had not been
-            messages.append(prompting.assistant(step.output))
-            if step.observation is not None:
-                messages.append(prompting.observation(step.observation))
-        if trial.reflection is not None:
-            messages += [prompting.reflect(rationale), prompting.assistant(trial.reflection)]
+    for other, worked in prompting.worked_trials(style):
+        messages += _turns(prompting.imagine(other.documentation(), style=style), worked, False, style)
+    for number, trial in enumerate(trials):
+        asked = prompting.imagine_next(style=style) if number else prompting.imagine(tool.documentation(), style=style)
+        messages += _turns(asked, trial, rationale, style)
     return _joined(messages)
+
+
+def _turns(asked: Message, trial: Trial, rationale: bool, style: Style) -> list[Message]:
+    """A trial as messages."""
+    messages = [asked, prompting.assistant(trial.query), prompting.attempt(trial.query, style)]
+    for step in trial.steps:
+        if step.problem is not None and step.observation is None:
+            continue  # asked for again as if it had not been
+        messages.append(prompting.assistant(step.output))
+        if step.observation is not None:
+            messages.append(prompting.observation(step.observation))
+    if trial.reflection is not None:
+        messages += [_reflect(trial, rationale, style), prompting.assistant(trial.reflection)]
+    return messages
+
+
+def _reflect(trial: Trial, rationale: bool, style: Style) -> Message:
+    last = next((step for step in reversed(trial.steps) if step.call is not None), None)
+    call, result = (None, "none") if last is None else (last.call, last.observation or "none")
+    return prompting.reflect(rationale, style, query=trial.query, call=call, result=result)
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:
