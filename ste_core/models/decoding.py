@@ -1,6 +1,6 @@
 """Token by token: a batch of rows, its key-value cache, and a choice of tokens that does not depend on the batch.
 
->>> batch = decoder.read([Row(prompt, noise(seed=1, choice=0, prompt=prompt), temperature=1.0)])  # doctest: +SKIP
+>>> batch = decoder.read([Row(prompt, Sampling(0.7, top_k=20), noise_key(1, 0, prompt))])         # doctest: +SKIP
 >>> tokens, logprobs = decoder.choose(batch)                                                      # doctest: +SKIP
 
 What `ste_core.models.local` runs on; torch is imported when a model is.
@@ -8,8 +8,7 @@ What `ste_core.models.local` runs on; torch is imported when a model is.
 
 import hashlib
 import inspect
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +17,11 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import DynamicLayer, LinearAttentionLayer
 
-from ste_core.models.prefix_cache import SHARED, Known, Prefixes
+from ste_core.models.constrained import Constraint
+from ste_core.models.prefix_cache import Known, PrefixCache, shared_beginnings
+from ste_core.models.sampling import TIE, Sampling, draw, gumbel
 
-#: Scores closer than this (in logits) are settled alone. Batches of one model differ by about 1e-5 in float32.
-TIE = 1e-3
-
-#: of a row held to a form, so many of the likeliest tokens are tried before all are
-LIKELY = 32
+_GREEDY = Sampling(0.0)
 
 #: columns that all rows of a batch leave empty before they are cut off
 SLACK = 16
@@ -38,17 +35,30 @@ FREE = 0.25
 
 @dataclass(eq=False, slots=True)
 class Row:
-    """One answer in the making: its prompt, where its noise comes from (None at temperature 0), the pattern it is held
-    to (compiled by `regex`, None for free text), whether its prompt is one that may go on, tokens so far."""
+    """One answer in the making.
+
+    Attributes:
+        prompt: its tokens.
+        sampling: how tokens are drawn.
+        key: where its noise comes from.
+        constraint: what holds it to a form; None for free text.
+        goes_on: whether its prompt is one that may go on.
+        tokens: the answer so far; `logprobs` are theirs, 0 for those that the form forces at the beginning.
+    """
 
     prompt: list[int]
-    noise: np.random.Generator | None
-    temperature: float
-    form: Any = None
+    sampling: Sampling
+    key: tuple[int, int]
+    constraint: Constraint | None = None
     goes_on: bool = False
     request: Any = None
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
+
+    @property
+    def text(self) -> list[int]:
+        """All tokens, of the prompt and the answer."""
+        return self.prompt + self.tokens
 
 
 class Roomy(DynamicLayer):
@@ -183,63 +193,74 @@ class Decoder:
         self._vocabulary = vocabulary
         self._takes = inspect.signature(model.forward).parameters
         self._exact = model.dtype == torch.float32
-        # Nothing is kept where texts depend on the company anyway, or where reading is quick beside copying.
-        kept = self._exact and model.device.type == "cpu" and _can_go_on(model)
-        self._prefixes = Prefixes() if kept else None
+        self._cache = PrefixCache() if _can_go_on(model) else None
 
-    def read(self, rows: list[Row]) -> Batch:
-        """A batch that has read its rows' prompts."""
-        return self._read(rows, max(len(row.prompt) for row in rows), [None] * len(rows))
+    def read(self, rows: Sequence[Row], tokens: int) -> Batch:
+        """A batch that has read rows' texts, each from where it is not known; what they share is read once.
 
-    def resume(self, rows: list[Row], tokens: int) -> Batch | None:
-        """A batch of those rows whose prompts go on from earlier ones, read from there; None if there are none.
+        All rows, or some of them where the model's cache cannot be put together from parts.
 
         Args:
-            tokens: padded tokens read at once, at most.
+            tokens: padded tokens read at once, at most (a longer text is read alone).
         """
-        if self._prefixes is None:
-            return None
-        found = [(row, known) for row in rows if (known := self._prefixes.longest(row.prompt)) is not None]
-        found.sort(key=lambda one: len(one[0].prompt) - len(one[1].prompt))
+        texts = [row.text for row in rows]
+        if self._cache is not None:
+            for level in shared_beginnings(texts):
+                for some in self._together(level, tokens):
+                    self._read([Row(list(level[one]), _GREEDY, (0, 0), goes_on=True) for one in some])
         batch: Batch | None = None
-        while found:  # together those that lack about as much; who lacks less reads a little of what is known again
-            lack = len(found[0][0].prompt) - len(found[0][1].prompt)
-            width, count, shortest = lack, 1, len(found[0][0].prompt)
-            for row, known in found[1:]:
-                wider, shortest = len(row.prompt) - len(known.prompt), min(shortest, len(row.prompt))
-                if wider > 2 * lack + 8 or (count + 1) * wider > tokens or shortest - wider < SHARED // 2:
-                    break
-                width, count = wider, count + 1
-            rows, before = zip(*found[:count], strict=True)
-            read = self._read(rows, width, before)
-            if batch is not None:
+        for some in self._together(texts, tokens):
+            read = self._read([rows[one] for one in some])
+            if batch is None:
+                batch = read
+            else:
                 batch.join(read)
-            batch = batch or read
-            del found[:count]
+            if not batch.open:  # the others have to wait
+                break
+        assert batch is not None
         return batch
 
-    def _read(self, rows: Sequence[Row], width: int, before: Sequence[Known | None]) -> Batch:
-        """Read the last `width` tokens of each prompt behind what is known of it, which is nothing or the rest."""
-        past = [0 if known is None else len(row.prompt) - width for row, known in zip(rows, before, strict=True)]
+    def _together(self, texts: Sequence[Sequence[int]], tokens: int) -> Iterator[list[int]]:
+        """Which texts are read at once, by number: those that lack about as much, as many as may be read."""
+        known = [0] * len(texts) if self._cache is None else [self._cache.match(one).length for one in texts]
+        lack = [max(len(one) - length, 1) for one, length in zip(texts, known, strict=True)]
+        some: list[int] = []
+        for number in sorted(range(len(texts)), key=lambda one: lack[one]):
+            wider = some and lack[number] > 2 * lack[some[0]] + 8 and self._cache is not None
+            if some and (wider or (len(some) + 1) * lack[number] > tokens):
+                yield some
+                some = []
+            some.append(number)
+        yield some
+
+    def _read(self, rows: Sequence[Row]) -> Batch:
+        """Read what is not known of each row's text, all to the width of what most is lacking; keep what goes on."""
+        texts = [row.text for row in rows]
+        before = [None if self._cache is None else self._cache.match(text) for text in texts]
+        width = max(len(text) - min(one.length if one else 0, len(text) - 1)
+                    for text, one in zip(texts, before, strict=True))  # fmt: skip
+        # Who lacks less than the width reads a little of what is known again.
+        past = [max(len(text) - width, 0) for text in texts]
         most = max(past)
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         mask = torch.zeros(len(rows), most + width, dtype=torch.long)
-        for number, row in enumerate(rows):
-            rest = row.prompt[past[number] :]
+        for number, (text, length) in enumerate(zip(texts, past, strict=True)):
+            rest = text[length:]
             ids[number, width - len(rest) :] = torch.tensor(rest)
-            mask[number, most + width - len(row.prompt) :] = 1
+            mask[number, most + width - len(text) :] = 1
         mask, cache = mask.to(self.model.device), DynamicCache(config=self.model.config)
         cache.layers = [Roomy() if type(layer) is DynamicLayer else layer for layer in cache.layers]
         if most:
-            self._fill(cache, [known for known in before if known is not None], past, width)
+            self._fill(cache, before, past, width)
         convolutions = [layer for layer in cache.layers if type(layer) is LinearAttentionLayer]
-        keeps = self._prefixes is not None and any(row.goes_on for row in rows)
+        keeps = self._cache is not None and any(row.goes_on for row in rows)
         for layer in convolutions if keeps else ():
             layer.activate_past_recording()
         batch = Batch([*rows], cache, mask, self._forward(ids, mask, cache)[:, -1])
-        if self._prefixes is not None and keeps:
-            for number, (row, known) in enumerate(zip(rows, before, strict=True)):
-                self._prefixes.keep(self._known(batch, number, row.prompt, known, past[number]))
+        if keeps:
+            for number, (row, text, known) in enumerate(zip(rows, texts, before, strict=True)):
+                if row.goes_on:
+                    self._cache.insert(text, known, self._columns(cache, number, len(text) - known.length))
             for layer in convolutions:  # back to what the next token needs
                 size, seen = layer.conv_kernel_size[0], layer.conv_states[0]
                 seen = torch.nn.functional.pad(seen, (max(size - seen.shape[2], 0), 0))
@@ -250,8 +271,9 @@ class Decoder:
     def _fill(self, cache: DynamicCache, before: Sequence[Known], past: Sequence[int], width: int) -> None:
         """Put the first `past` tokens of what is known into an empty cache, padded on the left, with room for more."""
         most = max(past)
+        kept_of = next(known.node for known, length in zip(before, past, strict=True) if length)
         for at, layer in enumerate(cache.layers):
-            kept = before[0].layers[at]
+            kept = kept_of.layers[at]
             if isinstance(layer, Roomy):
                 rows, heads, size = len(before), kept[0].shape[1], kept[0].shape[3]
                 memory = [kept[0].new_zeros(rows, heads, most + width + ROOM, size) for _ in kept]
@@ -264,20 +286,35 @@ class Decoder:
                 size = self.model.config.conv_L_cache
                 ends = kept[0].new_zeros(len(before), kept[0].shape[1], size)
                 for number, (known, length) in enumerate(zip(before, past, strict=True)):
-                    known.copy(at, 0, length - size, ends[number : number + 1])
+                    seen = min(length, size)
+                    known.copy(at, 0, length - seen, ends[number : number + 1, :, size - seen :])
                 layer.update_conv_state(ends, conv_kernel_size=size)
 
-    def _known(self, batch: Batch, number: int, prompt: list[int], known: Known | None, past: int) -> Known:
-        """What a batch that was just read has made of a row's prompt."""
-        new = len(prompt) - past
-        layers = [
+    @staticmethod
+    def _columns(cache: DynamicCache, number: int, new: int) -> list[tuple[torch.Tensor, ...]]:
+        """What the cache of a batch holds of a row's last `new` tokens, of each layer."""
+        return [
             tuple(
-                states[number : number + 1, :, states.shape[2] - new :].clone()
+                states[number : number + 1, :, states.shape[2] - new :]
                 for states in ((layer.keys, layer.values) if isinstance(layer, Roomy) else (layer.conv_states[0],))
             )
-            for layer in batch.cache.layers
+            for layer in cache.layers
         ]
-        return Known(prompt, past, known, layers)
+
+    def keep(self, batch: Batch, number: int) -> None:
+        """Keep what a row's answer added, as far as it was read: a conversation goes on from there.
+
+        Short convolutions keep no more than the next token needs, so of such models only prompts are kept.
+        """
+        row = batch.rows[number]
+        if self._cache is None or row is None or not row.goes_on:
+            return
+        if any(not isinstance(layer, Roomy) for layer in batch.cache.layers):
+            return
+        text = row.text[: int(batch.mask[number].sum())]
+        known = self._cache.match(text)
+        if 0 < known.length < len(text):
+            self._cache.insert(text, known, self._columns(batch.cache, number, len(text) - known.length))
 
     def advance(self, batch: Batch) -> None:
         """Read each row's last token."""
@@ -285,57 +322,24 @@ class Decoder:
         batch.mask = torch.nn.functional.pad(batch.mask, (0, 1), value=1)
         batch.logits = self._forward(ids, batch.mask, batch.cache)[:, -1]
 
-    def choose(self, batch: Batch, allows: Callable[[Row, int], bool] | None = None) -> tuple[list[int], list[float]]:
-        """Each row's next token, and its log-probability at temperature 1; at free places, any.
+    def choose(self, batch: Batch) -> tuple[list[int], list[float]]:
+        """Each row's next token, and its log-probability at temperature 1 and without constraint; at free places, any.
 
-        Args:
-            allows: whether a row that is held to a form may take a token.
+        Rounding can only change the order of scores that almost tie, and what truncation keeps at its border. Such rows
+        are run alone and in full: then the choice depends on the row's tokens only, so it is the same in any company.
         """
-        scores = self._scores(batch)
-        best = scores.topk(2)
-        tokens = best.indices[:, 0]
-        if self._exact:
-            # Rounding can only change the order of scores that almost tie. Those rows are run alone and in full: then
-            # the score depends on the row's tokens only, so the row takes the same token in any company.
-            for number in (best.values[:, 0] - best.values[:, 1] < TIE).nonzero().flatten().tolist():
-                row = batch.rows[number]
-                if row is not None and row.form is None:
-                    tokens[number] = self._alone(row, scores[number] - batch.logits[number]).argmax()
-        held = [number for number, row in enumerate(batch.rows) if row is not None and row.form is not None]
-        if held and allows is not None:
-            likely = scores[held].topk(min(LIKELY, scores.shape[1])).indices.tolist()
-            for number, order in zip(held, likely, strict=True):
-                row = batch.rows[number]
-                assert row is not None  # a free place is held to nothing
-                tokens[number] = self._held(row, scores[number], batch.logits[number], order, allows)
-        logprobs = batch.logits.gather(1, tokens[:, None])[:, 0] - batch.logits.logsumexp(1)
-        return tokens.tolist(), logprobs.tolist()
-
-    def _alone(self, row: Row, noise: torch.Tensor) -> torch.Tensor:
-        """(V,) scores of a row run by itself and in full."""
-        return self._forward(torch.tensor([row.prompt + row.tokens]))[0, -1] + noise
-
-    def _held(
-        self, row: Row, scores: torch.Tensor, logits: torch.Tensor, order: list[int], allows: Callable[[Row, int], bool]
-    ) -> int:
-        """The best token that a row held to a form may take; the best of all where none may (no token fits).
-
-        `order` has the likeliest tokens, best first; all others are looked at only where none of these may be taken.
-        """
-        place = next((at for at, token in enumerate(order) if allows(row, token)), None)
-        if place is None:
-            order = scores.argsort(descending=True).tolist()
-            place = next((at for at, token in enumerate(order) if allows(row, token)), None)
-            if place is None:
-                return order[0]
-        best = order[place]
-        if self._exact:
-            least = scores[best].item() - TIE
-            near = itertools.takewhile(lambda token: scores[token].item() > least, order[place + 1 :])
-            if rivals := [token for token in near if allows(row, token)]:
-                again = self._alone(row, scores - logits)
-                best = max([best, *rivals], key=lambda token: again[token].item())
-        return best
+        tokens = [0] * len(batch.rows)
+        logits = batch.logits.cpu().numpy()
+        for number, row in enumerate(batch.rows):
+            if row is None:
+                continue
+            tokens[number], sure = _pick(row, logits[number])
+            if not sure and self._exact:
+                alone = self._forward(torch.tensor([row.text]))[0, -1].cpu().numpy()
+                tokens[number], _ = _pick(row, alone)
+        taken = torch.tensor(tokens, device=batch.logits.device)
+        logprobs = batch.logits.gather(1, taken[:, None])[:, 0] - batch.logits.logsumexp(1)
+        return tokens, logprobs.tolist()
 
     def score(self, texts: Sequence[list[int]], start: int) -> list[float]:
         """The log-probability of each text's tokens from `start` on, given those before."""
@@ -344,24 +348,6 @@ class Decoder:
         logprobs = self._forward(ids, keep=width - start + 1)[:, :-1].log_softmax(-1)
         taken = logprobs.gather(2, ids[:, start:, None].to(logprobs.device))[..., 0].tolist()
         return [sum(row[: len(text) - start]) for row, text in zip(taken, texts, strict=True)]
-
-    def _scores(self, batch: Batch) -> torch.Tensor:
-        """(B, V) logits, with Gumbel noise times temperature where a row samples: the largest is then a sample of the
-        softmax."""
-        sampling = [(number, row) for number, row in enumerate(batch.rows) if row is not None and row.noise is not None]
-        if not sampling:
-            return batch.logits
-        noise = np.empty((len(sampling), self._vocabulary), dtype=np.float32)
-        for drawn, (_, row) in zip(noise, sampling, strict=True):
-            row.noise.standard_exponential(dtype=np.float32, out=drawn)
-        temperatures = torch.tensor([[-row.temperature] for _, row in sampling])
-        smallest = float(np.finfo(np.float32).tiny)
-        gumbel = (torch.from_numpy(noise).clamp_min_(smallest).log_() * temperatures).to(self.model.device)
-        if len(sampling) == len(batch.rows):
-            return batch.logits + gumbel
-        scores = batch.logits.clone()
-        scores[[number for number, _ in sampling]] += gumbel
-        return scores
 
     def _forward(
         self, ids: torch.Tensor, mask: torch.Tensor | None = None, cache: DynamicCache | None = None, keep: int = 1
@@ -376,12 +362,33 @@ class Decoder:
         return logits[:, -keep:, : self._vocabulary].float()
 
 
-def noise(seed: int | None, choice: int, prompt: Sequence[int]) -> np.random.Generator:
-    """The source of a row's noise. The prompt has its part, so that one seed for many prompts draws independently."""
-    if seed is None:
-        return np.random.default_rng()
-    digest = hashlib.sha256(np.asarray(prompt, dtype="<i8").tobytes()).digest()
-    return np.random.default_rng([seed % 2**64, choice, int.from_bytes(digest, "little")])
+def _pick(row: Row, logits: np.ndarray) -> tuple[int, bool]:
+    """A row's next token by its (V,) logits, and whether rounding could not have changed it."""
+    sampling, position = row.sampling, len(row.tokens)
+    if row.constraint is not None:
+        mask = row.constraint.mask()
+        if mask is None:
+            return _first_allowed(row, row.constraint, logits)
+        if mask.any():  # else no token fits: any
+            logits = np.where(mask, logits, -np.inf)
+    if sampling.temperature > 0:
+        return draw(logits, sampling, row.key, position)
+    best = int(logits.argmax())
+    rival = max(logits[:best].max(initial=-np.inf), logits[best + 1 :].max(initial=-np.inf))
+    return best, bool(logits[best] - rival > TIE)
+
+
+def _first_allowed(row: Row, constraint: Constraint, logits: np.ndarray) -> tuple[int, bool]:
+    """As `_pick`, where only single tokens can be asked about: the best scores first. Nothing is truncated then."""
+    scores = logits.astype(np.float64)
+    if row.sampling.temperature > 0:
+        scores += row.sampling.temperature * gumbel(row.key, len(row.tokens), np.arange(len(logits)))
+    order = np.argsort(-scores, kind="stable")
+    place = constraint.first(order.tolist())
+    if place is None:
+        return int(order[0]), True
+    near = [one for one in order[place + 1 :][scores[order[place + 1 :]] > scores[order[place]] - TIE].tolist()]
+    return int(order[place]), constraint.first(near) is None
 
 
 def weights_digest(model: PreTrainedModel) -> str:

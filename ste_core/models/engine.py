@@ -23,9 +23,6 @@ from ste_core.core.errors import UserError
 from ste_core.models.base import Budget, Choice, Completion, Usage
 from ste_core.models.decoding import Batch, Decoder, Row
 
-#: what stands for bytes that are no character yet
-BROKEN = "\ufffd"
-
 #: seconds for requests that arrive together to find each other
 GATHER = 0.002
 
@@ -163,7 +160,7 @@ class Worker:
                 batch, joining = None, []
 
     def _admit(self, batch: Batch | None, joining: list[Row]) -> None:
-        """Take in waiting requests while there is room, in order of length."""
+        """Take in waiting requests while there is room."""
         while self._waiting and (batch is None or batch.open):
             request = self._waiting[0]
             others = len(joining) + (len(batch.here) if batch else 0)
@@ -177,25 +174,23 @@ class Worker:
                 joining += request.rows
             except Exception as error:
                 request.fail(error)
-        joining.sort(key=lambda row: len(row.prompt))
 
     def _read(self, batch: Batch | None, joining: list[Row]) -> Batch:
-        """Read the prompts that go on from earlier ones, or else the shortest ones, as many as may be read at once;
-        returns the batch with their rows."""
-        read = self._decoder.resume(joining, self._batch_tokens)
-        if read is None:
-            count = 1
-            while count < len(joining) and (count + 1) * len(joining[count].prompt) <= self._batch_tokens:
-                count += 1
-            read = self._decoder.read(joining[:count])
+        """Read prompts that wait, and what the form of their answers forces at the beginning; returns the batch with
+        their rows."""
+        for row in joining:
+            if row.constraint is not None and not row.tokens:
+                row.tokens += row.constraint.forced
+                row.logprobs += [0.0] * len(row.tokens)
+        read = self._decoder.read(joining, self._batch_tokens)
+        joining[:] = [row for row in joining if row not in read.rows]
         if batch is not None:
             batch.join(read)
-        joining[:] = [row for row in joining if row not in read.rows]
         return batch or read
 
     def _step(self, batch: Batch) -> Batch | None:
         """One more token for each row; returns the batch without the finished ones."""
-        tokens, logprobs = self._decoder.choose(batch, self._allows)
+        tokens, logprobs = self._decoder.choose(batch)
         keep = []
         for number, (row, token, logprob) in enumerate(zip(batch.rows, tokens, logprobs, strict=True)):
             if row is None:
@@ -203,35 +198,28 @@ class Worker:
             if row.request.future.done():
                 row.request.release()  # its caller is gone
                 continue
+            end: tuple[str, str] | None = None
             if token in self._ends:
-                row.request.end(row, self._text(row.tokens), "stop")
-                continue
-            row.tokens.append(token)
-            row.logprobs.append(logprob)
-            if (stopped := self._stopped(row)) is not None:
-                row.request.end(row, stopped, "stop")
-            elif len(row.tokens) >= row.request.max_tokens:
-                row.request.end(row, self._text(row.tokens), "length")
+                end = self._text(row.tokens), "stop"
             else:
+                row.tokens.append(token)
+                row.logprobs.append(logprob)
+                if row.constraint is not None:
+                    row.constraint.advance(token)
+                if (stopped := self._stopped(row)) is not None:
+                    end = stopped, "stop"
+                elif len(row.tokens) >= row.request.max_tokens:
+                    end = self._text(row.tokens), "length"
+            if end is None:
                 keep.append(number)
+            else:
+                self._decoder.keep(batch, number)
+                row.request.end(row, *end)
         if not keep:
             return None
         batch.keep(keep)
         self._decoder.advance(batch)
         return batch
-
-    def _allows(self, row: Row, token: int) -> bool:
-        """Whether a row that is held to a form can still come to match it after a token."""
-        if token in self._ends:
-            return row.form.fullmatch(self._text(row.tokens)) is not None
-        text = self._text([*row.tokens, token])
-        if text == self._text(row.tokens):  # a token that shows nothing leads nowhere
-            return False
-        shown = text.rstrip(BROKEN)
-        if 0 < len(text) - len(shown) <= 3:  # the first bytes of a character: could one stand here that is not ASCII?
-            ends = {BROKEN, *(one for one in row.form.pattern if not one.isascii())}
-            return any(row.form.fullmatch(shown + one, partial=True) for one in ends)
-        return row.form.fullmatch(text, partial=True) is not None
 
     def _stopped(self, row: Row) -> str | None:
         """The text before the first stop string, if there is one."""

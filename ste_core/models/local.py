@@ -9,8 +9,9 @@ Requests that wait together run as one batch (left-padded, with a key-value cach
 joins. The text of a request depends on the request alone, not on its company: noise comes from a generator of its own
 (seeded by `seed`, prompt and choice), and where rounding could decide (batched matrix products add up in another
 order), the token is settled by running the request alone. This holds in float32 on one kind of machine; bfloat16 and
-another device round differently. Needs torch; adapters need peft. Small models on shared cores run several times faster
-with `threads=1`.
+another device round differently. Where a request names no `top_p`, `top_k` or `min_p`, the model's own recommendation
+holds (its `generation_config.json`). Needs torch; adapters need peft. Small models on shared cores run several times
+faster with `threads=1`.
 """
 
 import json
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 #: goes up when the same request may get another text from the same weights
-SAMPLER = 1
+SAMPLER = 2
+
+#: settings of a request that a model's `generation_config` may recommend
+TRUNCATION = ("top_p", "top_k", "min_p")
 
 #: entries of a configuration that say where a model came from, not what it computes
 NOT_THE_MODEL = ("_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version")
@@ -62,6 +66,7 @@ class LocalChat:
         chat_template: str | None = None,
         budget: Budget | None = None,
     ) -> None:
+        from ste_core.models.constrained import Constraints
         from ste_core.models.decoding import Decoder
         from ste_core.models.engine import Worker
 
@@ -82,8 +87,12 @@ class LocalChat:
             shown = [token for token in tokens if token not in hidden]
             return tokenizer.decode(shown, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
+        vocabulary = min(config.vocab_size, len(tokenizer))
+        self._constraints = Constraints(tokenizer, ends=self._ends, vocabulary=vocabulary, text=text)
+        named = model.generation_config.to_diff_dict()
+        self._recommended = {key: named[key] for key in TRUNCATION if named.get(key) is not None}
         self._worker = Worker(
-            Decoder(model, min(config.vocab_size, len(tokenizer))),
+            Decoder(model, vocabulary),
             text=text,
             ends=self._ends,
             name=name,
@@ -168,6 +177,7 @@ class LocalChat:
         words = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab(), sort_keys=True)
         settings = json.dumps(config, sort_keys=True, default=str)
         parts = [SAMPLER, weights_digest(model), settings, words, self._template, sorted(self._ends)]
+        parts += [self._recommended] if self._recommended else []
         return f"sha256:{store.digest(parts)}"
 
     async def complete(
@@ -180,28 +190,35 @@ class LocalChat:
         seed: int | None = None,
         n: int = 1,
         form: str | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        min_p: float | None = None,
     ) -> Completion:
         """See `ChatModel.complete`. Texts of equal seeds are independent of each other where the prompts differ.
 
         Raises:
             UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`.
         """
-        import regex
-
-        from ste_core.models.decoding import Row, noise
+        from ste_core.models.decoding import Row
         from ste_core.models.engine import Request
+        from ste_core.models.sampling import Sampling, noise_key
 
         prompt = self._ids(self._render(messages))
         self._check(len(prompt), max_tokens)
+        named = {"top_p": top_p, "top_k": top_k, "min_p": min_p}
+        truncation = self._recommended | {key: value for key, value in named.items() if value is not None}
         try:
-            held = None if form is None else regex.compile(form)
-        except regex.error as error:
-            raise UserError(f"form: not a regular expression: {one_line(error)}") from None
+            sampling = Sampling(temperature, **truncation) if temperature > 0 else Sampling(0.0)
+        except ValueError as error:
+            raise UserError(f"model {self.name}: {error}") from None
         goes_on = any(message["role"] == "assistant" for message in messages)  # as a test item does not
         rows = [
-            Row(prompt, noise(seed, choice, prompt) if temperature > 0 else None, temperature, held, goes_on)
+            Row(
+                prompt, sampling, noise_key(seed, choice, prompt),
+                None if form is None else self._constraints.start(form, max_tokens), goes_on,
+            )
             for choice in range(n)
-        ]
+        ]  # fmt: skip
         return await self._worker.answer(Request(rows, max_tokens, tuple(stop)))
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
@@ -213,12 +230,13 @@ class LocalChat:
             UserError: as `complete`.
         """
         from ste_core.models.engine import Scoring
+        from ste_core.models.prefix_cache import common
 
         text = self._render(messages)
         prompt = self._ids(text)
         full = [self._ids(text + continuation) for continuation in continuations]
         # A tokenizer may join the prompt's last characters with the answer's first: score from where all agree.
-        start = max(1, min(_common(prompt, one) for one in full))
+        start = max(1, min(common(prompt, one) for one in full))
         self._check(max(map(len, full)), 0)
         return await self._worker.answer(Scoring(full, start))
 
@@ -254,8 +272,3 @@ def _folder(place: str | Path) -> bool:
     path = Path(place)
     beside = len(path.parts) == 2 and path.parent.is_dir()
     return isinstance(place, Path) or path.is_absolute() or len(path.parts) > 2 or beside
-
-
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two texts have in common at their beginning."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
