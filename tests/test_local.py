@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 
 from ste_core.models import decoding as decode  # noqa: E402 (need torch)
 from ste_core.models import prefix_cache as prefixes  # noqa: E402 (need torch)
-from ste_core.models import sampling  # noqa: E402 (need torch)
+from ste_core.models import sampling  # noqa: E402
 
 KINDS = ("lfm2", "llama", "mistral")
 
