@@ -110,6 +110,37 @@ def imagine_next(memory: Sequence[str] = (), style: Style = "small") -> Message:
     return user(template("imagine_next", style) + _memory(memory, style))
 
 
+def imagine_in_turns(tool: Tool, earlier: Sequence[tuple[str, str]], style: Style = "instruct") -> list[Message]:
+    """Asks for a query as one more turn after the earlier ones: a list of them in the request would be copied from.
+
+    Args:
+        earlier: queries with what came of each, in words (`came_of`).
+    """
+    messages: list[Message] = []
+    for one in _lines("request_examples", style):
+        told = [(query, came_of(verdict == "solved")) for query, verdict in one["requests"]]
+        messages += _requests(one["tool"], told, style)[:-1]
+    return messages + _requests(tool.documentation(), earlier, style)
+
+
+def _requests(tool: str, earlier: Sequence[tuple[str, str]], style: Style) -> list[Message]:
+    messages = [imagine(tool, style=style)]
+    for query, verdict in earlier:
+        asked = fill("imagine_told", style, verdict=verdict) if verdict else template("imagine_next", style)
+        messages += [assistant(query), user(asked)]
+    return messages
+
+
+def came_of(solved: bool | None, call: Call | None = None, result: str | None = None) -> str:
+    """What came of a query, in words: its last call and result, where they are in view, and whether it was solved."""
+    told = []
+    if call is not None and result is not None:
+        told.append(f"This led to the call {json.dumps(call.arguments, ensure_ascii=False)} and to {result}.")
+    if solved is not None:
+        told.append("It was solved." if solved else "It was not solved.")
+    return " ".join(told)
+
+
 def imagine_again(style: Style = "small") -> Message:
     """Asks for another query where the last one came too close to an earlier one."""
     return user(template("imagine_again", style))

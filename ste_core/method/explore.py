@@ -277,11 +277,10 @@ class _Explorer:
         long_term = earlier if self.variant.long_term_memory else ()
         most = len(long_term) if self.settings.memory_lines is None else self.settings.memory_lines
         newest = long_term[max(0, len(long_term) - most) :]
-        lines = [memory_line(one, self.settings.rationale) for one in newest]
         refused: list[Message] = []
         useless = close = 0
         while True:
-            messages, shown = self._asking(lines, episode, refused)
+            messages, shown = self._asking(newest, episode, refused)
             stop = ("Thought:", "Observation:", react.ACTION)
             reply = await self._ask(messages, trial, "imagine", useless + close, stop)
             query = "" if reply is None else read_query(reply)
@@ -302,26 +301,36 @@ class _Explorer:
                 return trial
 
     def _asking(
-        self, lines: Sequence[str], episode: Sequence[Trial], refused: Sequence[Message]
+        self, memory: Sequence[Remembered], episode: Sequence[Trial], refused: Sequence[Message]
     ) -> tuple[list[Message], int]:
         """The request for a query, as much of it as fits, and how many lines of long-term memory it shows."""
-        most_lines, most_trials = len(lines), len(episode)
+        most_lines, most_trials = len(memory), len(episode)
         while True:
-            if episode:
-                opening = prompting.imagine_next(lines, self.style)
-            else:
-                opening = prompting.imagine(self.tool.documentation(), lines, self.style)
-            messages = _joined([*self._said(episode), opening, *refused])
-            if self._fits(messages) or not (lines or episode or refused):
-                self.tally.lines_left_out += most_lines - len(lines)
+            messages = _joined([*self._opening(memory, episode), *refused])
+            if self._fits(messages) or not (memory or episode or refused):
+                self.tally.lines_left_out += most_lines - len(memory)
                 self.tally.trials_left_out += most_trials - len(episode)
-                return messages, len(lines)
-            if lines:
-                lines = lines[1:]
+                return messages, len(memory)
+            if memory:
+                memory = memory[1:]
             elif episode:
                 episode = episode[1:]
             else:
                 refused = refused[2:]
+
+    def _opening(self, memory: Sequence[Remembered], episode: Sequence[Trial]) -> list[Message]:
+        """The request for a query. `instruct` shows both memories as turns: of the episode's trials with their last
+        call and its result, of those before with the verdict only."""
+        rationale = self.settings.rationale
+        if self.style == "small":
+            lines = [memory_line(one, rationale) for one in memory]
+            if episode:
+                return [*self._said(episode), prompting.imagine_next(lines)]
+            return [prompting.imagine(self.tool.documentation(), lines)]
+        before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
+        told = [(one.query, _came_of(one, rationale)) for one in before]
+        told += [(one.query, _came_of(one, rationale, _last_step(one))) for one in episode]
+        return prompting.imagine_in_turns(self.tool, told, self.style)
 
     def _tryable(self, trial: Trial) -> bool:
         return bool(trial.query) and self._fits(self._said([trial]))
@@ -447,8 +456,12 @@ def memory_line(trial: Trial | Remembered, rationale: bool = False) -> str:
     >>> memory_line(Remembered("Is it late?", False, "No. It gave no time."), rationale=True)
     '- Is it late? (unsolved): It gave no time.'
     """
-    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE) if rationale else ""
-    return prompting.memory_line(trial.query, trial.solved, _cut(reason, REASON_CHARS))
+    return prompting.memory_line(trial.query, trial.solved, _reason(trial) if rationale else "")
+
+
+def _reason(trial: Trial | Remembered) -> str:
+    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE)
+    return _cut(reason, REASON_CHARS)
 
 
 def read_query(reply: str) -> str:
@@ -509,8 +522,19 @@ def _turns(asked: Message, trial: Trial, rationale: bool, style: Style) -> list[
     return messages
 
 
+def _last_step(trial: Trial) -> Step | None:
+    """The step of a trial's last call."""
+    return next((step for step in reversed(trial.steps) if step.call is not None), None)
+
+
+def _came_of(trial: Trial | Remembered, rationale: bool, last: Step | None = None) -> str:
+    call, result = (None, None) if last is None else (last.call, last.observation)
+    told = prompting.came_of(trial.solved, call, None if result is None else _cut(result, REASON_CHARS))
+    return f"{told} {_reason(trial)}".strip() if rationale else told
+
+
 def _reflect(trial: Trial, rationale: bool, style: Style) -> Message:
-    last = next((step for step in reversed(trial.steps) if step.call is not None), None)
+    last = _last_step(trial)
     call, result = (None, "none") if last is None else (last.call, last.observation or "none")
     return prompting.reflect(rationale, style, query=trial.query, call=call, result=result)
 

@@ -161,9 +161,13 @@ def _kept(logits: np.ndarray, values: np.ndarray, sampling: Sampling, slack: flo
         if total is None:
             shares = (logits - np.float32(values[0])) / np.float32(sampling.temperature)
             total = np.exp(shares, out=shares).sum(dtype=np.float64)
-        before = np.concatenate([[0.0], np.cumsum(scaled)[:-1]]) / total
+        # Of the tokens that almost tie with one, any may come before it: all of them, or none, in the extreme.
+        shares = np.concatenate([[0.0], np.cumsum(scaled)]) / total
+        before = shares[:-1]
+        if slack:
+            before = shares[np.searchsorted(-values, -values - slack * TIE)] - (scaled / total if slack < 0 else 0)
         kept &= before < sampling.top_p + slack * TIE
     if sampling.min_p:
         kept &= scaled >= sampling.min_p * (1 - slack * TIE / sampling.temperature)
-    kept[0] = True
+    kept[0] |= slack >= 0
     return kept
