@@ -131,14 +131,10 @@ def _requests(tool: str, earlier: Sequence[tuple[str, str]], style: Style) -> li
     return messages
 
 
-def came_of(solved: bool | None, call: Call | None = None, result: str | None = None) -> str:
-    """What came of a query, in words: its last call and result, where they are in view, and whether it was solved."""
-    told = []
-    if call is not None and result is not None:
-        told.append(f"This led to the call {json.dumps(call.arguments, ensure_ascii=False)} and to {result}.")
-    if solved is not None:
-        told.append("It was solved." if solved else "It was not solved.")
-    return " ".join(told)
+def came_of(solved: bool | None, reason: str = "") -> str:
+    """What came of a query, in words. Not its call and result: queries would speak of them."""
+    verdict = "" if solved is None else "That was solved." if solved else "That was not solved."
+    return f"{verdict} {reason}".strip()
 
 
 def imagine_again(style: Style = "small") -> Message:
@@ -146,9 +142,11 @@ def imagine_again(style: Style = "small") -> Message:
     return user(template("imagine_again", style))
 
 
-def attempt(query: str, style: Style = "small") -> Message:
-    """Asks for the first call that serves the query."""
-    return user(fill("try", style, query=query))
+def attempt(query: str, style: Style = "small", tool: str | None = None) -> Message:
+    """Asks for the first call that serves the query; `instruct` documents the tool where an episode begins."""
+    if style == "instruct" and tool is None:
+        return user(fill("try_next", style, query=query))
+    return user(fill("try", style, query=query, tool=tool or ""))
 
 
 def observation(text: str) -> Message:
@@ -156,13 +154,24 @@ def observation(text: str) -> Message:
     return user(fill("observation", observation=text))
 
 
-def reflect(
-    reason: bool = False, style: Style = "small", *, query: str = "", call: Call | None = None, result: str = "none"
-) -> Message:
-    """Asks whether the query was fulfilled, and why if `reason`; `instruct` shows query, last call and result again."""
+def reflect(reason: bool = False) -> Message:
+    """Asks whether the query was fulfilled, and why if `reason`."""
+    return user(template("reflect_reason" if reason else "reflect"))
+
+
+def reflect_apart(query: str, call: Call | None, result: str, style: Style = "instruct") -> list[Message]:
+    """Asks whether a query was fulfilled by a call and its result, by themselves: a model that looks back on a long
+    conversation says Yes to everything."""
+    messages: list[Message] = []
+    for one in _lines("reflect_examples", style):
+        made = Call(tool=one["tool"], arguments=one["arguments"])
+        messages += [_reflected(one["query"], made, one["observation"], style), assistant(one["verdict"])]
+    return [*messages, _reflected(query, call, result, style)]
+
+
+def _reflected(query: str, call: Call | None, result: str, style: Style) -> Message:
     called = "none" if call is None else react.render(call.tool, call.arguments)
-    name = "reflect_reason" if reason else "reflect"
-    return user(fill(name, style, query=query, call=called, observation=result))
+    return user(fill("reflect", style, query=query, call=called, observation=result))
 
 
 def _memory(lines: Sequence[str], style: Style) -> str:

@@ -26,6 +26,9 @@ TIE = 1e-3
 #: where the number of tokens is not limited by top-k, so many of the likeliest are looked at first
 FIRST = 1_024
 
+#: logits whose largest is looked at first
+BLOCK = 64
+
 _GOLDEN, _MIX_1, _MIX_2 = (np.uint64(one) for one in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -136,13 +139,28 @@ def _candidates(logits: np.ndarray, sampling: Sampling) -> tuple[np.ndarray, np.
     little off."""
     size = min(len(logits), (sampling.top_k or FIRST) + 16)
     while True:
-        tokens = np.argpartition(logits, len(logits) - size)[len(logits) - size :]
+        tokens = _largest(logits, size)
         tokens = tokens[np.lexsort((tokens, -logits[tokens]))]  # the likeliest first; of equal ones the lower number
         values = logits[tokens].astype(np.float64)
         kept, surely, maybe = (_kept(logits, values, sampling, slack) for slack in (0.0, -1.0, 1.0))
         if size == len(logits) or not maybe[-1]:
             return tokens, kept, surely, maybe
         size = min(len(logits), size * 8)
+
+
+def _largest(logits: np.ndarray, size: int) -> np.ndarray:
+    """The places of the `size` largest, in any order; only the blocks with the largest maxima are looked into."""
+    whole = len(logits) // BLOCK * BLOCK
+    if size * BLOCK * 2 < whole:
+        maxima = logits[:whole].reshape(-1, BLOCK).max(axis=1)
+        blocks = np.argpartition(maxima, len(maxima) - size)[len(maxima) - size :]
+        places = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+        places = np.concatenate([places, np.arange(whole, len(logits))])
+    else:
+        places = np.arange(len(logits))
+    if size == len(places):
+        return places
+    return places[np.argpartition(logits[places], len(places) - size)[len(places) - size :]]
 
 
 def _kept(logits: np.ndarray, values: np.ndarray, sampling: Sampling, slack: float) -> np.ndarray:
