@@ -165,9 +165,11 @@ def _run(options: argparse.Namespace) -> int:
         if lacking:
             raise UserError(lacking[0])
     root = studies.project_root()
+    path = Path(options.study)
+    named = str(path.resolve()) if path.suffix in (".yaml", ".yml") else options.study  # seen from the project's folder
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
-        "--config", f"study={options.study}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
+        "--config", f"study={json.dumps(named)}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
     ]  # fmt: skip
     if options.profile is None:
         command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]

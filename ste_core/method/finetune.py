@@ -51,6 +51,9 @@ NOT_THE_RESULT = frozenset({"device_tokens", "device", "threads", "save_steps", 
 #: what in a folder makes a model
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")
 
+#: raised when fine-tuning comes to mean something else: what an earlier version made is then not taken for this one's
+METHOD = 1
+
 #: packages whose versions can move a result, beside those of `store.PACKAGES`
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "tokenizers")
 
@@ -131,7 +134,8 @@ def finetune(
     chosen = options.model_dump(exclude=set(NOT_THE_RESULT))
     if base_sha256 is not None:
         chosen.pop("base")  # by its content, wherever it lies
-    fingerprint = store.digest([chosen, base_sha256, base_commit, data.hexdigest()])
+    version = [] if METHOD == 1 else [METHOD]  # earlier runs did not note it
+    fingerprint = store.digest([chosen, base_sha256, base_commit, data.hexdigest(), *version])
     finished = _finished(output, options, fingerprint)
     if finished is not None:
         return finished

@@ -7,6 +7,7 @@ differs from run to run without meaning (times, paths, random cell ids) is taken
 same results give the same file; a failure is one line, with the failed notebook kept.
 """
 
+import ast
 import logging
 import os
 from contextlib import suppress
@@ -40,7 +41,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
-            notebook, output, parameters, cwd=notebook.parent, kernel_name="python3", progress_bar=False,
+            _literal(notebook), _literal(output), parameters, cwd=notebook.parent, kernel_name="python3", progress_bar=False,
             log_output=False, extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:
@@ -59,11 +60,21 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
                 _clean(output)
 
 
-def _parameters(notebook: Path) -> dict[str, Any]:
+def _literal(path: Path) -> str:
+    """A path as papermill takes it, which fills in what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
+def _parameters(notebook: Path) -> list[str]:
+    """The names that the cell of parameters assigns (papermill's own reading of it fails on a default with `=`)."""
     try:
-        return papermill.inspect_notebook(str(notebook))
-    except (ValueError, nbformat.ValidationError) as error:
+        cells = nbformat.read(notebook, as_version=4).cells
+        source = "\n".join(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
+        assigned = [node for node in ast.parse(source).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    except (ValueError, SyntaxError, nbformat.ValidationError) as error:
         raise UserError(f"{notebook}: not a notebook ({one_line(error, 200)})") from None
+    targets = [target for node in assigned for target in getattr(node, "targets", None) or [node.target]]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _clean(path: Path) -> None:
