@@ -97,19 +97,18 @@ def test_names_are_followed(tmp_path: Path) -> None:
     for name, text in {
         "p/__init__.py": "from p.a import f\n",
         "p/a.py": "from p import b, c\nfrom p.d import K\n\n\ndef f(x: c.C) -> K:\n    return b.g(x)\n\n\nh = c.C\n",
-        "p/b.py": "T = 'table.csv'\n\n\ndef g(x):\n    from . import e\n\n    return e.z, T\n\n\ndef other():\n    import p.c\n",
+        "p/b.py": "T = 't.csv'\n\n\ndef g(x):\n    from . import e\n\n    return e.z, T\n\n\ndef h():\n    p.c\n",
         "p/c.py": "class C: ...\n",
         "p/d.py": "class K: ...\n",
         "p/e.py": "z = 1\n",
-        "p/table.csv": "",
+        "p/t.csv": "",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    sources = dependencies.Sources(tmp_path)
-    assert [path.name for path in sources.reached(names=["p.f"]).files] == ["a.py", "b.py", "e.py", "table.csv"]
-    assert "c.py" in [path.name for path in sources.reached(names=["p.a.h"]).files]
-    assert [path.name for path in sources.reached(names=["p.f"], without=["p.e"]).files] == [
-        "a.py",
-        "b.py",
-        "table.csv",
-    ]
+
+    def reached(name: str, *without: str) -> list[str]:
+        return [path.name for path in dependencies.Sources(tmp_path).reached(names=[name], without=without).files]
+
+    assert reached("p.f") == ["__init__.py", "a.py", "b.py", "e.py", "t.csv"]
+    assert reached("p.f", "p.e") == ["__init__.py", "a.py", "b.py", "t.csv"]
+    assert reached("p.a.h") == ["a.py", "c.py"]

@@ -15,6 +15,7 @@ tools are taken from the study.
 
 import ast
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -126,7 +127,7 @@ class Sources:
             todo += [(self._symbol(one), None) for used in code.uses.values() for one in used if one[0] != "."]
         while todo:
             asked, parent = todo.pop()
-            symbol = self._home(asked)
+            symbol = self._home(asked, found)
             if symbol is None or symbol in found.symbols or never & {symbol, (symbol[0], "")}:
                 continue
             found.symbols[symbol] = parent
@@ -134,9 +135,8 @@ class Sources:
             module = self.module(name)
             assert module is not None
             parts = list(module.uses) if part is None else [part]
-            if name not in found.modules:
-                found.modules[name] = module.path
-                parts.append(REST)
+            found.modules[name] = module.path
+            parts.append(REST)
             for one in parts:
                 todo += [(self._symbol(use, name), symbol) for use in module.uses.get(one, ())]
                 self._texts(module, name, one, found)
@@ -153,7 +153,7 @@ class Sources:
                 return name, words[number] if number < len(words) else ""
         return dotted, ""
 
-    def _home(self, symbol: Symbol) -> Symbol | None:
+    def _home(self, symbol: Symbol, found: Reached) -> Symbol | None:
         """Where a name is defined, through modules that only pass it on; None outside the project."""
         for _ in range(20):
             name, part = symbol
@@ -162,6 +162,7 @@ class Sources:
                 return None
             if not part or part in module.uses or part not in module.imports:
                 return symbol
+            found.modules.setdefault(name, module.path)
             symbol = self._symbol(module.imports[part], name)
         return None
 
@@ -316,7 +317,7 @@ def world_files(sources: Sources, study: Study) -> list[Path]:
     if world.mcp is not None:
         words = world.mcp.command or []
         files = [root / word for word in words if (root / word).is_file()]
-        modules = [word for flag, word in zip(words, words[1:], strict=False) if flag == "-m"]
+        modules = [word for flag, word in itertools.pairwise(words) if flag == "-m"]
         return sorted({*files, *(path for name in modules for path in _code(sources, name))})
     if world.tools is not None:
         return _code(sources, world.tools)

@@ -41,8 +41,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
-            _literal(notebook), _literal(output), parameters, cwd=notebook.parent, kernel_name="python3", progress_bar=False,
-            log_output=False, extra_arguments=["--log-level=CRITICAL"],
+            _literal(notebook), _literal(output), parameters, cwd=notebook.parent, kernel_name="python3",
+            progress_bar=False, log_output=False, extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:
         reason = one_line(error.evalue, 500)
