@@ -27,8 +27,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from ste_core.core import config as studies
 from ste_core.core.errors import UserError
 from ste_core.pipeline import processes
@@ -369,12 +367,11 @@ def _unpack(options: argparse.Namespace) -> int:
 @contextmanager
 def _alone(study: studies.Study) -> Iterator[studies.Study]:
     """Keep other runs away from a study's results."""
-    study.results.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(study.results / ".lock", timeout=0):  # the kernel drops it when a run is killed
-            yield study
-    except Timeout:
-        raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
+    from ste_core.core import store
+
+    busy = f"{study.results}: another run is at work there; wait for it, or stop it"
+    with store.alone(study.results / ".lock", busy):
+        yield study
 
 
 def _serve(options: argparse.Namespace) -> int:

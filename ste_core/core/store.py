@@ -16,11 +16,12 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from ste_core.core.errors import UserError
@@ -201,6 +202,31 @@ def read_json(path: Path, *, shown: str | None = None) -> Any:
         raise UserError(f"{name}: not valid JSON ({where})") from None
     except OSError as error:
         raise UserError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def alone(lock: Path, busy: str, *, remove: bool = False) -> Iterator[None]:
+    """Keep other processes away from what a lock file stands for; the kernel drops it when a process is killed.
+
+    Args:
+        busy: what to say where another process is at work.
+        remove: take the file away at the end.
+
+    Raises:
+        UserError: another process is at work.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise UserError(busy) from None
+    try:
+        yield
+    finally:
+        if remove:  # before it is released: who waits for it then takes a new one
+            lock.unlink(missing_ok=True)
+        held.release()
 
 
 def digest(value: Any, *, sort_keys: bool = True) -> str:

@@ -29,7 +29,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from ste_core.core import store
@@ -275,16 +274,9 @@ def _alone(output: Path) -> Iterator[None]:
     if int(os.environ.get("RANK", 0)):
         yield
         return
-    lock = FileLock(output.with_name(f".{output.name}.lock"))  # the kernel drops it when a run is killed
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"{output}: another run is at work on it; wait for it, or stop it") from None
-    try:
+    busy = f"{output}: another run is at work on it; wait for it, or stop it"
+    with store.alone(output.with_name(f".{output.name}.lock"), busy, remove=True):
         yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)  # before it is released: who waits for it then takes a new one
-        lock.release()
 
 
 @contextlib.contextmanager

@@ -209,18 +209,18 @@ def summary(name: str, path: Path, source: str) -> Module:
             elif chain and chain[0] in parts:
                 used.add(f".{chain[0]}")
         uses[defined] = sorted(used)
-        texts[defined] = sorted(_texts(name, nodes, known))
+        texts[defined] = sorted(_texts(name, statements, nodes, known))
     return Module(path, uses, texts, imports)
 
 
-def _texts(name: str, nodes: list[ast.AST], known: dict[str, str]) -> set[str]:
+def _texts(name: str, statements: list[ast.stmt], nodes: list[ast.AST], known: dict[str, str]) -> set[str]:
     """Texts that may be names: of files anywhere, of prompts where they are asked for, or a table of them stands."""
     keys = {id(one) for node in nodes if isinstance(node, ast.Subscript) for one in ast.walk(node.slice)}
     asked = {id(one) for one in nodes if name == PROMPTING}
     if PROMPTING in known.values():
         for node in nodes:
             chain = _chain(node.func) if isinstance(node, ast.Call) else ()
-            if isinstance(node, ast.Assign) or (chain and known.get(chain[0]) == PROMPTING):
+            if (isinstance(node, ast.Assign) and node in statements) or (chain and known.get(chain[0]) == PROMPTING):
                 asked |= {id(one) for one in ast.walk(node)}
     return {
         node.value for node in nodes

@@ -95,11 +95,6 @@ def save(figure: Figure, stem: Path) -> None:
     figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
 
 
-def of_study(study: Study) -> list[str]:
-    """The figures of a study."""
-    return [name for name, spec in FIGURES.items() if spec.study == study.name]
-
-
 # --- the audit --------------------------------------------------------------------------------------------------------
 
 

@@ -212,15 +212,6 @@ class Judge(Protocol):
         ...
 
 
-class RuleJudge:
-    """The release's string rule as a judge."""
-
-    name = "string rule"
-
-    async def judge(self, row: Any) -> Judgement:
-        return _judgement(row, self.name, string_rule(row.gold, row.arguments))
-
-
 class ModelJudge:
     """A language model as a judge, at temperature 0, any `ChatModel`.
 
