@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ste_core import store
+from ste_core import store, weights
 from ste_core.chat import Budget, Completion, Message
 from ste_core.errors import UserError, one_line
 
@@ -104,7 +104,7 @@ class LocalChat:
         name: str | None = None,
         **options: Any,
     ) -> "LocalChat":
-        """Load a model by path or hub name.
+        """Load a model by path, hub name or name of the table (see `weights.folder`).
 
         Args:
             adapter: a LoRA adapter by path or hub name, merged into the weights.
@@ -127,6 +127,8 @@ class LocalChat:
                 from peft import PeftModel
         except ImportError as error:
             raise UserError(f"model {model}: needs the package {error.name}: pip install {error.name}") from None
+        name = name or "+".join(Path(part).name for part in (model, adapter) if part is not None)
+        model = weights.folder(model)
         for place in (model, adapter):
             if place is not None and _folder(place) and not Path(place).is_dir():
                 raise UserError(f"model {place}: cannot be loaded: no such folder")
@@ -153,7 +155,6 @@ class LocalChat:
                 transformers_logging.enable_progress_bar()
         if loaded.device.type == "cpu":  # it would say twice that fused GPU kernels are not installed
             logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
-        name = name or "+".join(Path(part).name for part in (model, adapter) if part is not None)
         return cls(loaded, tokenizer, name=name, **options)
 
     @cached_property

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from ste_core import distill, exploration, prompting
+from ste_core import distill, exploration, prompting, weights
 from ste_core.errors import UserError
 from ste_core.estimate import Usual
 from ste_core.explore import CHARACTERS_A_TOKEN
@@ -161,10 +161,17 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     """The plan of a study: what is not done yet of exploration, distillation, prediction and fine-tuning."""
     work = _Work(study, assumed or Assumptions())
     work.notes += study.lacking()
-    rows = [*work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
+    rows = [*work.fetch(), *work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
     if work.passing:
         rows.append(Row("disk", "while fine-tuning: two checkpoints, and what a hub sends", disk=round(work.passing)))
     return Plan(study.name, tuple(rows), work.assumed, tuple(dict.fromkeys(work.notes)))
+
+
+def models_named(study: Study) -> list[str]:
+    """The models that a study loads, or whose tokenizer it does, as its file names them."""
+    named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
+    named += [study.finetuning.base] if study.finetuning is not None else []
+    return [study.place(one) for one in named if one is not None]
 
 
 @dataclass(slots=True)
@@ -199,6 +206,13 @@ class _Work:
                 self.notes.append(f"the test set cannot be read here, so its size is assumed ({error})")
 
     # --- stages ---
+
+    def fetch(self) -> list[Row]:
+        rows = []
+        for one in weights.lacking(models_named(self.study)):
+            download, disk = weights.to_do(one)
+            rows.append(Row("weights", f"{one.name}: {weights.size(download)} to download", disk=disk))
+        return rows
 
     def explore(self) -> list[Row]:
         settings = self.study.exploration
@@ -349,7 +363,7 @@ class _Work:
         return Row(stage, what, 0, round(tokens), 0, 0.0, gpu, cpu, round(kept * made))
 
     def _here(self, model: str) -> bool:
-        return Path(self.study.place(model)).is_dir()
+        return model in weights.TABLE or Path(self.study.place(model)).is_dir()
 
     # --- what is there, and how much there will be ---
 
@@ -416,6 +430,8 @@ class _Work:
 
     def _size(self, model: str) -> float:
         """A model's parameters: of a folder, its weights'; of a hub name, what the name says."""
+        if model in weights.TABLE:
+            return weights.TABLE[model].parameters
         folder = Path(self.study.place(model))
         counts = [_parameters(path) for path in sorted(folder.glob("*.safetensors"))] if folder.is_dir() else []
         if sum(counts):

@@ -22,6 +22,7 @@ import httpx2
 import openai
 from aiolimiter import AsyncLimiter
 
+from ste_core import weights
 from ste_core.chat import Budget, Choice, Completion, Message
 from ste_core.errors import RequestRefused, UserError, one_line
 
@@ -246,7 +247,9 @@ def _counter(tokenizer: str) -> Callable[[Sequence[Message]], int]:
         from transformers import AutoTokenizer
 
         try:
-            return AutoTokenizer.from_pretrained(tokenizer)
+            return AutoTokenizer.from_pretrained(weights.folder(tokenizer))
+        except UserError:
+            raise
         except Exception as error:  # each layer below has errors of its own
             raise UserError(f"tokenizer {tokenizer}: cannot be loaded: {one_line(error)}") from None
 
