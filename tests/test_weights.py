@@ -1,5 +1,6 @@
 """Getting language models: sources, checksums, interruptions, conversion of GGUF, and what a user is told."""
 
+import asyncio
 import base64
 import hashlib
 import http.server
@@ -277,7 +278,8 @@ def test_pieces_that_do_not_make_the_file_are_thrown_away(here, entry, wheels, m
 
 def test_a_wrong_file_by_hand_is_said_and_not_used(here, entry, gguf_file, tmp_path, monkeypatch, wheels):
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / entry.file).write_bytes(gguf_file.read_bytes()[:-1] + b"\0x"[:1])
+    data = gguf_file.read_bytes()
+    (tmp_path / "mine" / entry.file).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     monkeypatch.setenv("STE_MODELS", str(tmp_path / "mine"))
     with pytest.raises(DataUnavailable) as caught:
         weights.get(NAME)
@@ -337,7 +339,7 @@ def test_from_the_hub(here, entry, hub, gguf_file):
         output, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     assert gguf_models.whole(Path(output.strip()))
-    assert [method for method, _ in asked].count("GET") == 1
+    assert [method for method, path in asked if path.endswith(entry.file)].count("GET") == 1
     asked.clear()
     shutil.rmtree(here)
     with in_process(entry, HF_HUB_OFFLINE=1, HF_ENDPOINT=url) as process:  # the hub's cache has it
@@ -512,7 +514,7 @@ def test_a_study_says_what_it_will_fetch(tmp_path):
     rows = [line for line in done.stdout.splitlines() if line.startswith("weights")]
     assert len(rows) == 2 and "smollm2-135m: 98 MB to download" in rows[0]
     assert "qwen2.5-coder-0.5b: 491 MB to download" in rows[1] and "1.8 GB" in rows[1]
-    assert not (tmp_path / "cache").exists()  # a dry run fetches nothing
+    assert not (tmp_path / "cache" / "ste-study").exists()  # a dry run fetches nothing
 
 
 def test_a_run_that_cannot_fetch_stops_before_its_first_job(tmp_path):
@@ -537,8 +539,8 @@ def test_a_study_loads_and_tunes_by_name_and_by_file(here, entry, gguf_file, mon
 
     monkeypatch.setenv("STE_MODELS", str(gguf_file.parent))
     model, other = LocalChat.load(NAME), LocalChat.load(str(gguf_file))
-    assert model.name == NAME and model.context == 1_024
-    assert model.identity == other.identity and model.identity.startswith("sha256:")
+    assert model.name == NAME and model.context == other.context == 1_024
+    assert model.identity == LocalChat.load(weights.folder(NAME)).identity
     served = OpenAIChat("x", base_url="http://127.0.0.1:9/v1", tokenizer=NAME, context=1_024)
     assert served.count(conversation(5)) == model.count(conversation(5))
     assert finetune.identity(NAME) == finetune.identity(weights.folder(NAME))
@@ -548,3 +550,69 @@ def test_a_study_loads_and_tunes_by_name_and_by_file(here, entry, gguf_file, mon
     assert weights.folder(str(gguf_file)) == first
     os.utime(gguf_file, ns=(1, 1))  # another file of that name
     assert weights.folder(str(gguf_file)) != first
+
+
+# --- a real model -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> Path:
+    """SmolLM2-135M-Instruct, fetched once per machine into the user's own cache."""
+    try:
+        return weights.get("smollm2-135m")
+    except DataUnavailable as error:
+        if "wrong checksum" in str(error):
+            raise
+        pytest.skip(f"no source of a real model can be reached: {one_line(str(error))[:80]}")
+
+
+@pytest.mark.weights
+def test_a_real_model_answers_and_calls(smollm2):
+    from transformers import AutoTokenizer
+
+    from ste_core.core import react
+    from ste_core.core.records import Tool
+    from ste_core.models.local import LocalChat
+
+    tokenizer = AutoTokenizer.from_pretrained(smollm2)
+    ids = tokenizer("x  12 = [\n  3]")["input_ids"]
+    assert tokenizer.convert_ids_to_tokens(ids) == ["x", "ĠĠ", "1", "2", "Ġ=", "Ġ[", "ĊĠĠ", "3", "]"]
+    model = LocalChat.load("smollm2-135m")
+    assert (model.name, model.context) == ("smollm2-135m", 8_192)
+    question = [{"role": "user", "content": "What is the capital of France? Answer in one short sentence."}]
+    answer = asyncio.run(model.complete(question, temperature=0, max_tokens=24))
+    assert "Paris" in answer.choices[0].text
+    properties = {"city": {"type": "string"}}
+    tool = Tool(
+        name="get_weather", description="The weather of a city.",
+        parameters={"type": "object", "properties": properties, "required": ["city"]},
+    )  # fmt: skip
+    request = f"{tool.documentation()}\n\nCall it for: How is the weather in Lisbon?"
+    form = react.form([tool], answer=False)
+    reply = asyncio.run(model.complete([{"role": "user", "content": request}], temperature=0, max_tokens=48, form=form))
+    parsed = react.parse(reply.choices[0].text, ["get_weather"])
+    assert parsed.kind == "call" and "Lisbon" in parsed.arguments["city"]
+
+
+@pytest.mark.weights
+def test_a_real_model_learns(smollm2, tmp_path):
+    from ste_core.core.config import Finetuning
+    from ste_core.core.records import Call, Example
+    from ste_core.method import finetune
+
+    cities = ("Lisbon", "Oslo", "Quito", "Hanoi", "Accra", "Perth", "Turin", "Kyoto")
+    examples = [
+        Example(
+            query=f"Would {city} be rainy?", call=Call(tool="sky_of", arguments={"place": city}), observation="no",
+            answer="No.", episode=0, trial=number, paraphrase=0, tool="sky_of",
+        )
+        for number, city in enumerate(cities)
+    ]  # fmt: skip
+    losses = []
+    options = Finetuning(
+        base="smollm2-135m", method="lora", epochs=4, batch=4, learning_rate=2e-3, validation=0.0, answer_rows=False
+    )
+    record = finetune.finetune(examples, options, tmp_path / "made", done=lambda *step: losses.append(step[2]))
+    assert record.kind == "adapter" and record.base_sha256 is not None
+    assert losses[-1] < losses[0] / 2
+    assert finetune.load(tmp_path / "made").context == 8_192
