@@ -517,6 +517,16 @@ def test_a_study_says_what_it_will_fetch(tmp_path):
     assert not (tmp_path / "cache" / "ste-study").exists()  # a dry run fetches nothing
 
 
+def test_the_committed_study_of_real_models_names_those_of_the_table():
+    from ste_core.core import config
+    from ste_core.pipeline import plan
+
+    study = config.load("gold")
+    assert set(plan.models_named(study)) == set(weights.TABLE)
+    del study.models["smollm2-135m"]  # its fine-tuning names it all the same
+    assert set(plan.models_named(study)) == set(weights.TABLE)
+
+
 def test_a_run_that_cannot_fetch_stops_before_its_first_job(tmp_path):
     path = tmp_path / "with_weights.yaml"
     path.write_text(STUDY.format(path="smollm2-135m"))

@@ -174,7 +174,8 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
 def models_named(study: Study) -> list[str]:
     """The models that a study loads, or whose tokenizer it does, as its file names them."""
     named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
-    named += [study.finetuning.base] if study.finetuning is not None else []
+    tuned = [study.finetuning, *(study.gold.learners.values() if study.gold is not None else ())]
+    named += [one.base for one in tuned if one is not None]
     return [study.place(one) for one in named if one is not None]
 
 
