@@ -292,6 +292,14 @@ def test_a_wrong_file_by_hand_is_said_and_not_used(here, entry, gguf_file, tmp_p
     assert any("wrong checksum" in line for line in said)
 
 
+def test_a_mistyped_folder_of_models_is_said(here, tmp_path, monkeypatch):
+    monkeypatch.setenv("STE_MODELS", str(tmp_path / "mistyped"))
+    said = []
+    with pytest.raises(DataUnavailable, match=r"STE_MODELS: .*mistyped: no such folder"):
+        weights.get(NAME, say=said.append)
+    assert "mistyped: no such folder" in said[0]
+
+
 def test_a_file_put_into_the_cache_by_hand_is_found(here, entry, gguf_file):
     here.mkdir(parents=True)
     shutil.copy(gguf_file, here)

