@@ -29,6 +29,7 @@ from ste_core import predict as predictions
 from ste_core.chat import ChatModel, gather
 from ste_core.errors import UserError
 from ste_core.records import Record
+from ste_core.replies import answer_or_refusal
 from ste_core.study import Arm, Finetuning, Study
 from ste_core.training_data import GeneralTask, Round
 
@@ -244,7 +245,9 @@ class _Work:
 
 async def _examined(chat: ChatModel, exam: Sequence[GeneralTask], max_tokens: int) -> list[ExamAnswer]:
     async def ask(number: int, task: GeneralTask) -> ExamAnswer:
-        reply = await chat.complete(prompting.general(task.task), temperature=0.0, max_tokens=max_tokens, seed=0)
+        reply = await answer_or_refusal(
+            chat, prompting.general(task.task), temperature=0.0, max_tokens=max_tokens, seed=0
+        )
         text = reply.text.encode("utf-8", "replace").decode("utf-8")  # so that it can be written
         return ExamAnswer(item=number, task=task.task, expected=task.reply, reply=text)
 

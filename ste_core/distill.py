@@ -38,9 +38,10 @@ import pandas as pd
 from pydantic import JsonValue
 
 from ste_core import prompting, store
-from ste_core.chat import ChatModel, Message, answer_or_refusal, gather, known_as, request_seed
+from ste_core.chat import ChatModel, Message, gather, known_as, request_seed
 from ste_core.errors import UserError
 from ste_core.records import Example, Record, Tool, Trial
+from ste_core.replies import Replies, answer_or_refusal
 from ste_core.study import Distillation
 
 #: the variant whose trials see no results and so have no final answer
@@ -425,6 +426,7 @@ class _Desk:
         self._waiting: list[Reply] = []
         self._writing = asyncio.Lock()
         self._identities: dict[int, asyncio.Task[str]] = {}
+        self._replies = {kind: Replies("distillation.max_tokens") for kind in ("judge", "paraphrase")}
 
     async def ask(
         self, kind: Literal["judge", "paraphrase"], model: ChatModel, messages: list[Message], trial: Trial, number: int
@@ -437,8 +439,9 @@ class _Desk:
         if sha not in self._known:
             async with self._limit:
                 completion = await answer_or_refusal(
-                    model, messages, temperature=1.0, max_tokens=self.options.max_tokens, seed=seed
-                )
+                    model, messages, replies=self._replies[kind], temperature=1.0,
+                    max_tokens=self.options.max_tokens, seed=seed,
+                )  # fmt: skip
             reply = Reply(
                 kind=kind,
                 tool=trial.tool,

@@ -32,8 +32,9 @@ from ste_core import aio, prompting, store
 from ste_core.chat import Budget, BudgetSpent, ChatModel, gather, known_as, measure
 from ste_core.errors import UserError, one_line
 from ste_core.estimate import Estimate, Usual, most_requests, trial_sizes
-from ste_core.explore import VARIANTS, Past, Tally, by_length, check_context, explore_tool
+from ste_core.explore import LIMIT, NO_ANSWERS, VARIANTS, Past, Tally, by_length, check_context, explore_tool
 from ste_core.records import Record, Tool, Trial
+from ste_core.replies import Replies
 from ste_core.study import Exploration, LocalModel, ServedModel, Study
 from ste_core.toolbox import Toolbox
 
@@ -136,6 +137,15 @@ def kept(study: Study) -> list[Trial]:
 def runs(study: Study, variant: str, seed: int) -> list[RunRecord]:
     """What earlier runs used; one that was killed left no record."""
     return store.read_jsonl(_runs_file(study, variant, seed), RunRecord)
+
+
+def note(study: Study, variant: str, seed: int) -> str | None:
+    """What a reader of the results has to know of the replies that stand behind them; None if all is well."""
+    did: Counter[str] = Counter()
+    for run in runs(study, variant, seed):
+        did.update(run.did)
+    asked = did["requests"] + did["refused"]
+    return Replies(LIMIT, asked, *(did[name] for name in NO_ANSWERS), refused=did["refused"]).problem()
 
 
 def _runs_file(study: Study, variant: str, seed: int) -> Path:

@@ -20,6 +20,7 @@ import pandas as pd
 from ste_core import prompting, react, stats, store
 from ste_core.chat import ChatModel, gather
 from ste_core.records import Judgement, Prediction
+from ste_core.replies import Replies, answer_or_refusal
 from ste_core.study import Study
 
 # --- argument rules ---------------------------------------------------------------------------------------------------
@@ -233,6 +234,7 @@ class ModelJudge:
         self.name = model.name
         self._seed = seed
         self._max_tokens = max_tokens
+        self._replies = Replies("the judge's max_tokens")
 
     def prompt(self, row: Any) -> str:
         """The exact prompt for one row of `verdicts`."""
@@ -246,9 +248,10 @@ class ModelJudge:
 
     async def judge(self, row: Any) -> Judgement:
         prompt = self.prompt(row)
-        completion = await self.model.complete(
-            [{"role": "user", "content": prompt}], temperature=0.0, max_tokens=self._max_tokens, seed=self._seed
-        )
+        completion = await answer_or_refusal(
+            self.model, [{"role": "user", "content": prompt}], replies=self._replies, temperature=0.0,
+            max_tokens=self._max_tokens, seed=self._seed,
+        )  # fmt: skip
         return _judgement(row, self.name, prompting.read_yes_no(completion.text), raw=completion.text, prompt=prompt)
 
 

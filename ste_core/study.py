@@ -22,6 +22,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     PrivateAttr,
     StringConstraints,
     ValidationError,
@@ -131,6 +132,12 @@ class LocalModel(Section):
     cache: bool = False  # keep completions on disk
 
 
+#: what a request can do without; see `ste_core.served.OPTIONAL`
+Parameter = Literal[
+    "temperature", "top_p", "top_k", "min_p", "stop", "seed", "n", "logprobs", "max_tokens", "max_completion_tokens"
+]
+
+
 class ServedModel(Section):
     """A language model behind a server of the OpenAI protocol; see `ste_core.served.OpenAIChat`."""
 
@@ -145,6 +152,8 @@ class ServedModel(Section):
     prices: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
     tokenizer: str | None = None  # the model's own by path or hub name: prompts are counted exactly, as in process
     context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer, as the server was started with
+    leave_out: list[Parameter] = []  # parameters that the server refuses or misreads: no request holds them
+    extra: dict[str, JsonValue] = {}  # further keys of each request, such as `reasoning_effort: low`
     cache: bool = False
 
 
@@ -406,6 +415,7 @@ class Study(Section):
                 requests_per_minute=chosen.requests_per_minute, timeout=chosen.timeout, retries=chosen.retries,
                 budget=budget, prices=None if chosen.prices is None else (chosen.prices[0], chosen.prices[1]),
                 tokenizer=None if chosen.tokenizer is None else self.place(chosen.tokenizer), context=chosen.context,
+                leave_out=chosen.leave_out, extra=chosen.extra,
             )  # fmt: skip
         else:
             from ste_core.local import LocalChat
