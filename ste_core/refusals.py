@@ -141,6 +141,9 @@ def mentioned(body: Any, sent: Iterable[str]) -> list[str]:
 
 def _mentioned(name: str, said: str) -> bool:
     """Whether a text names a parameter; of a word or letter of plain English only in quotes, or before a colon."""
+    said = re.sub(
+        r"did you mean.*", "", said, flags=re.IGNORECASE
+    )  # Groq's "property 'store' ..., did you mean 'stop'?"
     if "_" in name or name in ("temperature", "logprobs"):
         return bool(re.search(rf"(?<![\w]){re.escape(name)}(?!\w)", said))
     forms = (

@@ -38,8 +38,8 @@ CONNECTIONS, MOST_CLIENTS = 8, 16
 #: a reply that holds nothing at all is asked for again so many times, and one with an error that has no status
 EMPTY_TRIES = 2
 
-#: tokens that an answer may take of a server that is not known to heed its limit
-UNLIMITED = 32_768
+#: tokens that an answer may take, at most, of a server that is not known to heed its limit (what models can write today)
+UNLIMITED = 131_072
 
 #: statuses of what no other text would change; 429 has been waited for by then
 _NOT_THE_TEXT = (401, 402, 403, 404, 405, 429)
@@ -263,8 +263,8 @@ class OpenAIChat:
         elif written > limit + limit // 8 + 8:
             if not self._largest:
                 tell(
-                    f"model {self.name}: its server does not heed max_tokens: an answer of at most {limit:,} tokens took "
-                    f"{written:,}; the budget counts what was used, and longer texts are cut here"
+                    f"model {self.name}: its server does not heed max_tokens: an answer of at most {limit:,} tokens "
+                    f"took {written:,}; the budget counts what was used, and longer texts are cut here"
                 )
             self._largest, self._heeds = max(self._largest, written), False
 
