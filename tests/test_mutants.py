@@ -15,12 +15,12 @@ import threading
 import pytest
 from support import WORDS_OF_THINKING
 
-from ste_core import served
-from ste_core.chat import Budget, BudgetSpent, gather
-from ste_core.errors import UserError
-from ste_core.exploration import explore, read
-from ste_core.served import OpenAIChat
-from ste_core.study import load
+from ste_core.models import openai as served
+from ste_core.models.base import Budget, BudgetSpent, gather
+from ste_core.core.errors import UserError
+from ste_core.pipeline.explore_run import explore, read
+from ste_core.models.openai import OpenAIChat
+from ste_core.core.config import load
 from ste_core.tools.functions import FunctionToolbox
 
 CALL = 'Thought: easy\nAction: double\nAction Input: {"number": 7}'

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from ste_core import refusals, reply
-from ste_core.chat import FILTERED, REFUSED, Choice, Completion, ToolCall
-from ste_core.reasoning import separate
-from ste_core.replies import Replies, as_react
+from ste_core.models import refusals, reply
+from ste_core.models.base import FILTERED, REFUSED, Choice, Completion, ToolCall
+from ste_core.models.reasoning import separate
+from ste_core.models.replies import Replies, as_react
 
 SAID, THOUGHT = "What is twice 7?", 'They want Action: double\nAction Input: {"number": 1}'
 
