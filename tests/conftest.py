@@ -12,7 +12,7 @@ from ste_core.release import data as paper
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--mutants", type=int, default=600, help="mutated server replies to try (all of them: 20000)")
+    parser.addoption("--mutants", type=int, default=300, help="mutated server replies to try (all of them: 20000)")
 
 
 @pytest.fixture(scope="session")
