@@ -309,6 +309,23 @@ class Ablations(Section):
         return [*less, "gold"] if self.gold else less
 
 
+Decoding = Literal["free", "constrained"]
+
+
+class Gold(Section):
+    """What models make of examples without a fault, without any exploration; see `ste_core.pipeline.gold_run`."""
+
+    learners: Annotated[dict[str, Finetuning], Field(min_length=1)]  # keys of `models`, and how each is fine-tuned
+    decodings: list[Decoding] = ["free", "constrained"]
+    demonstrations: int = Field(8, ge=1)  # the nearest development queries with their gold calls
+    candidate_count: int = Field(4, ge=1)  # documented tools, the right one among them
+    wide_count: int = Field(15, ge=1)  # ... once more with so many, as the paper has them, decoded freely
+    wide_items: int = Field(0, ge=0)  # ... on so many test items a tool; 0 for none
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)  # of fine-tuning
+    items: int | None = Field(None, ge=1)  # test items a tool; default: all
+    max_tokens: int = Field(96, ge=1)
+
+
 class Exam(Section):
     """The skill exam of the embedded study's small model."""
 
@@ -377,6 +394,7 @@ class Study(Section):
     scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
     ablations: Ablations | None = None
+    gold: Gold | None = None
     exam: Exam | None = None
     continual: Continual | None = None
     experience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # of another study
@@ -520,6 +538,9 @@ def load(study: str | os.PathLike[str]) -> Study:
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
+    for name in loaded.gold.learners if loaded.gold is not None else ():
+        if name not in loaded.models:
+            raise UserError(f"{shown}: {no_model('gold.learners', name, loaded.models)}")
     asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
     if asks and (loaded.world is None or loaded.world.general is None):
         raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")

@@ -110,14 +110,43 @@ def imagine_next(memory: Sequence[str] = (), style: Style = "small") -> Message:
     return user(template("imagine_next", style) + _memory(memory, style))
 
 
+def imagine_in_turns(tool: Tool, earlier: Sequence[tuple[str, str]], style: Style = "instruct") -> list[Message]:
+    """Asks for a query as one more turn after the earlier ones: a list of them in the request would be copied from.
+
+    Args:
+        earlier: queries with what came of each, in words (`came_of`).
+    """
+    messages: list[Message] = []
+    for one in _lines("request_examples", style):
+        told = [(query, came_of(verdict == "solved")) for query, verdict in one["requests"]]
+        messages += _requests(one["tool"], told, style)[:-1]
+    return messages + _requests(tool.documentation(), earlier, style)
+
+
+def _requests(tool: str, earlier: Sequence[tuple[str, str]], style: Style) -> list[Message]:
+    messages = [imagine(tool, style=style)]
+    for query, verdict in earlier:
+        asked = fill("imagine_told", style, verdict=verdict) if verdict else template("imagine_next", style)
+        messages += [assistant(query), user(asked)]
+    return messages
+
+
+def came_of(solved: bool | None, reason: str = "") -> str:
+    """What came of a query, in words. Not its call and result: queries would speak of them."""
+    verdict = "" if solved is None else "That was solved." if solved else "That was not solved."
+    return f"{verdict} {reason}".strip()
+
+
 def imagine_again(style: Style = "small") -> Message:
     """Asks for another query where the last one came too close to an earlier one."""
     return user(template("imagine_again", style))
 
 
-def attempt(query: str, style: Style = "small") -> Message:
-    """Asks for the first call that serves the query."""
-    return user(fill("try", style, query=query))
+def attempt(query: str, style: Style = "small", tool: str | None = None) -> Message:
+    """Asks for the first call that serves the query; `instruct` documents the tool where an episode begins."""
+    if style == "instruct" and tool is None:
+        return user(fill("try_next", style, query=query))
+    return user(fill("try", style, query=query, tool=tool or ""))
 
 
 def observation(text: str) -> Message:
@@ -125,13 +154,24 @@ def observation(text: str) -> Message:
     return user(fill("observation", observation=text))
 
 
-def reflect(
-    reason: bool = False, style: Style = "small", *, query: str = "", call: Call | None = None, result: str = "none"
-) -> Message:
-    """Asks whether the query was fulfilled, and why if `reason`; `instruct` shows query, last call and result again."""
+def reflect(reason: bool = False) -> Message:
+    """Asks whether the query was fulfilled, and why if `reason`."""
+    return user(template("reflect_reason" if reason else "reflect"))
+
+
+def reflect_apart(query: str, call: Call | None, result: str, style: Style = "instruct") -> list[Message]:
+    """Asks whether a query was fulfilled by a call and its result, by themselves: a model that looks back on a long
+    conversation says Yes to everything."""
+    messages: list[Message] = []
+    for one in _lines("reflect_examples", style):
+        made = Call(tool=one["tool"], arguments=one["arguments"])
+        messages += [_reflected(one["query"], made, one["observation"], style), assistant(one["verdict"])]
+    return [*messages, _reflected(query, call, result, style)]
+
+
+def _reflected(query: str, call: Call | None, result: str, style: Style) -> Message:
     called = "none" if call is None else react.render(call.tool, call.arguments)
-    name = "reflect_reason" if reason else "reflect"
-    return user(fill(name, style, query=query, call=called, observation=result))
+    return user(fill("reflect", style, query=query, call=called, observation=result))
 
 
 def _memory(lines: Sequence[str], style: Style) -> str:

@@ -9,7 +9,7 @@ Records cross stages as JSON Lines on disk (see `ste_core.core.store`) and as da
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 
 class Message(TypedDict):
@@ -206,3 +206,11 @@ class Example(Record):
     observation: str
     answer: str
     imagined: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Without `imagined` where there is none: examples that were written before it are the same text still."""
+        written = handler(self)
+        if written.get("imagined") is None:
+            written.pop("imagined", None)
+        return written

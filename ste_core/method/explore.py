@@ -290,12 +290,11 @@ class _Explorer:
         long_term = earlier if self.variant.long_term_memory else ()
         most = len(long_term) if self.settings.memory_lines is None else self.settings.memory_lines
         newest = long_term[max(0, len(long_term) - most) :]
-        lines = [memory_line(one, self.settings.rationale) for one in newest]
         refused: list[Message] = []
         useless = close = 0
         while True:
-            messages, shown = self._asking(lines, episode, refused)
-            stop = ("Thought:", "Observation:", react.ACTION)
+            messages, shown = self._asking(newest, episode, refused)
+            stop = ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style == "instruct" else ()))
             reply = await self._ask(messages, trial, "imagine", useless + close, stop)
             query = "" if reply is None else read_query(reply.text)
             trial = trial.model_copy(
@@ -315,26 +314,35 @@ class _Explorer:
                 return trial
 
     def _asking(
-        self, lines: Sequence[str], episode: Sequence[Trial], refused: Sequence[Message]
+        self, memory: Sequence[Remembered], episode: Sequence[Trial], refused: Sequence[Message]
     ) -> tuple[list[Message], int]:
         """The request for a query, as much of it as fits, and how many lines of long-term memory it shows."""
-        most_lines, most_trials = len(lines), len(episode)
+        most_lines, most_trials = len(memory), len(episode)
         while True:
-            if episode:
-                opening = prompting.imagine_next(lines, self.style)
-            else:
-                opening = prompting.imagine(self.tool.documentation(), lines, self.style)
-            messages = _joined([*self._said(episode), opening, *refused])
-            if self._fits(messages) or not (lines or episode or refused):
-                self.tally.lines_left_out += most_lines - len(lines)
+            messages = _joined([*self._opening(memory, episode), *refused])
+            if self._fits(messages) or not (memory or episode or refused):
+                self.tally.lines_left_out += most_lines - len(memory)
                 self.tally.trials_left_out += most_trials - len(episode)
-                return messages, len(lines)
-            if lines:
-                lines = lines[1:]
+                return messages, len(memory)
+            if memory:
+                memory = memory[1:]
             elif episode:
                 episode = episode[1:]
             else:
                 refused = refused[2:]
+
+    def _opening(self, memory: Sequence[Remembered], episode: Sequence[Trial]) -> list[Message]:
+        """The request for a query. `instruct` shows both memories as turns, each query with its verdict."""
+        rationale = self.settings.rationale
+        if self.style == "small":
+            lines = [memory_line(one, rationale) for one in memory]
+            if episode:
+                return [*self._said(episode), prompting.imagine_next(lines)]
+            return [prompting.imagine(self.tool.documentation(), lines)]
+        before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
+        told = [(one.query, _came_of(one, rationale)) for one in before]
+        told += [(one.query, _came_of(one, rationale)) for one in episode]
+        return prompting.imagine_in_turns(self.tool, told, self.style)
 
     def _tryable(self, trial: Trial) -> bool:
         return bool(trial.query) and self._fits(self._said([trial]))
@@ -391,10 +399,7 @@ class _Explorer:
         length = min(len(text), self.settings.observation_chars)
         while True:
             told = step.model_copy(update={"observation": _cut(text, length)})
-            ahead = [
-                *self._said([_with(trial, told)]),
-                _reflect(_with(trial, told), self.settings.rationale, self.style),
-            ]
+            ahead = [*self._said([_with(trial, told)]), prompting.reflect(self.settings.rationale)]
             if length <= SHORTEST or self._fits(_joined(ahead)):
                 self.tally.results_cut += length < min(len(text), self.settings.observation_chars)
                 return told
@@ -412,7 +417,13 @@ class _Explorer:
     # --- reflect ---
 
     async def _reflect(self, trial: Trial, episode: Sequence[Trial]) -> Trial:
-        messages = self._going_on(trial, episode, _reflect(trial, self.settings.rationale, self.style))
+        messages: list[Message] | None
+        if self.style == "small":
+            messages = self._going_on(trial, episode, prompting.reflect(self.settings.rationale))
+        else:
+            last = _last_step(trial)
+            call, result = (None, "none") if last is None else (last.call, last.observation or "none")
+            messages = prompting.reflect_apart(trial.query, call, result, self.style)
         if messages is None:
             self.tally.trials_ended += 1
             return trial.model_copy(update={"solved": False})
@@ -465,8 +476,12 @@ def memory_line(trial: Trial | Remembered, rationale: bool = False) -> str:
     >>> memory_line(Remembered("Is it late?", False, "No. It gave no time."), rationale=True)
     '- Is it late? (unsolved): It gave no time.'
     """
-    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE) if rationale else ""
-    return prompting.memory_line(trial.query, trial.solved, _cut(reason, REASON_CHARS))
+    return prompting.memory_line(trial.query, trial.solved, _reason(trial) if rationale else "")
+
+
+def _reason(trial: Trial | Remembered) -> str:
+    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE)
+    return _cut(reason, REASON_CHARS)
 
 
 def read_query(reply: str) -> str:
@@ -502,35 +517,45 @@ def _cut(text: str, length: int) -> str:
 
 
 def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False, style: Style = "small") -> list[Message]:
-    """Short-term memory: the trials as messages, the first one opened by the documentation; before them the worked
-    trials of the style, of other APIs, if it has any."""
+    """Short-term memory: the trials as messages, the first one opened by the documentation.
+
+    `instruct` sets worked trials of other APIs before, and leaves out how queries were imagined and reflected upon:
+    both are asked apart.
+    """
     messages: list[Message] = []
-    for other, worked in prompting.worked_trials(style):
-        messages += _turns(prompting.imagine(other.documentation(), style=style), worked, False, style)
-    for number, trial in enumerate(trials):
-        asked = prompting.imagine_next(style=style) if number else prompting.imagine(tool.documentation(), style=style)
-        messages += _turns(asked, trial, rationale, style)
+    if style == "instruct":
+        for other, worked in prompting.worked_trials(style):
+            messages += _tried(worked, style, other.documentation())
+        for number, trial in enumerate(trials):
+            messages += _tried(trial, style, None if number else tool.documentation())
+        return _joined(messages)
+    for trial in trials:
+        messages.append(prompting.imagine_next() if messages else prompting.imagine(tool.documentation()))
+        messages += [prompting.assistant(trial.query), *_tried(trial, style)]
+        if trial.reflection is not None:
+            messages += [prompting.reflect(rationale), prompting.assistant(trial.reflection)]
     return _joined(messages)
 
 
-def _turns(asked: Message, trial: Trial, rationale: bool, style: Style) -> list[Message]:
-    """A trial as messages."""
-    messages = [asked, prompting.assistant(trial.query), prompting.attempt(trial.query, style)]
+def _tried(trial: Trial, style: Style, documentation: str | None = None) -> list[Message]:
+    """How a query was tried, as messages."""
+    messages = [prompting.attempt(trial.query, style, documentation)]
     for step in trial.steps:
         if step.problem is not None and step.observation is None:
             continue  # asked for again as if it had not been
         messages.append(prompting.assistant(step.output or SILENCE))
         if step.observation is not None:
             messages.append(prompting.observation(step.observation))
-    if trial.reflection is not None:
-        messages += [_reflect(trial, rationale, style), prompting.assistant(trial.reflection)]
     return messages
 
 
-def _reflect(trial: Trial, rationale: bool, style: Style) -> Message:
-    last = next((step for step in reversed(trial.steps) if step.call is not None), None)
-    call, result = (None, "none") if last is None else (last.call, last.observation or "none")
-    return prompting.reflect(rationale, style, query=trial.query, call=call, result=result)
+def _last_step(trial: Trial) -> Step | None:
+    """The step of a trial's last call."""
+    return next((step for step in reversed(trial.steps) if step.call is not None), None)
+
+
+def _came_of(trial: Trial | Remembered, rationale: bool) -> str:
+    return prompting.came_of(trial.solved, _reason(trial) if rationale else "")
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:
