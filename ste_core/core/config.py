@@ -19,6 +19,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     PrivateAttr,
     StringConstraints,
     ValidationError,
@@ -128,6 +129,12 @@ class LocalModel(Section):
     cache: bool = False  # keep completions on disk
 
 
+#: what a request can do without; see `ste_core.models.parameters.OPTIONAL`
+Parameter = Literal[
+    "temperature", "top_p", "top_k", "min_p", "stop", "seed", "n", "logprobs", "max_tokens", "max_completion_tokens"
+]
+
+
 class ServedModel(Section):
     """A language model behind a server of the OpenAI protocol; see `ste_core.models.openai.OpenAIChat`."""
 
@@ -142,6 +149,8 @@ class ServedModel(Section):
     prices: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
     tokenizer: str | None = None  # the model's own, named as `path` above: prompts are counted exactly, as in process
     context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer, as the server was started with
+    leave_out: list[Parameter] = []  # parameters that the server refuses or misreads: no request holds them
+    extra: dict[str, JsonValue] = {}  # further keys of each request, such as `reasoning_effort: low`
     prompts: Style = "instruct"
     cache: bool = False
 
