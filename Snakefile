@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ste_core.core import config as studies
+from ste_core.models.weight_table import TABLE
 from ste_core.pipeline import dependencies
 from ste_core.report.figures import where
 
@@ -161,8 +162,9 @@ class Stage:
         return [*STUDY_FILE, *map(os.path.relpath, files)]
 
     def resources(self):
-        """A GPU, for jobs that load a model which is no folder of the project; the small one runs on a CPU."""
-        return {"gpu": 1} if any(not Path(STUDY.place(name)).is_dir() for name in self.loads) else {}
+        """A GPU, for jobs that load a model which is no folder or file of the project and none that a laptop runs."""
+        small = [name in TABLE or Path(STUDY.place(name)).exists() for name in self.loads]
+        return {} if all(small) else {"gpu": 1}
 
 
 VARIANT_SEED, SEED = {"variant": "{variant}", "seed": "{seed}"}, {"seed": "{seed}"}

@@ -27,6 +27,7 @@ import nbformat
 
 from ste_core.core import store
 from ste_core.core.config import LocalModel, ServedModel, Study
+from ste_core.models.weight_table import TABLE
 
 PROMPTING = "ste_core.core.prompting"
 RESOURCES = "ste_core.pipeline.resources"
@@ -368,7 +369,7 @@ def of_notebook(sources: Sources, notebook: Path, study: Study, without: Iterabl
 
 
 def weights(study: Study, names: Iterable[str], noted: Path) -> list[str]:
-    """What models are, by checksum: `name sha256`, a line each; of a hub's, the name alone.
+    """What models are, by checksum: `name sha256`, a line each; that of our table's is pinned; of a hub's, the name.
 
     Args:
         names: models by path or hub name, as the study has them.
@@ -388,7 +389,8 @@ def weights(study: Study, names: Iterable[str], noted: Path) -> list[str]:
                 with path.open("rb") as file:
                     known[key] = hashlib.file_digest(file, "sha256").hexdigest()
             digest.update(f"{path.relative_to(study.root)} {known[key]}\n".encode())
-        lines.append(f"{name} {digest.hexdigest()}" if files else name)
+        pinned = f"{name} {TABLE[name].sha256}" if name in TABLE else name
+        lines.append(f"{name} {digest.hexdigest()}" if files else pinned)
     if known != before:
         store.write_text(noted, json.dumps(known, indent=1) + "\n")
     return lines
