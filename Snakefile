@@ -172,6 +172,9 @@ VARIANT_SEED, SEED = {"variant": "{variant}", "seed": "{seed}"}, {"seed": "{seed
 TUNED = ["ste_core.core.prompting.tuned", "ste_core.method.finetune"]
 SHOWN = ["ste_core.core.prompting.predict", "ste_core.method.retrieve"]
 GENERAL = ["ste_core.core.prompting.general"]
+#: what reading the rounds of continual learning leaves alone, though what reads them can also make them
+MAKING = ["ste_core.pipeline.finetune_job", "ste_core.method.finetune.finetune", "ste_core.method.predict.predict",
+          "ste_core.models.local", "ste_core.core.prompting.general"]  # fmt: skip
 
 STAGES = [
     Stage("audit_verdicts", "notebooks/10_audit_verdicts.ipynb", STUDY.audit, tables("release"),
@@ -230,7 +233,7 @@ STAGES = [
           [*(f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS),
            *audited("forgetting", "forgetting_matrix"), *records_beside(f"{STUDY.name}_gold")],
           ["continual_matrix", "continual_summary", "continual_differences", *EXAMINED],
-          ["continual_matrices", "continual_replay", *EXAMINED]),
+          ["continual_matrices", "continual_replay", *EXAMINED], without=MAKING),
     Stage("own_tools", "notebooks/70_own_tools.ipynb", OWN_TOOLS, [], ["learnt"],
           leaves=[f"{RESULTS}/learnt/{name}" for name in LEARNT],
           loads=models(EXPLORATION, STUDY.distillation)),
@@ -250,7 +253,7 @@ STAGES += [
     Stage("open_questions", "notebooks/80_open_questions.ipynb", ASKS,
           [*(explored() if EXPLORES else []), *(exploited() if ASKS else []), *(ablated() if ABLATES else []), *fewer(),
            *tables_of("forgetting"), *audited("comparisons"), *records_beside(f"{STUDY.name}_*")],
-          ["open_questions"], ["open_questions"]),
+          ["open_questions"], ["open_questions"], without=MAKING),
 ]  # fmt: skip
 HERE = {stage.name: stage for stage in STAGES if stage.when}
 

@@ -128,9 +128,11 @@ class Sources:
             todo += [(self._symbol(one), None) for used in code.uses.values() for one in used if one[0] != "."]
         while todo:
             asked, parent = todo.pop()
-            symbol = self._home(asked, found)
-            if symbol is None or symbol in found.symbols or never & {symbol, (symbol[0], "")}:
+            passed: dict[str, Path] = {}
+            symbol = self._home(asked, passed)
+            if symbol is None or symbol in found.symbols or never & {asked, symbol, (symbol[0], ""), (asked[0], "")}:
                 continue
+            found.modules.update(passed)
             found.symbols[symbol] = parent
             name, part = symbol
             module = self.module(name)
@@ -154,7 +156,7 @@ class Sources:
                 return name, words[number] if number < len(words) else ""
         return dotted, ""
 
-    def _home(self, symbol: Symbol, found: Reached) -> Symbol | None:
+    def _home(self, symbol: Symbol, passed: dict[str, Path]) -> Symbol | None:
         """Where a name is defined, through modules that only pass it on; None outside the project."""
         for _ in range(20):
             name, part = symbol
@@ -163,7 +165,7 @@ class Sources:
                 return None
             if not part or part in module.uses or part not in module.imports:
                 return symbol
-            found.modules.setdefault(name, module.path)
+            passed[name] = module.path
             symbol = self._symbol(module.imports[part], name)
         return None
 
@@ -359,7 +361,8 @@ def of_notebook(sources: Sources, notebook: Path, study: Study, without: Iterabl
     if found.uses(RESOURCES, "toolbox", "listing"):
         files.update(world_files(sources, study))
     if study.world is not None and found.uses(RESOURCES, "items"):
-        gold = any(getattr(one, "gold", False) for one in (study.ablations, study.continual))
+        parts = (study.ablations, study.continual)
+        gold = study.gold is not None or any(getattr(one, "gold", False) for one in parts)
         for name in (study.world.test_set, study.world.dev_set if gold else None):
             if name is not None and "$" not in name:
                 files.update(_inside(sources.root / name))
