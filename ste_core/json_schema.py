@@ -25,7 +25,7 @@ TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 
 #: types as other languages call them, in lower case; "" is any
 _ALIASES = {
-    "int": "integer", "int32": "integer", "int64": "integer", "long": "integer", "short": "integer", "bigint": "integer",
+    "int": "integer", "int32": "integer", "int64": "integer", "long": "integer", "bigint": "integer",
     "float": "number", "float32": "number", "float64": "number", "double": "number", "decimal": "number",
     "num": "number", "numeric": "number", "str": "string", "text": "string", "char": "string", "varchar": "string",
     "uuid": "string", "url": "string", "uri": "string", "date": "string", "datetime": "string", "date-time": "string",
@@ -207,9 +207,8 @@ def noted(tool: str, notes: list[str]) -> list[str]:
     if not notes:
         return []
     more = f" and {len(notes) - 1} more" if len(notes) > 1 else ""
-    return [
-        f"tool '{tool}': its schema is not quite JSON Schema ({notes[0]}{more}); what cannot be read is left to the tool"
-    ]
+    said = f"its schema is not quite JSON Schema ({notes[0]}{more}); what cannot be read is left to the tool"
+    return [f"tool '{tool}': {said}"]
 
 
 def _part(schema: Any, where: str, notes: list[str], depth: int) -> tuple[dict[str, Any] | bool, bool | None]:

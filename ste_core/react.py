@@ -124,9 +124,7 @@ def _object(schema: Any, root: dict[str, Any], depth: int) -> str:
         closed = json_schema.resolve(schema, root).get("additionalProperties", True) is False
         return r"\{\}" if closed else _OBJECT
     required = json_schema.required(schema, root)
-    pairs = [
-        (name in required, rf'{_key(name)}: ?{_value(each, root, depth - 1)}') for name, each in members.items()
-    ]
+    pairs = [(name in required, rf"{_key(name)}: ?{_value(each, root, depth - 1)}") for name, each in members.items()]
     ways = []
     for first, (needed, pair) in enumerate(pairs):
         rest = (rf", ?{other}" if must else rf"(?:, ?{other})?" for must, other in pairs[first + 1 :])

@@ -21,7 +21,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from pydantic import JsonValue
 
@@ -77,6 +77,9 @@ class Toolbox:
                 tool if schema == tool.parameters else tool.model_copy(update={"parameters": schema})
             )
 
+        if self._checks and self._tools:
+            checking.get_ready()
+
     @property
     def notes(self) -> Sequence[str]:
         """What a user has to know of the tools, a line each: left out, or not wholly understood."""
@@ -99,9 +102,9 @@ class Toolbox:
 
     @property
     def lost(self) -> str:
-        """What is gone, so that calls cannot be made any more and their observations mean nothing; empty while they can.
+        """What is gone, so that calls cannot be made any more; empty while they can.
 
-        Whoever executes calls asks after each of them.
+        Whoever executes calls asks after each of them: the observations of a lost toolbox mean nothing.
         """
         return self._lost
 

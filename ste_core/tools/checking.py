@@ -14,16 +14,15 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import regex
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
 from pydantic import JsonValue
-from referencing import Registry
 
 from ste_core import json_schema
+
+if TYPE_CHECKING:  # takes seconds to import, and who only asks a server needs none of it
+    from jsonschema import ValidationError
 
 #: seconds a pattern may take: one that backtracks without end refuses nothing
 PATTERN_SECONDS = 0.2
@@ -49,9 +48,7 @@ def problem(arguments: dict[str, JsonValue], schema: dict[str, Any]) -> str | No
         known = ", ".join(properties) or "none"
         return f"unknown argument '{unknown[0]}', arguments are: {known}"
     try:
-        # an empty registry: a foreign schema must not make us fetch what it refers to
-        checks: Validator = _lenient()(schema, registry=Registry())
-        error = _first(checks.iter_errors(arguments), arguments)
+        error = _first(_validator(_Same(schema)).iter_errors(arguments), arguments)
     except Exception:  # a schema that goes round in circles, or that no validator was made for
         return None
     if error is None:
@@ -63,17 +60,46 @@ def problem(arguments: dict[str, JsonValue], schema: dict[str, Any]) -> str | No
     return f"{where}: {error.message[:200]}" if where else error.message[:200]
 
 
+def get_ready() -> None:
+    """Import what checking takes: a second or two, which must not count as the first call's."""
+    _lenient()
+
+
+class _Same:
+    """A schema as a key: the same object is the same schema, for records do not change."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+
+    def __hash__(self) -> int:
+        return id(self.schema)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.schema is other.schema
+
+
+@lru_cache(maxsize=4096)
+def _validator(key: _Same) -> Any:
+    from referencing import Registry
+
+    # an empty registry: a foreign schema must not make us fetch what it refers to
+    return _lenient()(key.schema, registry=Registry())
+
+
 @cache
-def _lenient() -> type[Validator]:
+def _lenient() -> Any:
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
     rules = {name: _passing(name, rule) for name, rule in Draft202012Validator.VALIDATORS.items()}
     rules |= {"pattern": _passing("pattern", _pattern), "multipleOf": _passing("multipleOf", _multiple)}
     return extend(Draft202012Validator, rules)
 
 
-def _passing(name: str, rule: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
+def _passing(name: str, rule: Callable[..., Any]) -> Callable[..., Iterator["ValidationError"]]:
     """A keyword's rule that finds nothing wrong where it cannot be applied."""
 
-    def apply(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    def apply(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator["ValidationError"]:
         global _last
         before = _last
         try:
@@ -92,13 +118,17 @@ def _passing(name: str, rule: Callable[..., Any]) -> Callable[..., Iterator[Vali
     return apply
 
 
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator["ValidationError"]:
+    from jsonschema import ValidationError
+
     if isinstance(instance, str) and not _compiled(pattern).search(instance, timeout=PATTERN_SECONDS):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-def _multiple(validator: Any, step: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def _multiple(validator: Any, step: Any, instance: Any, schema: Any) -> Iterator["ValidationError"]:
     """As decimal numbers: 0.3 is a multiple of 0.1."""
+    from jsonschema import ValidationError
+
     if isinstance(instance, int | float) and not isinstance(instance, bool):
         if Decimal(str(instance)) % Decimal(str(step)):
             yield ValidationError(f"{instance!r} is not a multiple of {step!r}")
@@ -118,7 +148,7 @@ def _compiled(pattern: str) -> Any:
         return regex.compile(pattern)
 
 
-def _first(errors: Iterable[ValidationError], arguments: dict[str, JsonValue]) -> ValidationError | None:
+def _first(errors: Iterable["ValidationError"], arguments: dict[str, JsonValue]) -> "ValidationError | None":
     """The first of several errors: of additional properties, whose order jsonschema takes from a set and so from the
     process's hash seed, that of the one that stands first."""
     first = next(errors := iter(errors), None)
@@ -128,13 +158,13 @@ def _first(errors: Iterable[ValidationError], arguments: dict[str, JsonValue]) -
     return min((one for one in (first, *errors) if _rule(one) == rule), key=lambda one: _place(one, arguments))
 
 
-def _rule(error: ValidationError) -> list[str | int]:
+def _rule(error: "ValidationError") -> list[str | int]:
     """The way to a schema's rule on additional properties."""
     way = [*error.absolute_schema_path]
     return way[: way.index("additionalProperties") + 1] if "additionalProperties" in way else way
 
 
-def _place(error: ValidationError, arguments: dict[str, JsonValue]) -> tuple[int, ...]:
+def _place(error: "ValidationError", arguments: dict[str, JsonValue]) -> tuple[int, ...]:
     """Where in the arguments an error is: the number of each key or item on the way to it."""
     value: Any = arguments
     place = []

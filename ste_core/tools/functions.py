@@ -146,7 +146,8 @@ class _Signature:
                 raise ToolError(f"unknown argument '{next(iter(more))}', arguments are: {', '.join(self.fields)}")
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
-            raise ToolError(": ".join(filter(None, (".".join(map(str, first["loc"])), one_line(first["msg"]))))) from None
+            where = ".".join(map(str, first["loc"]))
+            raise ToolError(": ".join(filter(None, (where, one_line(first["msg"]))))) from None
         for name, field in self.fields.items():
             given = name in arguments
             if given or isinstance(self.signature.parameters[name].default, FieldInfo):

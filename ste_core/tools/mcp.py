@@ -130,7 +130,7 @@ class McpToolbox(Toolbox):
         if self._left or self._link is None:
             return False
         if asked_again >= ASKED_AGAIN:
-            self._lost = f"{loss}: {1 + asked_again} times, whenever one tool was called; see its trials, or leave it out"
+            self._lost = f"{loss}: {1 + asked_again} times, whenever one tool was called"
             return False
         broken = self._link
         async with self._mending:

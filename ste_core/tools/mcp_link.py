@@ -40,7 +40,7 @@ logging.getLogger("mcp").addHandler(logging.NullHandler())
 logging.getLogger("client").addHandler(logging.NullHandler())
 
 #: an error about the session, not about the call: "Session not found", "No valid session ID provided"
-_SESSION = re.compile(r"\bsession\b|\bserver (is )?not initiali[sz]ed|before initiali[sz]ation|not (yet )?initiali[sz]ed", re.I)
+_SESSION = re.compile(r"\bsession\b|before initiali[sz]ation|not (yet )?initiali[sz]ed", re.I)
 
 #: a result in which a gateway says that the server behind it is gone
 _GATEWAY = re.compile(

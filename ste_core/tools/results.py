@@ -170,7 +170,7 @@ def _object(value: Mapping[Any, Any]) -> JsonValue:
 
 def _key(key: Any) -> str:
     """A key as text, as json writes those it knows."""
-    if key is None or isinstance(key, bool | int | float) and not isinstance(key, enum.Enum):
+    if key is None or (isinstance(key, bool | int | float) and not isinstance(key, enum.Enum)):
         return next(iter(json.loads(json.dumps({key: 0}))))
     made = plain(key)
     if isinstance(made, str):
