@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from ste_core import stats
+from ste_core.scoring import stats
 
 
 def rng(seed=0):

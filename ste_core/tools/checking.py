@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import regex
 from pydantic import JsonValue
 
-from ste_core import json_schema
+from ste_core.core import json_schema
 
 if TYPE_CHECKING:  # takes seconds to import, and who only asks a server needs none of it
     from jsonschema import ValidationError

@@ -27,10 +27,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
-from ste_core.errors import one_line
-from ste_core.records import Call, Tool
-from ste_core.toolbox import Toolbox, ToolError
+from ste_core.core.errors import one_line
+from ste_core.core.records import Call, Tool
 from ste_core.tools import results
+from ste_core.tools.base import Toolbox, ToolError
 
 Function = Callable[..., Any]
 

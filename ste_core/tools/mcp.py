@@ -24,11 +24,11 @@ from mcp import Client, stdio_server
 from mcp.server import Server
 from pydantic import JsonValue
 
-from ste_core.errors import UserError
-from ste_core.react import contain
-from ste_core.records import Call, Observation, Tool
-from ste_core.toolbox import ConnectionLost, Toolbox, ToolError
+from ste_core.core.errors import UserError
+from ste_core.core.react import contain
+from ste_core.core.records import Call, Observation, Tool
 from ste_core.tools import mcp_link
+from ste_core.tools.base import ConnectionLost, Toolbox, ToolError
 
 FAMILY = "ste-study/family"  # where a served tool's family stands in its MCP metadata
 MAX_PAGES = 1000  # of a tool list: a server whose pages never end must not keep us

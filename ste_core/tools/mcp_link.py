@@ -28,9 +28,9 @@ from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 
-from ste_core import json_schema
-from ste_core.toolbox import ConnectionLost, ToolError
+from ste_core.core import json_schema
 from ste_core.tools import refusals
+from ste_core.tools.base import ConnectionLost, ToolError
 
 LEAVE_SECONDS = 10.0  # the SDK asks a server to end, then kills it: about 6 seconds
 HTTP_TIMEOUT = httpx2.Timeout(30.0, read=300.0)  # a server may hold a response open
