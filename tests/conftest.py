@@ -11,6 +11,11 @@ from support import write_json
 from ste_core.release import data as paper
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--kills 20`: at how many random moments of an exploration its tools' server is killed."""
+    parser.addoption("--kills", type=int, default=3, help="moments at which an MCP server is killed (default 3)")
+
+
 @pytest.fixture(scope="session")
 def release_dir() -> Path:
     """The authors' release; tests that ask for it are skipped where it is not at hand."""
