@@ -73,7 +73,7 @@ def rest(first: int, **more: float) -> str:
     return f"{first} {more}"
 
 
-def numbers(x: float, xs: list[float], n: int, limit: int = None) -> str:  # type: ignore[assignment]
+def numbers(x: float, xs: list[float], n: int, limit: int = None) -> str:  # type: ignore[assignment]  # noqa: RUF013
     return f"{x!r} {xs} {n!r} {limit}"
 
 

@@ -258,13 +258,16 @@ def explored(world: dict[str, Any], name: str, folder: Path) -> dict[str, bytes]
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     study = config.load(path)
-    for stopped in range(40):
+    stopped = 0
+    while True:
         try:
             explore_run.explore(study, model=Scripted())
             break
         except UserError as error:
             clear = ("is gone", "cannot be reached", "ended before it listed its tools")  # the last: at its start
             assert len(str(error).splitlines()) == 1 and any(one in str(error) for one in clear), error
+            stopped += 1
+            assert stopped < 40
             time.sleep(0.2)
     print(f"{name}: stopped {stopped} times")
     return {one.name: one.read_bytes() for one in study.explored("full", 0).glob("*.jsonl")}

@@ -33,7 +33,7 @@ BODIES = [
     ("{'message': 'You are not subscribed to this API.'}", "You are not subscribed to this API."),
     # Google's error details
     (
-        '{"error":{"code":400,"message":"Invalid","details":[{"fieldViolations":[{"field":"dt","description":"a day"}]}]}}',
+        '{"error":{"message":"Invalid","details":[{"fieldViolations":[{"field":"dt","description":"a day"}]}]}}',
         "Invalid; fieldViolations: dt: a day",
     ),
     ('{"error":true,"reason":"Latitude must be in range"}', "Latitude must be in range"),  # open-meteo
