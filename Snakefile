@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ste_core.core import config as studies
+from ste_core.models.weight_table import TABLE
 from ste_core.report.figures import where
 
 STUDY = studies.load(config["study"])
@@ -23,8 +24,9 @@ EXPLORES = STUDY.exploration is not None and SOURCE == RESULTS
 
 
 def gpu(*places):
-    """A GPU, for jobs that load a model which is no folder of the project; the small one runs on a CPU."""
-    return {"gpu": 1} if any(place and not Path(STUDY.place(place)).is_dir() for place in places) else {}
+    """A GPU, for jobs that load a model which is no folder of the project and none that a laptop runs."""
+    small = [place in TABLE or Path(STUDY.place(place)).is_dir() for place in places if place]
+    return {} if all(small) else {"gpu": 1}
 
 
 def loaded(*sections):
@@ -113,13 +115,13 @@ EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools"
                       "exploration_coverage", "exploration_curve")
 EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes", "exploration_coverage")
 EXPLORATION_MODULES = modules(
-    "models/base", "models/local", "models/decoding", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "method/explore", "pipeline/resources", "pipeline/explore_run"
+    "models/base", "models/local", "models/decoding", "models/sampling", "models/constrained", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "method/explore", "pipeline/resources", "pipeline/explore_run"
 )
 CORRECTNESS_TABLES = (
     "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness",
 )  # fmt: skip
 CORRECTNESS_FIGURES = ("embedded_correctness", "embedded_errors", "embedded_tools")
-EXPLOITATION_MODULES = modules("models/base", "models/local", "models/decoding", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "pipeline/resources", "pipeline/stages")
+EXPLOITATION_MODULES = modules("models/base", "models/local", "models/decoding", "models/sampling", "models/constrained", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "pipeline/resources", "pipeline/stages")
 CONTINUAL_SEEDS = (STUDY.continual.seeds or (STUDY.exploration.seeds if STUDY.exploration else [])) if STUDY.continual else []
 EXAMINED = ("continual_general",) if STUDY.continual and STUDY.world and STUDY.world.general else ()
 CONTINUAL_TABLES = ("continual_matrix", "continual_summary", "continual_differences", *EXAMINED)

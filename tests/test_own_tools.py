@@ -360,7 +360,7 @@ def test_tools_with_little_to_go_on_are_left_out_by_name_and_the_others_explored
         "tool 'good': listed more than once; the first is taken, the other left out",
         "tool 'mute': left out, it has no description to imagine by",
     ]
-    assert "- `tool 'mute': left out" in learnt.markdown([], told[1:])
+    assert "- `tool 'mute': left out" in learnt.markdown([], None, told[1:])
 
 
 def test_a_server_that_does_not_start_is_one_line(tmp_path):

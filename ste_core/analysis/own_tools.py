@@ -160,9 +160,12 @@ def write(
     learnt: Sequence[Learnt],
     examples: Sequence[Example],
     tools: Mapping[str, Tool],
+    note: str | None = None,
     notes: Sequence[str] = (),
 ) -> None:
-    """Write all that others can use, each file whole; see the module's text. `notes` are the toolbox's.
+    """Write all that others can use, each file whole; see the module's text.
+
+    `note` stands at the head of the report, then `notes` on the tools.
 
     Raises:
         UserError: an example of a tool that is not in `tools`, or a folder that cannot be written.
@@ -170,7 +173,7 @@ def write(
     ordered = sorted(examples, key=lambda one: (one.tool, one.episode, one.trial, one.paraphrase))
     rows = formats.chat_rows(ordered, tools)
     known = [tools[one.tool] for one in learnt if one.tool in tools]
-    store.write_text(folder / "report.md", markdown(learnt, notes))
+    store.write_text(folder / "report.md", markdown(learnt, note, notes))
     dumped = [one.model_dump(mode="json") for one in learnt]
     store.write_text(folder / "report.json", json.dumps(dumped, ensure_ascii=False, indent=1) + "\n")
     for name, records in (("demonstrations", ordered), ("tools", known)):
@@ -392,11 +395,13 @@ def code(text: str, length: int = LONGEST, *, cell: bool = False) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
-def markdown(learnt: Sequence[Learnt], notes: Sequence[str] = ()) -> str:
-    """The report, to be read; `notes` are what there is to know of the tools, such as those left out."""
+def markdown(learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = ()) -> str:
+    """The report, to be read; a note on the replies that stand behind it comes first, then what there is to know of the
+    tools (`Toolbox.notes`), such as those left out."""
     trials, calls, ran = (sum(getattr(one, name) for one in learnt) for name in ("trials", "calls", "ran"))
     lines = [
         f"# What was learnt about {_count(len(learnt), 'tool')} by trying", "",
+        *([f"**Most replies of the model were of no use**: {note}.", ""] if note else []),
         f"{_count(trials, 'trial')}, {_count(calls, 'call')}; calls that ran: {ran:,}. A trial counts as "
         "solved where the agent said so; whether a result was the right one, nobody checked.", "",
         "| tool | trials | calls | ran | solved | conventions | other errors | arguments never tried |",

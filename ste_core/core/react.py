@@ -83,7 +83,7 @@ _DEPTH = 3  # of schemas that are followed; what lies deeper may be any flat val
 _LONGEST = 20_000  # characters of one tool's arguments; a larger schema is followed less deep
 
 
-def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True) -> str:
+def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, thought: bool = True) -> str:
     """A regular expression of a reply that calls one of some tools by its documented arguments, or answers.
 
     It knows the tools' names, the names of their arguments in their order, which of them are required, and their JSON
@@ -93,6 +93,7 @@ def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True) 
         tools: at least one.
         arguments: whether it knows the documented arguments; else any flat object will do.
         answer: whether a final answer will do as well.
+        thought: whether a thought may stand first. Without one, what all replies begin with need not be generated.
 
     >>> record = Tool(name="wait", description="", parameters={
     ...     "type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"]})
@@ -105,7 +106,8 @@ def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True) 
         given = _arguments(tool.parameters) if arguments else _OBJECT
         calls.append(rf"(?:{name}|<tool_{name}>)\n{ACTION_INPUT} {given}")
     ways = [rf"{ACTION} (?:{'|'.join(calls)})", *([rf"{FINAL} [^\n]+"] if answer else [])]
-    return rf"(?:Thought: [^\n]+\n)?(?:{'|'.join(ways)})"
+    before = r"(?:Thought: [^\n]+\n)?" if thought else ""
+    return f"{before}(?:{'|'.join(ways)})"
 
 
 def _arguments(schema: dict[str, Any]) -> str:

@@ -7,18 +7,21 @@
 Records cross stages as JSON Lines on disk (see `ste_core.core.store`) and as data frames in notebooks.
 """
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from ste_core.core import json_schema
 
 
 class Message(TypedDict):
-    """One message of a conversation."""
+    """One message of a conversation; the optional keys are those of native tool calling."""
 
     role: str
     content: str
+    tool_calls: NotRequired[list[dict[str, Any]]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
 
 
 class Record(BaseModel):
@@ -194,7 +197,8 @@ class Trial(Record):
 class Example(Record):
     """One distilled example: a query, the call that served it, its result as the model saw it, and the final answer.
 
-    `paraphrase` is 0 for the query as imagined and counts rewordings of it from 1.
+    `paraphrase` is 0 for the query as imagined and counts rewordings of it from 1. `imagined` is the query that was
+    tried, where the example's own was written in hindsight to fit the call; None elsewhere.
     """
 
     tool: str
@@ -205,3 +209,12 @@ class Example(Record):
     call: Call
     observation: str
     answer: str
+    imagined: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Without `imagined` where there is none: examples that were written before it are the same text still."""
+        written = handler(self)
+        if written.get("imagined") is None:
+            written.pop("imagined", None)
+        return written

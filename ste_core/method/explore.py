@@ -40,22 +40,24 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ste_core.core import prompting, react
-from ste_core.core.config import Exploration
+from ste_core.core.config import Exploration, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Message, Step, Tool, Trial
 from ste_core.models.base import (  # fmt: skip
     REFUSED,
     SURELY_A_TOKEN,
+    TOKEN_CHARACTERS,
     ChatModel,
+    Choice,
     Count,
-    answer_or_refusal,
     measure,
     request_seed,
 )
+from ste_core.models.replies import Replies, answer_or_refusal, as_react
 from ste_core.tools.base import Toolbox
 
 if TYPE_CHECKING:  # needs scipy
@@ -70,11 +72,17 @@ REASON_CHARS = 200
 #: characters below which a result is not cut any further
 SHORTEST = 80
 
+#: what limits a reply, in the words of the study file
+LIMIT = "exploration.max_tokens"
+
+#: what a tally says of replies that hold no answer
+NO_ANSWERS = ("no_answer", "cut", "only_reasoning")
+
+#: what stands in the conversation for a reply that says nothing; many servers refuse an empty message
+SILENCE = "(no answer)"
+
 #: of a model that cannot count its tokens: characters that hold one, as English text has them; for estimates
 CHARACTERS_A_TOKEN = 4
-
-#: characters of an answer that one token may stand for; a server that ignores `max_tokens` is cut there
-TOKEN_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,9 @@ VARIANTS: Mapping[str, Variant] = {
 class Tally:
     """What an exploration did: requests and their tokens (answers from a cache too), calls executed and calls that
     failed; and, of what did not fit the context, memory lines and earlier trials left out (once per prompt), results
-    cut, trials ended early and queries too long; and requests that the model's server refused for their text."""
+    cut, trials ended early and queries too long; and requests that the model's server refused for their text.
+
+    `replies` counts those that hold no answer; see `Replies`."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -113,10 +123,13 @@ class Tally:
     trials_ended: int = 0
     queries_too_long: int = 0
     refused: int = 0
+    replies: Replies = field(default_factory=lambda: Replies(LIMIT))
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""
-        return asdict(self)
+        counts = asdict(self)
+        replies = counts.pop("replies")
+        return counts | {name: replies[name] for name in NO_ANSWERS}
 
 
 def by_length(messages: Sequence[Message]) -> int:
@@ -183,6 +196,7 @@ async def explore_tool(
     context: int | None = None,
     encoder: "Encoder | None" = None,
     tally: Tally | None = None,
+    style: Style = "small",
 ) -> AsyncGenerator[Trial, None]:
     """Explore one tool, trial by trial; the next trial begins when it is asked for.
 
@@ -197,6 +211,7 @@ async def explore_tool(
         context: tokens of a prompt and its answer, where the settings do not say; default the model's own.
         encoder: what finds queries too close, under novelty; default TF-IDF.
         tally: counts what is done.
+        style: of the requests; see `prompting`.
 
     Raises:
         UserError: the model fails, or the context does not even hold the tool's documentation.
@@ -206,7 +221,7 @@ async def explore_tool(
     room = settings.context or context or own[1]
     explorer = _Explorer(
         tool, model, toolbox, settings, VARIANTS[variant], (study_seed, tool.name, variant, seed), count or own[0],
-        None if room is None else room - settings.max_tokens, encoder, tally or Tally(),
+        None if room is None else room - settings.max_tokens, encoder, tally or Tally(), style,
     )  # fmt: skip
     explorer.check()
     past = Past() if past is None else past
@@ -218,7 +233,7 @@ async def explore_tool(
         yield trial
 
 
-def check_context(tool: Tool, settings: Exploration, count: Count, context: int | None) -> None:
+def check_context(tool: Tool, settings: Exploration, count: Count, context: int | None, style: Style = "small") -> None:
     """See that the context holds a tool's documentation, a short query and an answer.
 
     Raises:
@@ -227,7 +242,7 @@ def check_context(tool: Tool, settings: Exploration, count: Count, context: int 
     if context is None:
         return
     short = Trial(tool=tool.name, variant="", seed=0, episode=0, trial=0, query="a request of a few words", steps=())
-    needed = count(conversation(tool, [short]))
+    needed = count(conversation(tool, [short], style=style))
     if needed + settings.max_tokens > context:
         raise UserError(
             f"tool '{tool.name}': a prompt with its documentation takes {needed:,} tokens, and with "
@@ -248,10 +263,11 @@ class _Explorer:
     room: int | None
     encoder: "Encoder | None"
     tally: Tally
+    style: Style
 
     def check(self) -> None:
         context = None if self.room is None else self.room + self.settings.max_tokens
-        check_context(self.tool, self.settings, self.count, context)
+        check_context(self.tool, self.settings, self.count, context, self.style)
 
     async def trial(self, blank: Trial, past: Past) -> Trial:
         """The next trial, all of it: imagine, try, reflect."""
@@ -274,14 +290,13 @@ class _Explorer:
         long_term = earlier if self.variant.long_term_memory else ()
         most = len(long_term) if self.settings.memory_lines is None else self.settings.memory_lines
         newest = long_term[max(0, len(long_term) - most) :]
-        lines = [memory_line(one, self.settings.rationale) for one in newest]
         refused: list[Message] = []
         useless = close = 0
         while True:
-            messages, shown = self._asking(lines, episode, refused)
-            stop = ("Thought:", "Observation:", react.ACTION)
+            messages, shown = self._asking(newest, episode, refused)
+            stop = ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style == "instruct" else ()))
             reply = await self._ask(messages, trial, "imagine", useless + close, stop)
-            query = "" if reply is None else read_query(reply)
+            query = "" if reply is None else read_query(reply.text)
             trial = trial.model_copy(
                 update={"query": query, "memory": shown, "remembered": len(long_term), "asked_again": useless + close}
             )
@@ -294,28 +309,40 @@ class _Explorer:
                     return trial
             elif close < self.settings.novelty_tries and await self._too_close(query, earlier):
                 close += 1
-                refused += [prompting.assistant(query), prompting.imagine_again()]
+                refused += [prompting.assistant(query), prompting.imagine_again(self.style)]
             else:
                 return trial
 
     def _asking(
-        self, lines: Sequence[str], episode: Sequence[Trial], refused: Sequence[Message]
+        self, memory: Sequence[Remembered], episode: Sequence[Trial], refused: Sequence[Message]
     ) -> tuple[list[Message], int]:
         """The request for a query, as much of it as fits, and how many lines of long-term memory it shows."""
-        most_lines, most_trials = len(lines), len(episode)
+        most_lines, most_trials = len(memory), len(episode)
         while True:
-            opening = prompting.imagine_next(lines) if episode else prompting.imagine(self.tool.documentation(), lines)
-            messages = _joined([*self._said(episode), opening, *refused])
-            if self._fits(messages) or not (lines or episode or refused):
-                self.tally.lines_left_out += most_lines - len(lines)
+            messages = _joined([*self._opening(memory, episode), *refused])
+            if self._fits(messages) or not (memory or episode or refused):
+                self.tally.lines_left_out += most_lines - len(memory)
                 self.tally.trials_left_out += most_trials - len(episode)
-                return messages, len(lines)
-            if lines:
-                lines = lines[1:]
+                return messages, len(memory)
+            if memory:
+                memory = memory[1:]
             elif episode:
                 episode = episode[1:]
             else:
                 refused = refused[2:]
+
+    def _opening(self, memory: Sequence[Remembered], episode: Sequence[Trial]) -> list[Message]:
+        """The request for a query. `instruct` shows both memories as turns, each query with its verdict."""
+        rationale = self.settings.rationale
+        if self.style == "small":
+            lines = [memory_line(one, rationale) for one in memory]
+            if episode:
+                return [*self._said(episode), prompting.imagine_next(lines)]
+            return [prompting.imagine(self.tool.documentation(), lines)]
+        before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
+        told = [(one.query, _came_of(one, rationale)) for one in before]
+        told += [(one.query, _came_of(one, rationale)) for one in episode]
+        return prompting.imagine_in_turns(self.tool, told, self.style)
 
     def _tryable(self, trial: Trial) -> bool:
         return bool(trial.query) and self._fits(self._said([trial]))
@@ -337,13 +364,18 @@ class _Explorer:
             reply = await self._ask(messages, trial, "try", len(trial.steps), ("Observation:",))
             if reply is None:
                 break
-            parsed = react.parse(reply, [self.tool.name])
+            output = reply.text
+            parsed = react.parse(output, [self.tool.name])
+            if parsed.kind == "final" and self._calls_first(trial):
+                parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
             if parsed.kind == "final":
-                return _with(trial, Step(output=reply)).model_copy(update={"answer": parsed.answer})
+                return _with(trial, Step(output=output)).model_copy(update={"answer": parsed.answer})
             call = None if parsed.tool is None else Call(tool=parsed.tool, arguments=parsed.arguments)
-            if call is None or not _writable(_with(trial, Step(output=reply, call=call))):
+            if call is None or not _writable(_with(trial, Step(output=output, call=call))):
                 problem = parsed.reason or "the arguments are not plain JSON"
-                told = self._told(trial, Step(output=reply, problem=problem), f"Error: {problem}")
+                if reply.missing:
+                    problem = f"the reply {reply.missing}"
+                told = self._told(trial, Step(output=output, problem=problem), f"Error: {problem}")
                 trial = _with(trial, told)
                 continue
             result = await self.toolbox.execute(call)
@@ -351,10 +383,14 @@ class _Explorer:
                 raise UserError(f"{self.toolbox.lost}; nothing is lost: start it and run the same command again")
             self.tally.calls += 1
             self.tally.failed_calls += not result.ok
-            trial = _with(trial, self._told(trial, Step(output=reply, call=call, ok=result.ok), result.text))
+            trial = _with(trial, self._told(trial, Step(output=output, call=call, ok=result.ok), result.text))
             if not self.variant.feedback:
                 break
         return trial
+
+    def _calls_first(self, trial: Trial) -> bool:
+        """Whether an answer is out of place: pretrained models often answer before they have called anything."""
+        return self.style == "instruct" and all(step.call is None for step in trial.steps)
 
     def _told(self, trial: Trial, step: Step, text: str) -> Step:
         """The step with what the model is told after it, cut so that the trial alone fits; nothing without feedback."""
@@ -381,43 +417,54 @@ class _Explorer:
     # --- reflect ---
 
     async def _reflect(self, trial: Trial, episode: Sequence[Trial]) -> Trial:
-        messages = self._going_on(trial, episode, prompting.reflect(self.settings.rationale))
+        messages: list[Message] | None
+        if self.style == "small":
+            messages = self._going_on(trial, episode, prompting.reflect(self.settings.rationale))
+        else:
+            last = _last_step(trial)
+            call, result = (None, "none") if last is None else (last.call, last.observation or "none")
+            messages = prompting.reflect_apart(trial.query, call, result, self.style)
         if messages is None:
             self.tally.trials_ended += 1
             return trial.model_copy(update={"solved": False})
         said = await self._ask(messages, trial, "reflect", 0, ())
-        if said is None:
+        if said is None or said.missing:
             return trial.model_copy(update={"solved": False})
-        reply = _paragraph(said)
+        reply = _paragraph(said.text)
         return trial.model_copy(update={"reflection": reply, "solved": bool(prompting.read_yes_no(reply))})
 
     # --- requests ---
 
     def _said(self, trials: Sequence[Trial]) -> list[Message]:
-        return conversation(self.tool, trials, self.settings.rationale)
+        return conversation(self.tool, trials, self.settings.rationale, self.style)
 
     def _fits(self, messages: Sequence[Message]) -> bool:
         return self.room is None or self.count(messages) <= self.room
 
     async def _ask(
         self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str]
-    ) -> str | None:
+    ) -> Choice | None:
         """The model's reply; None if its server refuses the text, as a content filter does, and would again."""
+        options = self.settings.sampling()
+        if purpose == "try" and self.settings.constrained:
+            answer, thought = not self._calls_first(trial), self.style == "small"
+            options["form"] = react.form([self.tool], answer=answer, thought=thought)
         completion = await answer_or_refusal(
-            self.model, messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
-            seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step),
-            **({"form": react.form([self.tool])} if purpose == "try" and self.settings.constrained else {}),
+            self.model, messages, replies=self.tally.replies,
+            temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
+            seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step), **options,
         )  # fmt: skip
-        if completion.finish_reason == REFUSED:
+        choice = completion.choices[0]
+        if choice.finish_reason == REFUSED and choice.refusal is None:  # by the server, not by the model
             self.tally.refused += 1
             return None
         self.tally.requests += 1
         self.tally.prompt_tokens += completion.prompt_tokens or by_length(messages)
         self.tally.completion_tokens += completion.completion_tokens or len(completion.text) // CHARACTERS_A_TOKEN
-        text = completion.text[: TOKEN_CHARACTERS * self.settings.max_tokens]
-        for one in stop:  # some servers ignore it
+        text = (as_react(choice) if purpose == "try" else choice.text)[: TOKEN_CHARACTERS * self.settings.max_tokens]
+        for one in stop:  # some models ignore it
             text = text.split(one)[0]
-        return text.encode("utf-8", "replace").decode("utf-8").strip()
+        return replace(choice, text=text.encode("utf-8", "replace").decode("utf-8").strip())
 
 
 # --- what is shown and read -------------------------------------------------------------------------------------------
@@ -429,8 +476,12 @@ def memory_line(trial: Trial | Remembered, rationale: bool = False) -> str:
     >>> memory_line(Remembered("Is it late?", False, "No. It gave no time."), rationale=True)
     '- Is it late? (unsolved): It gave no time.'
     """
-    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE) if rationale else ""
-    return prompting.memory_line(trial.query, trial.solved, _cut(reason, REASON_CHARS))
+    return prompting.memory_line(trial.query, trial.solved, _reason(trial) if rationale else "")
+
+
+def _reason(trial: Trial | Remembered) -> str:
+    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE)
+    return _cut(reason, REASON_CHARS)
 
 
 def read_query(reply: str) -> str:
@@ -465,21 +516,46 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - len(mark)] + mark
 
 
-def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False) -> list[Message]:
-    """Short-term memory: the trials as messages, the first one opened by the documentation."""
+def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False, style: Style = "small") -> list[Message]:
+    """Short-term memory: the trials as messages, the first one opened by the documentation.
+
+    `instruct` sets worked trials of other APIs before, and leaves out how queries were imagined and reflected upon:
+    both are asked apart.
+    """
     messages: list[Message] = []
+    if style == "instruct":
+        for other, worked in prompting.worked_trials(style):
+            messages += _tried(worked, style, other.documentation())
+        for number, trial in enumerate(trials):
+            messages += _tried(trial, style, None if number else tool.documentation())
+        return _joined(messages)
     for trial in trials:
         messages.append(prompting.imagine_next() if messages else prompting.imagine(tool.documentation()))
-        messages += [prompting.assistant(trial.query), prompting.attempt(trial.query)]
-        for step in trial.steps:
-            if step.problem is not None and step.observation is None:
-                continue  # asked for again as if it had not been
-            messages.append(prompting.assistant(step.output))
-            if step.observation is not None:
-                messages.append(prompting.observation(step.observation))
+        messages += [prompting.assistant(trial.query), *_tried(trial, style)]
         if trial.reflection is not None:
             messages += [prompting.reflect(rationale), prompting.assistant(trial.reflection)]
     return _joined(messages)
+
+
+def _tried(trial: Trial, style: Style, documentation: str | None = None) -> list[Message]:
+    """How a query was tried, as messages."""
+    messages = [prompting.attempt(trial.query, style, documentation)]
+    for step in trial.steps:
+        if step.problem is not None and step.observation is None:
+            continue  # asked for again as if it had not been
+        messages.append(prompting.assistant(step.output or SILENCE))
+        if step.observation is not None:
+            messages.append(prompting.observation(step.observation))
+    return messages
+
+
+def _last_step(trial: Trial) -> Step | None:
+    """The step of a trial's last call."""
+    return next((step for step in reversed(trial.steps) if step.call is not None), None)
+
+
+def _came_of(trial: Trial | Remembered, rationale: bool) -> str:
+    return prompting.came_of(trial.solved, _reason(trial) if rationale else "")
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:

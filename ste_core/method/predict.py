@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ste_core.core import prompting, react, store
+from ste_core.core.config import Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Message, Prediction, Record, TestItem, Tool
-from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, answer_or_refusal, gather, known_as, measure
+from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, gather, known_as, measure
+from ste_core.models.replies import Replies, answer_or_refusal, as_react
 
 Setting = Literal["baseline", "icl", "tuned"]
 
@@ -60,6 +62,7 @@ class Summary(Record):
         context: tokens a prompt and its answer may take together; None if not limited.
         constrained: whether answers were held to the form of a call.
         cut: answers that ended at `max_tokens`.
+        empty: answers that say nothing: refused, filtered, or cut while the model was still reasoning.
         prompt_tokens, completion_tokens: over all requests, as far as the model tells.
         requests: digest of all that the answers depend on; a file with another one is made anew.
     """
@@ -79,6 +82,7 @@ class Summary(Record):
     max_tokens: int
     constrained: bool = False
     cut: int
+    empty: int = 0
     prompt_tokens: int
     completion_tokens: int
     requests: str
@@ -109,6 +113,8 @@ async def predict(
     max_tokens: int = 96,
     context: int | None = None,
     constrained: bool = False,
+    style: Style = "small",
+    sampling: Mapping[str, Any] | None = None,
     done: Callable[[], object] = lambda: None,
 ) -> list[Prediction]:
     """A model's calls for a test set, asked for all at once and kept in `path`.
@@ -132,6 +138,8 @@ async def predict(
             are dropped, the farthest first, until a prompt fits; the summary counts them.
         constrained: hold each answer to the form of a call: of a documented tool by its arguments, and for "tuned",
             whose prompts document nothing, of any tool by its name (`react.form`).
+        style: of the requests; see `prompting`.
+        sampling: `top_p`, `top_k` and `min_p` where a temperature above 0 is asked for.
         done: called after each item (a progress bar's `update`).
 
     Returns:
@@ -148,12 +156,17 @@ async def predict(
     count, own = measure(model, _by_length)
     context = own if context is None else context
     room = None if context is None else context - max_tokens
-    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count)
+    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count, style)
     identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
     known = known_as(model.name, identity)
-    options: dict[str, Any] = {"temperature": float(temperature), "max_tokens": max_tokens, "stop": [STOP]}
+    options: dict[str, Any] = {
+        "temperature": float(temperature),
+        "max_tokens": max_tokens,
+        "stop": [STOP],
+        **(sampling or {}),
+    }
     seeds = [_item_seed(seed, item) for item in items]
-    held = _forms(items, tools, candidates) if constrained else [{}] * len(items)
+    held = _forms(items, tools, candidates, style) if constrained else [{}] * len(items)
     requests = [
         store.digest([known, prompt.messages, options | form, number])
         for prompt, number, form in zip(prompts, seeds, held, strict=True)
@@ -163,6 +176,7 @@ async def predict(
     if finished is not None:
         return finished
 
+    replies = Replies("exploitation.max_tokens")
     part = path.with_name(f"{path.name}.part")
     known = {(one.tool, one.item, one.request): one for one in store.read_jsonl(part, Answer)}
 
@@ -171,9 +185,9 @@ async def predict(
         answer = known.get((item.gold.tool, item.item, request))
         if answer is None:
             asked = options | held[number] | {"seed": seeds[number]}
-            reply = await answer_or_refusal(model, prompts[number].messages, **asked)
+            reply = await answer_or_refusal(model, prompts[number].messages, replies=replies, **asked)
             answer = Answer(
-                tool=item.gold.tool, item=item.item, request=request, output=_output(reply.text),
+                tool=item.gold.tool, item=item.item, request=request, output=_output(as_react(reply.choices[0])),
                 finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
             )  # fmt: skip
@@ -193,6 +207,7 @@ async def predict(
         dropped_items=sum(prompt.dropped > 0 for prompt in prompts), context=context, seed=seed,
         temperature=float(temperature), max_tokens=max_tokens, constrained=constrained,
         cut=sum(answer.finish_reason == "length" for answer in answers),
+        empty=sum(not answer.output.strip() for answer in answers),
         prompt_tokens=sum(answer.prompt_tokens for answer in answers),
         completion_tokens=sum(answer.completion_tokens for answer in answers), requests=whole,
     )  # fmt: skip
@@ -258,6 +273,7 @@ def _prompts(
     demonstrations: Sequence[Sequence[Example]] | None,
     room: int | None,
     count: Count,
+    style: Style,
 ) -> list[Prompt]:
     docs = {name: tool.documentation() for name, tool in tools.items()}
     prompts = []
@@ -268,7 +284,7 @@ def _prompts(
         def build(kept: int, item: TestItem = item, shown: list[str] = shown, near: list = near) -> list[Message]:
             if setting == "tuned":
                 return prompting.tuned(item.query)
-            return prompting.predict(item.query, shown, near[:kept])
+            return prompting.predict(item.query, shown, near[:kept], style)
 
         kept = len(near)
         while room is not None and (tokens := count(build(kept))) > room:
@@ -283,13 +299,16 @@ def _prompts(
 
 
 def _forms(
-    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None
+    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None, style: Style
 ) -> list[dict[str, str]]:
     """The form that each reply is held to: a call of a documented tool by its arguments; without documentation, of any
     tool by its name."""
+    thought = style == "small"
     if candidates is None:
-        return [{"form": react.form(tools.values(), arguments=False, answer=False)}] * len(items)
-    return [{"form": react.form([tools[name] for name in names], answer=False)} for names in candidates]
+        return [{"form": react.form(tools.values(), arguments=False, answer=False, thought=thought)}] * len(items)
+    return [
+        {"form": react.form([tools[name] for name in names], answer=False, thought=thought)} for names in candidates
+    ]
 
 
 def _by_length(messages: Sequence[Message]) -> int:

@@ -33,8 +33,9 @@ from ste_core.core import aio, prompting, store
 from ste_core.core.config import Exploration, LocalModel, ServedModel, Study
 from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Record, Tool, Trial
-from ste_core.method.explore import VARIANTS, Past, Tally, by_length, check_context, explore_tool
+from ste_core.method.explore import LIMIT, NO_ANSWERS, VARIANTS, Past, Tally, by_length, check_context, explore_tool
 from ste_core.models.base import Budget, BudgetSpent, ChatModel, gather, known_as, measure
+from ste_core.models.replies import Replies
 from ste_core.pipeline import resources
 from ste_core.pipeline.cost import Estimate, Usual, most_requests, trial_sizes
 from ste_core.tools.base import Toolbox
@@ -138,6 +139,15 @@ def kept(study: Study) -> list[Trial]:
 def runs(study: Study, variant: str, seed: int) -> list[RunRecord]:
     """What earlier runs used; one that was killed left no record."""
     return store.read_jsonl(_runs_file(study, variant, seed), RunRecord)
+
+
+def note(study: Study, variant: str, seed: int) -> str | None:
+    """What a reader of the results has to know of the replies that stand behind them; None if all is well."""
+    did: Counter[str] = Counter()
+    for run in runs(study, variant, seed):
+        did.update(run.did)
+    asked = did["requests"] + did["refused"]
+    return Replies(LIMIT, asked, *(did[name] for name in NO_ANSWERS), refused=did["refused"]).problem()
 
 
 def _runs_file(study: Study, variant: str, seed: int) -> Path:
@@ -380,10 +390,10 @@ class _Runner:
         Raises:
             UserError: a named one is too long, or all are.
         """
-        fitting, refused = [], []
+        fitting, refused, style = [], [], self.study.style(self.settings.model)
         for tool in tools:
             try:
-                check_context(tool, self.settings, self.count, self.context)
+                check_context(tool, self.settings, self.count, self.context, style)
                 fitting.append(tool)
             except UserError as error:
                 refused.append(error)
@@ -396,7 +406,8 @@ class _Runner:
     def _depends(self, shelf: "_Shelf", identity: str) -> dict[str, JsonValue]:
         """What a tool's trials depend on."""
         settings, encoder = self.settings, self.encoder
-        templates = [prompting.template(name) for name in TEMPLATES]
+        style = self.study.style(settings.model)
+        small = [prompting.template(name) for name in TEMPLATES]  # kept apart, so that old trials stay what they are
         return {
             "method": METHOD,
             "model": known_as(self.model.name, identity),
@@ -408,7 +419,8 @@ class _Runner:
             "context": self.context,
             "counted": None if self.context is None else getattr(self.count, "__name__", "given"),
             "encoder": None if settings.novelty is None else "TF-IDF" if encoder is None else encoder.name,
-            "prompts": store.digest(templates)[:16],
+            "prompts": store.digest(small if style == "small" else prompting.texts(style))[:16],
+            **settings.sampling(),
         }
 
     async def _pair(self, variant: str, seed: int, shelves: Sequence["_Shelf"], watch: "_Watch") -> RunRecord:
@@ -442,7 +454,7 @@ class _Runner:
         trials = explore_tool(
             shelf.tool, self.model, self.toolbox, self.settings, variant=shelf.variant, seed=shelf.seed,
             study_seed=self.study.seed, past=shelf.past, count=self.count, context=self.context,
-            encoder=self.encoder, tally=tally,
+            encoder=self.encoder, tally=tally, style=self.study.style(self.settings.model),
         )  # fmt: skip
         async with aclosing(trials):
             for _ in range(shelf.done, self.settings.episodes * self.settings.trials):

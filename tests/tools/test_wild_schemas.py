@@ -20,7 +20,6 @@ from jsonschema import Draft202012Validator
 from ste_core.core import json_schema, react
 from ste_core.core.records import Call, Observation, Tool
 from ste_core.tools import checking
-from ste_core.tools.base import Toolbox
 from ste_core.tools.mcp import McpToolbox
 
 RAW = Path(__file__).with_name("raw_server.py")
