@@ -405,8 +405,8 @@ def test_without_recorded_results_all_rests_on_the_rule(tmp_path, monkeypatch):
     monkeypatch.setattr(resources, "items", lambda *_: bare)
     tables = ablation_tables(made)
     table = tables["ablations"]
-    assert set(table["metric"]) == {"api_match_all", "correct_rule"}
-    right = table.query("metric == 'correct_rule' and size == 'all'").set_index("variant")
+    assert set(table["metric"]) == {"api_match_all", "correct_rule", "correct_call"}
+    right = table.query("metric == 'correct_call' and size == 'all'").set_index("variant")
     assert right.loc["no_feedback", "difference"] == -75
     assert ablations.told_apart(table, level=0.1).startswith("Behind the full method: no_feedback")
     draw(made, tables, ["embedded_ablations"])

@@ -239,8 +239,8 @@ def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_p
     assert not {"correct_execution", "task_success", "observation"} & set(rows)
     assert rows["category"].tolist() == ["right", "wrong value", "right", "right"]
     table, gains = compare.correctness(rows, made), compare.gains(rows, made)
-    assert set(table["metric"]) == {"wellformed", "api_match_all", "correct_rule"}
-    assert set(gains["metric"]) == {"correct_rule"} and gains["difference"].tolist() == [50]
+    assert set(table["metric"]) == {"wellformed", "api_match_all", "correct_rule", "correct_call"}
+    assert set(gains["metric"]) == {"correct_rule", "correct_call"} and gains["difference"].tolist() == [50, 50]
     assert compare.expectation(gains)["difference"].iloc[0] == 50
     text = story.headline(table, claims.embedded(table, gains))
     assert "right call" in text and "right result" not in text and "50.0 [" in text

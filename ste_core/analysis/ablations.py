@@ -25,8 +25,9 @@ from ste_core.pipeline.stages import ALL, EQUAL, FULL, GOLD, NO_VARIANT
 from ste_core.scoring import score
 from ste_core.scoring.stats import LEVEL
 
-#: what is compared: the right tool, the paper's correctness (by its string rule), and the right result if calls ran
-COMPARED = ("api_match_all", "correct_rule", "correct_execution")
+#: what is compared: the right tool, the paper's correctness (by its string rule), and the right result if calls ran,
+#: else the right call
+COMPARED = ("api_match_all", "correct_rule", "correct_call", "correct_execution")
 
 #: how the tables call the parts of an experience that ablations are compared on
 SIZES = {ALL: "all", EQUAL: "equal"}

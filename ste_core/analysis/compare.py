@@ -61,9 +61,9 @@ def seeds_of(study: Study) -> list[int]:
 
 
 #: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them; the last two only where calls
-#: were executed
-VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_execution", "task_success")
-METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_execution", "task_success")
+#: were executed, the same call only where none were
+VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_call", "correct_execution", "task_success")
+METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_call", "correct_execution", "task_success")
 VERDICT_OF = dict(zip(METRICS, VERDICTS, strict=True))
 
 

@@ -148,9 +148,7 @@ def coverage(
     for (variant, seed, name), all_of_it in groups.items():
         own = all_of_it[:first]
         ran = {_key(step.call.arguments): step.call for one in own for step in one.steps if step.ok and step.call}
-        schema = tools[name].parameters
-        known = schema.get("properties")
-        optional = set(known if isinstance(known, dict) else ()) - set(schema.get("required") or ())  # type: ignore
+        optional = tools[name].arguments.keys() - tools[name].required
         used = {argument for call in ran.values() for argument in call.arguments}
         rows.append(
             {"variant": variant, "seed": seed, "tool": name, "calls": len(ran), "values": len(_values(ran.values())),

@@ -17,9 +17,9 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from ste_core.core import prompting, react, store
+from ste_core.core import json_schema, prompting, react, store
 from ste_core.core.config import Study
-from ste_core.core.records import Judgement, Prediction
+from ste_core.core.records import Judgement, Prediction, Tool
 from ste_core.models.base import ChatModel, gather
 from ste_core.models.replies import Replies, answer_or_refusal
 from ste_core.scoring import stats
@@ -36,6 +36,33 @@ def string_rule(gold: dict[str, Any], arguments: dict[str, Any]) -> bool:
         key in arguments and str(arguments[key]).strip().lower() == str(value).strip().lower()
         for key, value in gold.items()
     )
+
+
+def same_call(gold: dict[str, Any], arguments: dict[str, Any], tool: Tool | None = None) -> bool:
+    """Whether two calls of a tool are the same: their arguments equal as JSON, numbers by value, keys in any order.
+
+    An argument besides makes another call, and so does one that is missing, unless it is the documented default, which
+    the tool takes anyway.
+
+    >>> days = Tool(name="add", parameters={"properties": {"days": {"type": "integer", "default": 1}}})
+    >>> same_call({}, {"days": 1.0}, days), same_call({}, {"days": 2}, days), same_call({"days": 2}, {"days": "2"})
+    (True, False, False)
+    """
+    schema = {} if tool is None else tool.parameters
+    return json_equal(_filled(gold, schema, schema, 8), _filled(arguments, schema, schema, 8))
+
+
+def _filled(value: Any, schema: Any, root: Any, depth: int) -> Any:
+    """A value with the documented defaults of its object's members, of the members' members too."""
+    if not isinstance(value, dict) or depth == 0:
+        return value
+    members = json_schema.members(schema, root)
+    made = {name: _filled(one, members.get(name), root, depth - 1) for name, one in value.items()}
+    for name, member in members.items():
+        about = json_schema.resolve(member, root)
+        if name not in made and "default" in about:
+            made[name] = about["default"]
+    return made
 
 
 def json_equal(a: Any, b: Any, *, close: bool = False, ordered: bool = True) -> bool:
@@ -152,24 +179,31 @@ METRICS = {
     "correct_rule_identity": ("correct_rule_identity", None),
 }
 
-#: besides, where calls can be executed (see `ste_core.scoring.execution`)
+#: besides, of a study with a test set of its own: whether it is the same call; or, where calls can be executed (see
+#: `ste_core.scoring.execution`), whether it gives the same
 EXECUTION_METRICS = {
+    "correct_call": ("correct_call", None),
     "correct_execution": ("correct_execution", None),
     "task_success": ("task_success", None),
 }
 
-#: what counts as right, the better first, and what readers call it
-RIGHT = {"correct_execution": "right result", "correct_rule": "right call"}
+#: what counts as right, the better first, and what readers call it: the same result, the same call, or what the
+#: release's string rule lets pass
+RIGHT = {
+    "correct_execution": "right result",
+    "correct_call": "right call",
+    "correct_rule": "right call (string rule)",
+}
 
 
 def right(known: Iterable[str]) -> str:
-    """The metric that a study's verdicts rest on: results if its calls were executed, else the string rule.
+    """The metric that a study's verdicts rest on: results if its calls were executed, else calls, else the string rule.
 
     Args:
         known: the metrics of a table, or the columns of rows with verdicts.
 
-    >>> right(["api_match_all", "correct_rule"]), right(["correct_rule", "correct_execution"])
-    ('correct_rule', 'correct_execution')
+    >>> right(["correct_rule"]), right(["correct_rule", "correct_call"]), right(["correct_call", "correct_execution"])
+    ('correct_rule', 'correct_call', 'correct_execution')
     """
     there = set(known)
     return next((one for one in RIGHT if one in there), "correct_rule")
