@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from ste_core import paper, prompting, score, stats
+from ste_core import paper, prompting, score, stats, verdicts
 from ste_core.paper import Release
 from ste_core.records import Judgement
 from ste_core.study import Study
@@ -83,12 +83,12 @@ def correctness(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for metric in score.METRICS:
                 counts = score.counts(items, metric)
                 out[metric] = 100 * counts["k"].sum() / counts["n"].sum() if counts["n"].sum() else np.nan
-            interval = score.interval(items, "correct_rule", study, row.system, row.setting, row.split)
-            out |= {"ci_low": interval.low, "ci_high": interval.high}
+            found = score.interval(items, "correct_rule", study)
+            out |= {"ci_low": found.low, "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
         rows.append(out | {"correct_reported": row.correct})
     columns = [
         "system", "setting", "split", "n", "wellformed", "api_match", "api_match_all", "correct_reported",
-        "correct_stored", "correct_rule", "correct_rule_identity", "ci_low", "ci_high",
+        "correct_stored", "correct_rule", "correct_rule_identity", "ci_low", "ci_high", "centre", "se", "df",
     ]  # fmt: skip
     return pd.DataFrame(rows).reindex(columns=columns).astype({"n": "Int64"})
 
@@ -109,7 +109,7 @@ def intervals(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     for row in paper.reported().itertuples():
         items = select(scored, row.system, row.setting, row.split)
         for metric in score.METRICS if len(items) else ():
-            found = score.interval(items, metric, study, row.system, row.setting, row.split)
+            found = score.interval(items, metric, study)
             rows.append(
                 {"system": row.system, "setting": row.setting, "split": row.split, "metric": metric,
                  "value": found.value, "ci_low": found.low, "ci_high": found.high}
@@ -226,7 +226,7 @@ def judge_noise(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
                 continue
             by_tool = pd.DataFrame({"tool": cases["tool"], "hit": hits}).groupby("tool")["hit"]
             k, n = by_tool.sum().astype(int), by_tool.size()
-            found = score.share(k, n, study, measure)
+            found = score.share(k, n, study)
             rows.append(
                 {"measure": measure, "system": system, "setting": setting, "n": int(n.sum()), "k": int(k.sum()),
                  "percent": found.value, "ci_low": found.low, "ci_high": found.high}
@@ -312,13 +312,13 @@ def comparisons(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences A - B on the same items, in points, under both the recomputed and the stored verdicts.
 
     Returns:
-        Columns `table, system_a, setting_a, system_b, setting_b, verdict` ("rule", "stored"), `n`; `difference` and
-        `relative` (the gain in percent of B), each with its interval; `p, p_holm, p_mcnemar, p_mcnemar_holm`; and
-        `reported`, the difference of the reported figures. Pairs with an absent file are left out (their reported
+        Columns `table` (the family of tests), `system_a, setting_a, system_b, setting_b, verdict` ("rule", "stored"), `n`;
+        `difference` and `relative` (the gain in percent of B), each with its interval; `centre, se, df` of the t behind
+        it, `detectable`; `p, p_holm, p_mcnemar, p_mcnemar_holm`; and `reported`, the difference of the reported figures. Pairs with an absent file are left out (their reported
         figures stand in `correctness.csv`).
     """
     reported = paper.reported().query("split == 'all'").set_index(["system", "setting"])["correct"]
-    rows = []
+    rows, level = [], study.statistics.level
     for table, pairs in COMPARISONS.items():
         for a, b in pairs:
             left, right = select(scored, *a), select(scored, *b)
@@ -328,20 +328,21 @@ def comparisons(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for verdict in ("rule", "stored"):
                 found = stats.difference(
                     both[f"correct_{verdict}_a"].astype(bool), both[f"correct_{verdict}_b"].astype(bool), both["tool"],
-                    rng=study.rng("difference", table, *a, *b, verdict),
-                    level=study.statistics.level, resamples=study.statistics.resamples,
+                    level=level,
                 )  # fmt: skip
                 rows.append(
                     {"table": table, "system_a": a[0], "setting_a": a[1], "system_b": b[0], "setting_b": b[1],
                      "verdict": verdict, "n": len(both), "difference": found.value, "ci_low": found.low,
-                     "ci_high": found.high, "relative": found.relative.value, "relative_low": found.relative.low,
-                     "relative_high": found.relative.high, "p": found.p, "p_mcnemar": found.p_mcnemar,
+                     "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df,
+                     "relative": found.relative.value, "relative_low": found.relative.low,
+                     "relative_high": found.relative.high, "detectable": found.detectable(level), "p": found.p(),
+                     "p_mcnemar": found.p_mcnemar,
                      "reported": reported.get(a, np.nan) - reported.get(b, np.nan)}
                 )  # fmt: skip
     found = pd.DataFrame(rows)
-    families = found.groupby(["table", "verdict"])
-    found["p_holm"] = families["p"].transform(stats.holm)
-    found["p_mcnemar_holm"] = families["p_mcnemar"].transform(stats.holm)
+    family = found["table"] + "/" + found["verdict"]
+    found["p_holm"] = verdicts.holm(found["p"], family)
+    found["p_mcnemar_holm"] = verdicts.holm(found["p_mcnemar"], family)
     last = ["p", "p_holm", "p_mcnemar", "p_mcnemar_holm", "reported"]
     return found[[column for column in found if column not in last] + last]
 
@@ -365,7 +366,7 @@ def forgetting_matrix(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for batch in range(number + 1):
                 key = (*_round(strategy, number), f"batch {batch}")
                 items = select(scored, *key)
-                found = score.interval(items, "correct_rule", study, *key)
+                found = score.interval(items, "correct_rule", study)
                 rows.append(
                     {"strategy": strategy, "round": number, "batch": batch, "n": len(items),
                      "reported": reported[key], "stored": 100 * items["correct_stored"].astype(bool).mean(),
@@ -379,22 +380,21 @@ def forgetting(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns:
         Columns `strategy` ("replay", "no replay", "replay - no replay"), `measure, verdict` ("rule", "stored"),
-        `value, ci_low, ci_high`, in percent or points.
+        `value, ci_low, ci_high, centre, se, df`, in percent or points; of the differences, `detectable, p, p_holm` too
+        (a family a verdict).
     """
-    rows = []
+    rows, level = [], study.statistics.level
     for verdict in ("rule", "stored"):
-        runs = [_by_round(scored, strategy, f"correct_{verdict}") for strategy in STRATEGIES]
-        found = stats.forgetting_intervals(
-            runs, rng=study.rng("forgetting", verdict), level=study.statistics.level,
-            resamples=study.statistics.resamples,
-        )  # fmt: skip
-        for strategy, measures in zip((*STRATEGIES, " - ".join(STRATEGIES)), found, strict=True):
-            rows += [
-                {"strategy": strategy, "measure": measure, "verdict": verdict, "value": one.value, "ci_low": one.low,
-                 "ci_high": one.high}
-                for measure, one in measures.items()
-            ]  # fmt: skip
-    return pd.DataFrame(rows)
+        runs = [stats.forgetting(_by_round(scored, strategy, f"correct_{verdict}")) for strategy in STRATEGIES]
+        gap = {name: [a - b for a, b in zip(arrays, runs[1][name], strict=True)] for name, arrays in runs[0].items()}
+        for strategy, parts in zip((*STRATEGIES, " - ".join(STRATEGIES)), (*runs, gap), strict=True):
+            tested = parts is gap
+            for measure, one in stats.forgetting_estimates(parts, gap=tested, level=level).items():
+                row = {"strategy": strategy, "measure": measure, "verdict": verdict, "value": one.value,
+                       "ci_low": one.low, "ci_high": one.high, "centre": one.centre, "se": one.se, "df": one.df}  # fmt: skip
+                rows.append(row | ({"detectable": one.detectable(level), "p": one.p()} if tested else {}))
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=verdicts.holm(table["p"], table["verdict"]))
 
 
 def _by_round(scored: pd.DataFrame, strategy: str, column: str) -> list[np.ndarray]:

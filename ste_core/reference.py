@@ -61,7 +61,7 @@ def evaluate(study: Study, rule: Rule = "strict") -> pd.DataFrame:
     rows = []
     for system, group in scored.groupby("system", sort=False):
         for metric in (*metrics, *score.EXECUTION_METRICS):
-            found = score.interval(group, metric, study, system)
+            found = score.interval(group, metric, study)
             rows.append(
                 {"system": system, "n": len(group), "metric": metric, "value": found.value, "ci_low": found.low,
                  "ci_high": found.high}

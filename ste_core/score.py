@@ -173,29 +173,33 @@ def right(known: Iterable[str]) -> str:
     return next((one for one in RIGHT if one in there), "correct_rule")
 
 
-def counts(verdict_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+def counts(verdict_rows: pd.DataFrame, metric: str, by: Sequence[str] = ("tool",)) -> pd.DataFrame:
     """Numerator `k` and denominator `n` of a metric, one row a gold tool: the clusters of every interval and test.
 
     `api_match` keeps the release's denominator, the well-formed calls; all others are over all items.
+
+    Args:
+        by: the columns that a row of the result stands for.
     """
     numerator, denominator = (METRICS | EXECUTION_METRICS)[metric]
-    group = verdict_rows.groupby("tool", sort=True)
+    group = verdict_rows.groupby(list(by), sort=True)
     k = group[numerator].agg(lambda column: int(column.astype(bool).sum()))
     n = group.size() if denominator is None else group[denominator].sum().astype(int)
     return pd.DataFrame({"k": k, "n": n})
 
 
-def interval(verdict_rows: pd.DataFrame, metric: str, study: Study, *label: object) -> stats.Interval:
-    """A metric in percent with its interval over tools; `label` names the generator (see `Study.rng`)."""
-    found = counts(verdict_rows, metric)
-    return share(found["k"], found["n"], study, metric, *label)
+def interval(verdict_rows: pd.DataFrame, metric: str, study: Study) -> stats.Estimate:
+    """A metric in percent with its interval over tools, and over seeds where the rows have several (`seed`)."""
+    seeds = verdict_rows["seed"].nunique() if "seed" in verdict_rows else 0
+    found = counts(verdict_rows, metric, ("tool", "seed") if seeds > 1 else ("tool",))
+    return share(found["k"], found["n"], study)
 
 
-def share(k: Iterable[float], n: Iterable[float], study: Study, *label: object) -> stats.Interval:
-    """`stats.percent` with a study's level, number of resamples and generator."""
-    return stats.percent(
-        k, n, rng=study.rng("percent", *label), level=study.statistics.level, resamples=study.statistics.resamples
-    )
+def share(k: pd.Series, n: pd.Series, study: Study) -> stats.Estimate:
+    """`stats.percent` at a study's level; counts a tool, or a tool and seed (the second level of the index)."""
+    if k.index.nlevels > 1:
+        k, n = (one.unstack(fill_value=0) for one in (k, n))
+    return stats.percent(k, n, level=study.statistics.level)
 
 
 # --- judges -----------------------------------------------------------------------------------------------------------
