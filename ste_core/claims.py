@@ -284,7 +284,9 @@ def _claim_3(said: Statements, scores: Scores, pair: Pair) -> None:
     for letter, system in (("e", LLAMA13), ("f", LLAMA)):
         one = pair("best", (MISTRAL, "FT"), (system, "FT"))
         said.add(3, letter, f"it is better than {system} fine-tuned", one.found, wording="context", **one.above())
-    _against_gpt(said, 3, "g", best, scores(GPT4, "ICL"), wording="context", hypothesis="it is better than GPT-4 with ICL")
+    _against_gpt(
+        said, 3, "g", best, scores(GPT4, "ICL"), wording="context", hypothesis="it is better than GPT-4 with ICL"
+    )
 
 
 def _claim_4(said: Statements, forgetting: pd.DataFrame, pair: Pair) -> None:

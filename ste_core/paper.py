@@ -35,6 +35,8 @@ PREDICTIONS = "STE/saved_results"
 API_LIST = "STE/tool_metadata/API_list.json"
 BATCHES = "STE/tool_metadata/CL_batches.json"
 TEST_SET = "llama-recipes/ft_datasets/tool_test.json"
+DOCUMENTATION = "llama-recipes/ft_datasets/API_descriptions.json"
+NEIGHBOURS = "llama-recipes/ft_datasets/api2neighbors.json"
 FLAN = "llama-recipes/ft_datasets/flan_v2_2k.json"
 
 #: of its tasks, the last so many are never trained on
@@ -127,8 +129,9 @@ def manifest() -> dict[str, ManifestFile]:
 
 
 def needed() -> list[str]:
-    """The files the audit reads: all predictions, the list of APIs, the batches and the test set."""
-    return [path for path in manifest() if path.startswith(f"{PREDICTIONS}/")] + [API_LIST, BATCHES, TEST_SET]
+    """The files the audit reads: all predictions, the list of APIs, the batches, the test set, and what open models saw."""
+    others = [API_LIST, BATCHES, TEST_SET, DOCUMENTATION, NEIGHBOURS]
+    return [path for path in manifest() if path.startswith(f"{PREDICTIONS}/")] + others
 
 
 def git_blob(data: bytes) -> str:

@@ -11,6 +11,8 @@ APIs and by a language model for the other 19. Both are judges here (`Judge`), s
 import hashlib
 import json
 import math
+import unicodedata
+import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +63,49 @@ def json_equal(a: Any, b: Any, *, close: bool = False, ordered: bool = True) -> 
     return a == b
 
 
+# --- how a name was forgiven ------------------------------------------------------------------------------------------
+
+#: how far the written name is from the tool it was mapped to, the nearest first
+NAME_LEVELS = {
+    "exact": "the tool's name",
+    "form": "the same but for case, accents, white space or punctuation (a `%` of `%%` among it)",
+    "encoding": "the same once `%20`, `%25` and the like are decoded",
+    "part": "one half of the name, or its beginning, that no other tool shares",
+    "shared part": "one half of the name, or its beginning, that other tools share: which is meant is chance",
+    "closest": "anything else; the closest name by difflib",
+}
+
+
+def name_level(named: str, tool: str, tool_names: Iterable[str]) -> str:
+    """How far a written name is from the tool it was mapped to, a key of `NAME_LEVELS`.
+
+    >>> names = ["Car database%%Makes", "Car database%%Models", "getImage"]
+    >>> [name_level(one, names[0], names) for one in ("car_database%Makes", "Car%20database%25%25Makes", "Car database")]
+    ['form', 'encoding', 'shared part']
+    """
+    if named == tool:
+        return "exact"
+    if _letters(named) == _letters(tool):
+        return "form"
+    written = _letters(urllib.parse.unquote(named))
+    if written == _letters(tool):
+        return "encoding"
+    if written and _is_part(written, tool):
+        others = any(_is_part(written, other) for other in tool_names if other != tool)
+        return "shared part" if others else "part"
+    return "closest"
+
+
+def _letters(name: str) -> str:
+    """Letters and digits alone: no case, no accents, no newline spelled out (backslash, n)."""
+    plain = unicodedata.normalize("NFKD", name.replace("\\n", " ").casefold())
+    return "".join(character for character in plain if character.isalnum())
+
+
+def _is_part(written: str, tool: str) -> bool:
+    return _letters(tool).startswith(written) or written in {_letters(half) for half in tool.split("%%")}
+
+
 # --- verdicts ---------------------------------------------------------------------------------------------------------
 
 
@@ -94,7 +139,8 @@ def verdicts(
     Returns:
         Columns `system, setting, tool` (gold), `item, query, gold, output`; `kind, reason, named, called, grounded,
         arguments` (as parsed); booleans `wellformed, api_match`; `identical` (right tool and arguments equal to gold as
-        JSON); `string_rule` (None where no string rule applies or the tool is wrong); and three readings of *correct*:
+        JSON); `string_rule` (None where no string rule applies or the tool is wrong); `correct_string` (the string rule for
+        every tool, also where the release asks a model: no verdict of anybody is needed); and three readings of *correct*:
         `correct_stored` (None without a stored verdict), `correct_rule` (string rule where it applies, else stored) and
         `correct_rule_identity` (besides, a call identical to gold is right).
     """
@@ -106,7 +152,8 @@ def verdicts(
         gold = prediction.gold
         match = parsed.kind == "call" and parsed.tool == gold.tool
         identical = match and json_equal(gold.arguments, parsed.arguments)
-        by_string = string_rule(gold.arguments, parsed.arguments) if match and gold.tool in by_rule else None
+        equal = match and string_rule(gold.arguments, parsed.arguments)
+        by_string = equal if match and gold.tool in by_rule else None
         stored = prediction.stored
         correct_stored = None if stored is None else bool(stored.api_match and stored.args_correct)
         if gold.tool in by_rule:
@@ -132,6 +179,7 @@ def verdicts(
                 "api_match": match,
                 "identical": identical,
                 "string_rule": by_string,
+                "correct_string": equal,
                 "correct_stored": correct_stored,
                 "correct_rule": correct_rule,
                 "correct_rule_identity": True if identical else correct_rule,
@@ -145,6 +193,8 @@ METRICS = {
     "wellformed": ("wellformed", None),
     "api_match": ("api_match", "wellformed"),
     "api_match_all": ("api_match", None),
+    "identical": ("identical", None),
+    "correct_string": ("correct_string", None),
     "correct_stored": ("correct_stored", None),
     "correct_rule": ("correct_rule", None),
     "correct_rule_identity": ("correct_rule_identity", None),
