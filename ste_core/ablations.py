@@ -106,8 +106,8 @@ def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFram
         counts: `sizes`.
 
     Returns:
-        `comparison, setting, size, variant, examples, examples_full, seeds, metric, value, full, n, difference, ci_low,
-        ci_high, se, df, p, detectable, p_holm`: examples are means over seeds; `value` and `full` are the percentages of the
+        `comparison, setting, size, variant, examples, examples_full, seeds, metric, value, full, n, difference,
+        ci_low, ci_high, se, df, p, detectable, p_holm`: examples are means over seeds; `value` and `full` are the percentages of the
         variant and of the full method over the `n` pairs' items, differences are in points. Holm's correction is over
         the variants of one setting, size and metric. A variant that left nothing to learn from has a row with n = 0.
     """
@@ -161,14 +161,16 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
     Returns:
         `setting, episodes, examples, seeds, n, metric, value, ci_low, ci_high`, percent, and `difference,
         difference_low, difference_high, p, detectable, p_holm`: paired, against all episodes, in points. No episode is the
-        baseline, in both settings. An amount that left nothing to learn from has n = 0.
+        baseline, in context; fine-tuning starts at what the model reaches untuned and without documentation, which is not
+        asked. An amount that left nothing to learn from has n = 0.
     """
     examples = counts.groupby(["variant", "part"])["examples"].mean()
     assert study.exploration is not None
     found = []
     for setting in dict.fromkeys(setting for setting, _, _ in amount_runs(study) if setting != "baseline"):
         whole = rows[rows["setting"] == stages.label(setting)]
-        for part in [None, *stages.amounts(study), ALL]:
+        nothing = [None] if setting == "icl" else []  # a tuned model is shown no documentation, the baseline is
+        for part in [*nothing, *stages.amounts(study), ALL]:
             name = stages.label("baseline") if part is None else stages.label(setting, part)
             own = rows[rows["setting"] == name]
             if part is None:
@@ -260,7 +262,7 @@ def told_apart(made: pd.DataFrame, metric: str | None = None, level: float = LEV
     if not worse.get("all"):
         return (
             "No variant falls behind the full method by more than chance explains "
-            f"({verdicts.seen(float(own['detectable'].max()))} in the widest comparison): the ablations are inconclusive."
+            f"({verdicts.seen(float(own['detectable'].max()))} in the widest comparison): inconclusive."
         )
     if "equal" not in worse:
         return f"Behind the full method: {', '.join(worse['all'])}. Sizes were not made equal, so the reason is open."

@@ -10,31 +10,38 @@ rule (`rule`), and besides with every call identical to gold counted right (`rul
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ste_core import paper, prompting, score, stats, verdicts
+from ste_core.errors import UserError
 from ste_core.paper import Release
-from ste_core.records import Judgement
-from ste_core.study import Study
+from ste_core.records import Judgement, Prediction
+from ste_core.study import Study, project_root
 
 ALL = "all"
 
 
-def score_release(release: Release, files: Iterable[str] | None = None) -> pd.DataFrame:
+def score_release(
+    release: Release, files: Iterable[str] | None = None, extra: Sequence[Sequence[Prediction]] = ()
+) -> pd.DataFrame:
     """Every item of a release's prediction files (default: all it has), scored under the released rule.
 
     As in the release, unknown tool names are mapped to the closest API *of the file* (a continual-learning file knows
     only the APIs learnt so far).
+
+    Args:
+        extra: predictions of others on the same test set, a list a file (see `extras`). What a model would have to judge
+            has no `correct_rule` there, unless the file has stored verdicts.
 
     Returns:
         Columns of `score.verdicts`, and `batch` (0-3), `judged_by` ("string rule" or "model"), `judge_reply`.
     """
     batch = {api: number for number, apis in enumerate(release.batches()) for api in apis}
     frames = []
-    for name in files or release.files():
-        predictions = release.predictions(name)
+    for predictions in (*map(release.predictions, files or release.files()), *extra):
         apis = list(dict.fromkeys(prediction.gold.tool for prediction in predictions))
         frame = score.verdicts(predictions, apis, string_rule_tools=paper.STRING_RULE_APIS)
         frame["judge_reply"] = [p.stored.chatgpt_args_jud if p.stored else None for p in predictions]
@@ -43,6 +50,26 @@ def score_release(release: Release, files: Iterable[str] | None = None) -> pd.Da
     scored["batch"] = scored["tool"].map(batch)
     scored["judged_by"] = np.where(scored["tool"].isin(paper.STRING_RULE_APIS), "string rule", "model")
     return scored
+
+
+def extras(study: Study, release: Release) -> list[list[Prediction]]:
+    """The predictions that a study file names under `audit: extra`, a list a file.
+
+    Raises:
+        UserError: a file cannot be read, or holds items that the released test set has not.
+    """
+    from ste_core import score_files  # it compares with the audit
+
+    places = score_files.test_set_of(release)
+    found = []
+    for name, path in (study.audit.extra if study.audit else {}).items():
+        predictions = score_files.read(project_root() / path, places, name=name)
+        strangers = [one for one in predictions if places.get(one.query, (one.gold.tool,))[0] != one.gold.tool
+                     or one.gold.tool not in release.apis()]  # fmt: skip
+        if strangers:
+            raise UserError(f"audit.extra.{name}: '{strangers[0].query[:60]}' is no item of the released test set")
+        found.append(predictions)
+    return found
 
 
 def select(scored: pd.DataFrame, system: str, setting: str, split: str = ALL) -> pd.DataFrame:
@@ -86,11 +113,30 @@ def correctness(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             found = score.interval(items, "correct_rule", study)
             out |= {"ci_low": found.low, "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
         rows.append(out | {"correct_reported": row.correct})
+    rows += [_unreported(items, study) for items in _of_others(scored)]
     columns = [
         "system", "setting", "split", "n", "wellformed", "api_match", "api_match_all", "correct_reported",
-        "correct_stored", "correct_rule", "correct_rule_identity", "ci_low", "ci_high", "centre", "se", "df",
+        "correct_stored", "correct_rule", "correct_rule_identity", "ci_low", "ci_high", "centre", "se", "df", "correct_string",
     ]  # fmt: skip
     return pd.DataFrame(rows).reindex(columns=columns).astype({"n": "Int64"})
+
+
+def _of_others(scored: pd.DataFrame) -> list[pd.DataFrame]:
+    """The items of each system that the paper does not report."""
+    reported = set(zip(paper.reported()["system"], paper.reported()["setting"], strict=True))
+    return [items for key, items in scored.groupby(["system", "setting"], sort=False) if key not in reported]
+
+
+def _unreported(items: pd.DataFrame, study: Study) -> dict[str, Any]:
+    """A row of `correctness` for predictions of others; interval of the string rule where no verdicts are stored."""
+    first, judged = items.iloc[0], not items["correct_rule"].isna().any()
+    out: dict[str, Any] = {"system": first["system"], "setting": first["setting"], "split": ALL, "n": len(items)}
+    for metric in score.METRICS:
+        if judged or ("stored" not in metric and "rule" not in metric):
+            counts = score.counts(items, metric)
+            out[metric] = 100 * counts["k"].sum() / counts["n"].sum() if counts["n"].sum() else np.nan
+    found = score.interval(items, "correct_rule" if judged else "correct_string", study)
+    return out | {"ci_low": found.low, "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
 
 
 def headline(correctness: pd.DataFrame) -> str:
@@ -104,15 +150,20 @@ def headline(correctness: pd.DataFrame) -> str:
 
 
 def intervals(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Every metric of every row with its interval, in long form: its row, `metric, value, ci_low, ci_high`."""
+    """Every metric of every row in long form: its row, `metric, tools, n, k, value`, interval, `centre, se, df`."""
     rows = []
-    for row in paper.reported().itertuples():
-        items = select(scored, row.system, row.setting, row.split)
+    chosen = [(row.system, row.setting, row.split) for row in paper.reported().itertuples()]
+    chosen += [(items["system"].iloc[0], items["setting"].iloc[0], ALL) for items in _of_others(scored)]
+    for key in chosen:
+        items = select(scored, *key)
         for metric in score.METRICS if len(items) else ():
-            found = score.interval(items, metric, study)
+            if items[score.METRICS[metric][0]].isna().any():
+                continue  # nobody has judged it
+            counts, found = score.counts(items, metric), score.interval(items, metric, study)
             rows.append(
-                {"system": row.system, "setting": row.setting, "split": row.split, "metric": metric,
-                 "value": found.value, "ci_low": found.low, "ci_high": found.high}
+                {"system": key[0], "setting": key[1], "split": key[2], "metric": metric, "tools": found.tools,
+                 "n": int(counts["n"].sum()), "k": int(counts["k"].sum()), "value": found.value, "ci_low": found.low,
+                 "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
             )  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -10,6 +10,7 @@ among them (`api2neighbors.json`), or all 50 as for GPT. Correct is by the strin
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -86,3 +87,18 @@ def _gold(release: Release) -> list[Prediction]:
 
 def _words(api: str, description: object) -> str:
     return f"{api} {description}".replace("_", " ").replace("%%", " ")
+
+
+def as_csv(release: Release, path: Path) -> Path:
+    """The answers of TF-IDF among 15 candidates as a file for `ste score`: query, gold and output."""
+    answers = next(predictions for _, candidates, predictions in _references(release) if candidates == 15)
+    rows = [
+        (
+            one.query,
+            json.dumps({"name": one.gold.tool, "arguments": one.gold.arguments}, ensure_ascii=False),
+            one.output,
+        )
+        for one in answers
+    ]
+    pd.DataFrame(rows, columns=["query", "gold", "output"]).to_csv(path, index=False)
+    return path

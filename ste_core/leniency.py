@@ -61,7 +61,8 @@ def leniency(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 def _steps(items: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame, pd.DataFrame, int, int]]:
     """(axis, level, items, correct here and up to here, calls, of them of the right API)."""
-    rule = items["correct_rule"].astype("boolean").fillna(False).astype(bool)
+    known = items["correct_rule"].astype("boolean").fillna(items["correct_string"].astype("boolean"))
+    rule = known.astype(bool)  # where nobody judged: the string rule
     allowed: list[str] = []
     for level in score.NAME_LEVELS:
         at = items["name_level"] == level

@@ -14,8 +14,8 @@ items, are the unit everywhere. One method serves all figures, chosen by simulat
   proportions and of Agresti & Min (2005) for matched pairs, with tools in the place of items. It stands in for rare tools
   that a sample happened to miss, and gives an interval where all tools are alike (none right, or all). A share over
   batches has half a tool in all, a difference over batches a tenth in each;
-- where there are several seeds, their variance beyond what tools and items explain is added, with Satterthwaite's
-  degrees of freedom: tools and seeds both count as random. Seeds whose verdicts are all the same count once;
+- where there are several seeds, the variance between their figures is added, with Satterthwaite's degrees of freedom:
+  tools and seeds both count as random. Seeds whose verdicts are all the same count once;
 - a figure over batches is the mean of the batches' means, the variances of which add (tools within batches).
 
 Interval and p-value are of the same t: an interval excludes a value exactly if the test rejects it. Nothing is drawn at
@@ -316,16 +316,12 @@ def _linear(total: Floats, value: float, n: Floats) -> Floats:
 
 
 def _of_seeds(arrays: Sequence[Floats]) -> float:
-    """The variance of the figure that comes from seeds alone, beyond tools and items; zero where there is none."""
-    seeds = arrays[0].shape[1]
+    """The variance of the figure that comes from seeds: that between the seeds' own figures.
+
+    What tools and items add to it by chance is not taken off again, so that it errs on the wide side.
+    """
     of_seed = np.mean([np.nanmean(one, axis=0) for one in arrays], axis=0)
-    within = 0.0
-    for one in arrays:
-        tools = one.shape[0]
-        if tools > 1:
-            rest = one - np.nanmean(one, 1, keepdims=True) - np.nanmean(one, 0, keepdims=True) + np.nanmean(one)
-            within += np.nansum(rest**2) / ((tools - 1) * (seeds - 1)) / tools / len(arrays) ** 2
-    return max(0.0, (float(of_seed.var(ddof=1)) - within) / seeds)
+    return float(of_seed.var(ddof=1)) / of_seed.size
 
 
 def _relative(right_a: Floats, right_b: Floats, level: float) -> Estimate:
