@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from ste_core import study as studies
-from ste_core.figures import where
+from ste_core.core import config as studies
+from ste_core.report.figures import where
 
 STUDY = studies.load(config["study"])
 STUDY_FILE = [str(path) for path in studies.files_of(config["study"])]
@@ -35,7 +35,7 @@ def loaded(*sections):
 
 def modules(*names):
     """The package's modules a rule depends on: a change in one of them runs the rule again."""
-    return [f"ste_core/{name}.py" for name in ("records", "store", "study", *names)]
+    return [f"ste_core/{name}.py" for name in ("core/records", "core/store", "core/config", *names)]
 
 
 def tables(*names):
@@ -103,8 +103,13 @@ MICROWORLD = sorted(
     for path in Path("microworld", part).rglob("*")
     if path.suffix in (".py", ".jsonl")
 )
-AUDIT_MODULES = modules("prompting", "react", "score", "stats", "verdicts", "paper", "audit", "tidy", "score_files")
-FIGURE_MODULES = ["ste_core/figures.py", "ste_core/plots.py", "ste_core/plots_audit.py", "ste_core/style.mplstyle"]
+AUDIT_MODULES = modules(
+    "core/prompting", "core/react", "scoring/score", "scoring/stats", "scoring/verdicts", "scoring/tidy", "release/data",
+    "release/audit", "release/score_files",
+)  # fmt: skip
+FIGURE_MODULES = [
+    f"ste_core/report/{name}" for name in ("figures.py", "plots.py", "plots_audit.py", "style.mplstyle")
+]
 AUDIT_TABLES = (
     "correctness", "intervals", "comparisons", "verdict_changes", "gold_changes", "marks", "by_api",
     "judge_noise", "judged_bounds", "leniency", "forgetting", "forgetting_matrix", "claims", "example_scores",
@@ -116,18 +121,21 @@ EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools"
                       "exploration_coverage", "exploration_curve")
 EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes", "exploration_coverage")
 EXPLORATION_MODULES = modules(
-    "chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "explore", "exploration"
+    "models/base", "models/local", "models/decoding", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "method/explore", "pipeline/resources", "pipeline/explore_run"
 )
 CORRECTNESS_TABLES = (
     "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness",
 )  # fmt: skip
 CORRECTNESS_FIGURES = ("embedded_correctness", "embedded_errors", "embedded_tools")
-EXPLOITATION_MODULES = modules("chat", "local", "decode", "prefixes", "batching", "prompting", "react", "toolbox", "stages")
+EXPLOITATION_MODULES = modules("models/base", "models/local", "models/decoding", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "pipeline/resources", "pipeline/stages")
 CONTINUAL_SEEDS = (STUDY.continual.seeds or (STUDY.exploration.seeds if STUDY.exploration else [])) if STUDY.continual else []
 EXAMINED = ("continual_general",) if STUDY.continual and STUDY.world and STUDY.world.general else ()
 CONTINUAL_TABLES = ("continual_matrix", "continual_summary", "continual_differences", *EXAMINED)
 CONTINUAL_FIGURES = ("continual_matrices", "continual_replay", *EXAMINED)
-COMPARISON_MODULES = modules("stats", "verdicts", "score", "execution", "taxonomy", "stages", "compare")
+COMPARISON_MODULES = modules(
+    "scoring/stats", "scoring/verdicts", "scoring/score", "scoring/execution", "scoring/error_types", "pipeline/resources",
+    "pipeline/stages", "analysis/compare",
+)  # fmt: skip
 MICRO = sorted(str(path) for path in Path("microworld/checkpoint").iterdir())
 LANGUAGE = sorted(str(path) for path in Path("microworld/language").glob("*.py"))
 AUDIT_FIGURES = (
@@ -171,7 +179,7 @@ rule all:
 
 rule audit_verdicts:
     input:
-        AUDIT_MODULES + modules("audit_reference") + FIGURE_MODULES,
+        AUDIT_MODULES + modules("release/marks") + FIGURE_MODULES,
         tables("release"),
         EXTRA,
         STUDY_FILE,
@@ -193,7 +201,7 @@ rule audit_verdicts:
 
 rule audit_judge:
     input:
-        AUDIT_MODULES + modules("leniency") + FIGURE_MODULES,
+        AUDIT_MODULES + modules("release/leniency") + FIGURE_MODULES,
         tables("release"),
         EXTRA,
         STUDY_FILE,
@@ -230,7 +238,7 @@ rule audit_forgetting:
 
 rule audit_claims:
     input:
-        modules("claims", "stats", "verdicts", "tidy"),
+        modules("analysis/claims", "scoring/stats", "scoring/verdicts", "scoring/tidy"),
         tables("correctness", "comparisons", "forgetting"),
         STUDY_FILE,
         notebook="notebooks/16_audit_claims.ipynb",
@@ -247,7 +255,7 @@ rule audit_claims:
 
 rule score_your_own:
     input:
-        AUDIT_MODULES + modules("audit_reference"),
+        AUDIT_MODULES + modules("release/marks"),
         tables("release"),
         STUDY_FILE,
         notebook="notebooks/17_score_your_own.ipynb",
@@ -263,7 +271,7 @@ rule score_your_own:
 
 rule audit_apis:
     input:
-        modules("stats", "verdicts", "look"),
+        modules("scoring/stats", "scoring/verdicts", "analysis/look"),
         FIGURE_MODULES,
         f"{RESULTS}/tables/items.csv.xz",
         tables("by_api"),
@@ -283,7 +291,7 @@ if STUDY.name == "second_audit":
 
     rule second_audit:
         input:
-            modules("stats", "verdicts", "paper", "second_audit"),
+            modules("scoring/stats", "scoring/verdicts", "release/data", "release/second_audit"),
             STUDY_FILE,
             notebook="notebooks/19_second_audit.ipynb",
         output:
@@ -298,7 +306,7 @@ if STUDY.name == "second_audit":
 
 rule microworld:
     input:
-        modules("prompting", "react", "score", "stats", "execution", "reference", "toolbox", "tools/functions"),
+        modules("core/prompting", "core/react", "scoring/score", "scoring/stats", "scoring/execution", "analysis/baselines", "tools/base", "tools/functions"),
         FIGURE_MODULES,
         MICROWORLD,
         STUDY_FILE,
@@ -326,7 +334,7 @@ rule skills:
 
 rule micro_lm:
     input:
-        modules("chat", "local", "prompting"),
+        modules("models/base", "models/local", "core/prompting"),
         FIGURE_MODULES,
         tables("skills"),
         STUDY_FILE,
@@ -362,7 +370,7 @@ rule explore:
 rule exploration:
     input:
         explored() if EXPLORES else [],
-        modules("stats", "score", "trajectories"),
+        modules("scoring/stats", "scoring/score", "analysis/trials"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/32_exploration.ipynb",
@@ -380,7 +388,7 @@ rule exploration:
 rule distill:
     input:
         lambda one: [path for path in explored() if f"/{one.variant}/seed{one.seed}/" in path],
-        EXPLOITATION_MODULES + modules("distill"),
+        EXPLOITATION_MODULES + modules("method/distill"),
         STUDY_FILE,
         notebook="notebooks/34_distill.ipynb",
     output:
@@ -399,7 +407,7 @@ rule distill:
 rule icl:
     input:
         f"{SOURCE}/distilled/{{variant}}/seed{{seed}}/examples.jsonl",
-        EXPLOITATION_MODULES + modules("retrieve", "predict", "taxonomy", "score", "execution"),
+        EXPLOITATION_MODULES + modules("method/retrieve", "method/predict", "scoring/error_types", "scoring/score", "scoring/execution"),
         STUDY_FILE,
         notebook="notebooks/40_icl.ipynb",
     output:
@@ -418,7 +426,7 @@ rule finetune:
     input:
         f"{SOURCE}/distilled/{{variant}}/seed{{seed}}/examples.jsonl",
         [f"{SOURCE}/distilled/{one}/seed{{seed}}/examples.jsonl" for one in STUDY.exploration.variants] if EQUAL_SIZE else [],
-        EXPLOITATION_MODULES + modules("finetune", "training_data", "predict", "taxonomy", "score", "execution"),
+        EXPLOITATION_MODULES + modules("method/finetune", "method/training_data", "pipeline/finetune_job", "method/predict", "scoring/error_types", "scoring/score", "scoring/execution"),
         STUDY_FILE,
         notebook="notebooks/42_finetune.ipynb",
     output:
@@ -439,7 +447,7 @@ if PARTS:
     rule amounts:
         input:
             f"{SOURCE}/distilled/full/seed{{seed}}/examples.jsonl",
-            EXPLOITATION_MODULES + modules("retrieve", "finetune", "training_data", "predict"),
+            EXPLOITATION_MODULES + modules("method/retrieve", "method/finetune", "method/training_data", "method/predict"),
             STUDY_FILE,
             notebook="notebooks/45_amounts.ipynb",
         output:
@@ -476,7 +484,7 @@ rule correctness:
 rule continual:
     input:
         f"{SOURCE}/distilled/{STUDY.continual.variant}/seed{{seed}}/examples.jsonl" if STUDY.continual else [],
-        EXPLOITATION_MODULES + modules("finetune", "training_data", "predict", "curriculum", "continual"),
+        EXPLOITATION_MODULES + modules("method/finetune", "method/training_data", "method/predict", "pipeline/curriculum", "pipeline/continual_run"),
         STUDY_FILE,
         notebook="notebooks/60_continual.ipynb",
     output:
@@ -494,7 +502,7 @@ rule continual:
 rule forgetting:
     input:
         [f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS],
-        modules("stats", "verdicts", "score", "execution", "taxonomy", "curriculum", "continual", "forgetting"),
+        modules("scoring/stats", "scoring/verdicts", "scoring/score", "scoring/execution", "scoring/error_types", "pipeline/curriculum", "pipeline/continual_run", "analysis/forgetting"),
         [path for path in (f"results/audit/tables/{name}.csv" for name in ("forgetting", "forgetting_matrix")) if Path(path).is_file()],
         [path for path in [f"{RESULTS}_gold/run.json"] if Path(path).is_file()],
         FIGURE_MODULES,
@@ -514,7 +522,7 @@ rule forgetting:
 rule amount:
     input:
         exploited() + [path for seed in STUDY.exploration.seeds for path in fewer(seed)] if PARTS else [],
-        COMPARISON_MODULES + modules("ablations"),
+        COMPARISON_MODULES + modules("analysis/ablations"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/46_amount.ipynb",
@@ -533,7 +541,7 @@ rule ablations:
     input:
         ablated() if ABLATES else [],
         audited("comparisons"),
-        COMPARISON_MODULES + modules("ablations"),
+        COMPARISON_MODULES + modules("analysis/ablations"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/50_ablations.ipynb",
@@ -550,7 +558,7 @@ rule ablations:
 
 rule own_tools:
     input:
-        EXPLORATION_MODULES + modules("distill", "formats", "retrieve", "stages", "learnt", "tools/world", "tools/mcp"),
+        EXPLORATION_MODULES + modules("method/distill", "release/formats", "method/retrieve", "pipeline/stages", "analysis/own_tools", "tools/open", "tools/mcp"),
         STUDY_FILE,
         notebook="notebooks/70_own_tools.ipynb",
     output:
@@ -572,7 +580,7 @@ rule story:
         tables(*CONTROL),
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
         audited("claims"),
-        modules("stats", "verdicts", "claims", "claims_embedded", "story", "ablations"),
+        modules("scoring/stats", "scoring/verdicts", "analysis/claims", "analysis/claims_embedded", "analysis/headline", "analysis/ablations"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/00_story.ipynb",
@@ -595,7 +603,7 @@ rule open_questions:
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
         audited("comparisons"),
         sorted(os.path.relpath(path) for path in STUDY.results.parent.glob(f"{STUDY.name}_*/run.json")),
-        COMPARISON_MODULES + modules("trajectories", "behaviour", "ablations", "forgetting", "claims", "ledger", "questions"),
+        COMPARISON_MODULES + modules("analysis/trials", "analysis/behaviour", "analysis/ablations", "analysis/forgetting", "analysis/claims", "analysis/ledger", "analysis/open_questions"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/80_open_questions.ipynb",

@@ -13,13 +13,7 @@ import subprocess
 import sys
 
 from benchmarks import figure, page
-from benchmarks.harness import PROFILES, ROOT
-
-#: in the order of the page, quick ones first within a kind
-NAMES = (
-    "explore_concurrency", "generate", "predict_batching", "finetune_packing", "retrieve_batching", "rescore",
-    "pipeline", "growth_explore", "growth_finetune", "growth_store",
-)  # fmt: skip
+from benchmarks.harness import NAMES, PROFILES, ROOT
 
 
 def main() -> int:

@@ -1,15 +1,16 @@
-"""Do the intervals cover? Coverage of `ste_core.stats` on resampled results of this project, beside the bootstrap's.
+"""Do the intervals cover? Coverage of `scoring.stats` on resampled results of this project, beside the bootstrap's.
 
     python -m benchmarks.coverage [--simulations 4000]     # two minutes on one core
 
 A population is what one system or setting got right, tool by tool, in a study of this project
-(`results/bench/coverage_populations.csv`: counts a tool, batch, round and seed). Tools are drawn from it with replacement,
-as many as it has; the truth is the population's own figure. Coverage is the share of draws whose nominal 95 % interval
-holds the truth: at 4,000 draws its own standard error is 0.3 points. Since interval and test are of one t, 100 less the
+(`results/bench/coverage_populations.csv`: counts a tool, batch, round and seed). As many tools as it has are drawn from
+it with replacement; the truth is the population's own figure. Coverage is the share of draws whose nominal 95 %
+interval holds the truth: at 4,000 draws its own standard error is 0.3 points. Since interval and test are of one t, 100 less the
 coverage of a difference is the error rate of its test at 5 %.
 
-`before` is what was used until now: BCa over tools (percentile for forgetting). `t` is Student's t without pseudo-tools.
-Writes `results/bench/coverage.csv`; exit code 1 if one row of ours is below the 93 % that it is chosen for.
+`before` is what was used until now: BCa over tools (percentile for forgetting). `t` is Student's t without
+pseudo-tools. Writes `results/bench/coverage.csv`; exit code 1 if one row of ours is below the 93 % that it is chosen
+for.
 """
 
 import argparse
@@ -24,7 +25,8 @@ from scipy import special
 from scipy import stats as scipy_stats
 
 from benchmarks.harness import BENCH, ROOT
-from ste_core import stats, store
+from ste_core.core import store
+from ste_core.scoring import stats
 
 POPULATIONS = ROOT / "results" / "bench" / "coverage_populations.csv"
 TARGET, RESAMPLES = 93.0, 999
@@ -175,7 +177,8 @@ def of_seeds(simulations: int, rng: np.random.Generator) -> Iterator[dict[str, o
     known = populations()
     for name, seeds, moved in (
         ("small model: ICL", 3, 0.0), ("small model: ICL", 3, 0.3), ("small model: ICL", 5, 0.3),
-        ("small model: FT", 3, 0.3), ("audit: Mistral-Instruct-7B FT", 3, 0.3), ("audit: Mistral-Instruct-7B ICL", 3, 0.5),
+        ("small model: FT", 3, 0.3), ("audit: Mistral-Instruct-7B FT", 3, 0.3),
+        ("audit: Mistral-Instruct-7B ICL", 3, 0.5),
     ):  # fmt: skip
         logits = special.logit(np.clip(_shares(known[name])[:, 0] / 100, 0.01, 0.99))
         truth = float(

@@ -19,8 +19,8 @@ import pandas as pd
 
 from benchmarks import page
 from benchmarks.harness import BENCH, ROOT
-from ste_core.errors import UserError
-from ste_core.store import write_text
+from ste_core.core.errors import UserError
+from ste_core.core.store import write_text
 
 ELSEWHERE = {
     "tests/test_explore_run.py": {

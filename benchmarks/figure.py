@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from benchmarks.harness import BENCH, exponent
-from ste_core import plots
+from ste_core.report import plots
 
 NAME = "growth"
 

@@ -16,10 +16,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.harness import Row, main, pair
 from benchmarks.work import BASE, items, prompts
-from ste_core import aio
-from ste_core.chat import Message, gather
-from ste_core.finetune import _quiet
-from ste_core.local import LocalChat
+from ste_core.core import aio
+from ste_core.core.records import Message
+from ste_core.method.finetune import _quiet
+from ste_core.models.base import gather
+from ste_core.models.local import LocalChat
 
 #: prompts at each batch size, new tokens at most, rounds
 PLANS = {

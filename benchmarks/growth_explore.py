@@ -18,8 +18,9 @@ import yaml
 
 from benchmarks.harness import Row, growth_row, main, write_points
 from benchmarks.work import Scripted
-from ste_core import study
-from ste_core.exploration import explore
+from ste_core.core import config as study
+from ste_core.pipeline import resources
+from ste_core.pipeline.explore_run import explore
 
 #: numbers of tools, numbers of episodes (of four trials)
 PLANS = {
@@ -57,7 +58,7 @@ def measure(plan: tuple[tuple[int, ...], tuple[int, ...]], command: str) -> list
         """Explore on, and add what that took to what was there."""
         at = load(folder, episodes, options)
         start = time.process_time()
-        (record,) = explore(at, tools=list(at.toolbox().tools)[:tools], model=Scripted())
+        (record,) = explore(at, tools=list(resources.toolbox(at).tools)[:tools], model=Scripted())
         seconds = time.process_time() - start
         before = points[-1] if points and points[-1]["curve"] == curve and curve != "tools" else None
         tokens = record.did["prompt_tokens"]

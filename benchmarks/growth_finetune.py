@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.harness import Row, growth_row, main, measured, write_points
 from benchmarks.work import BASE, examples
-from ste_core.finetune import Finetuning, finetune
+from ste_core.method.finetune import Finetuning, finetune
 
 #: numbers of examples (two rows each), rounds
 PLANS = {

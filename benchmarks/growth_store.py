@@ -19,9 +19,10 @@ from typing import Any
 from benchmarks.growth_explore import load
 from benchmarks.harness import Row, apart, growth_row, main, measured, peak_mb, row, write_points
 from benchmarks.work import Scripted
-from ste_core import store
-from ste_core.exploration import explore, iterate, trials_file
-from ste_core.records import Trial
+from ste_core.core import store
+from ste_core.core.records import Trial
+from ste_core.pipeline import resources
+from ste_core.pipeline.explore_run import explore, iterate, trials_file
 
 #: numbers of trials over all tools; the full profile writes 0.7 GB into the folder for temporary files
 PLANS = {
@@ -37,7 +38,7 @@ APPENDED = 50
 def fill(folder: Path, trials: int) -> int:
     """A finished exploration of about so many trials; returns the number of episodes of a tool."""
     at = load(folder, 1, {})
-    tools = list(at.toolbox().tools)
+    tools = list(resources.toolbox(at).tools)
     explore(at, model=Scripted())
     episodes = max(1, trials // (4 * len(tools)))
     for tool in tools:
@@ -61,7 +62,7 @@ def one(what: str, folder: Path, episodes: int) -> dict[str, Any]:
         assert record.trials == record.to_go == 0
         count = record.tools * episodes * 4
     else:
-        path = trials_file(at, "full", 0, next(iter(at.toolbox().tools)))
+        path = trials_file(at, "full", 0, next(iter(resources.toolbox(at).tools)))
         trial = store.read_jsonl(path, Trial)[0]
         took = []
         for _ in range(APPENDED):

@@ -33,10 +33,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ste_core.errors import UserError
-from ste_core.store import write_text
+from ste_core.core.errors import UserError
+from ste_core.core.store import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
+
+#: in the order of the page, quick ones first within a kind
+NAMES = (
+    "explore_concurrency", "generate", "predict_batching", "finetune_packing", "retrieve_batching", "rescore",
+    "pipeline", "growth_explore", "growth_finetune", "growth_store",
+)  # fmt: skip
 
 #: where results go; a folder of one's own by STE_BENCH
 BENCH = Path(os.environ.get("STE_BENCH") or ROOT / "results" / "bench")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.harness import BENCH, COLUMNS, ROOT
-from ste_core.store import write_text
+from benchmarks.harness import BENCH, COLUMNS, NAMES, ROOT
+from ste_core.core.store import write_text
 
 #: beside the results where they go to a folder of one's own: only what is published changes the documentation
 PAGE = BENCH / "measured.md" if os.environ.get("STE_BENCH") else ROOT / "docs" / "measured.md"
@@ -40,7 +40,6 @@ def write() -> Path:
 
 def speed(folder: Path = BENCH) -> str:
     """The measurements as a table, in the order of the benchmarks."""
-    from benchmarks.__main__ import NAMES
 
     paths = [path for name in NAMES if (path := folder / f"{name}.csv").is_file()]
     if not paths:

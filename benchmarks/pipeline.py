@@ -17,9 +17,9 @@ from pathlib import Path
 import nbformat
 
 from benchmarks.harness import ROOT, Row, main, measured, missing, row
-from ste_core import study
-from ste_core.errors import UserError
-from ste_core.store import read_benchmark
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.core.store import read_benchmark
 
 #: rounds
 PLANS = {"tiny": 1, "quick": 5, "full": 9}

@@ -13,10 +13,10 @@ import torch
 
 from benchmarks.harness import Row, main, pair
 from benchmarks.work import BASE, items, shown
-from ste_core import aio
-from ste_core.finetune import _quiet
-from ste_core.local import LocalChat
-from ste_core.predict import predict
+from ste_core.core import aio
+from ste_core.method.finetune import _quiet
+from ste_core.method.predict import predict
+from ste_core.models.local import LocalChat
 
 #: items, new tokens at most, batch, rounds
 PLANS = {"tiny": (4, 8, 4, 2), "quick": (96, 96, 64, 5), "full": (250, 96, 64, 7)}

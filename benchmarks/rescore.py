@@ -12,8 +12,8 @@ import sys
 
 from benchmarks.harness import Row, main, measured, row
 from benchmarks.work import items
-from ste_core import score
-from ste_core.records import Prediction
+from ste_core.core.records import Prediction
+from ste_core.scoring import score
 
 #: items, rounds
 PLANS = {"tiny": (50, 2), "quick": (3_000, 5), "full": (15_750, 7)}

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.harness import Row, main, pair
 from benchmarks.work import examples, items
-from ste_core.records import Example
-from ste_core.retrieve import DECIMALS, Retriever, Tfidf
+from ste_core.core.records import Example
+from ste_core.method.retrieve import DECIMALS, Retriever, Tfidf
 
 #: queries, examples, rounds; the paper has 750 and 15,000
 PLANS = {"tiny": (10, 50, 2), "quick": (750, 3_000, 5), "full": (750, 15_000, 7)}

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ste_core import prompting, retrieve
-from ste_core.chat import Choice, Completion, Message
-from ste_core.records import Example, TestItem
-from ste_core.store import read_jsonl
+from ste_core.core import prompting
+from ste_core.core.records import Example, Message, TestItem
+from ste_core.core.store import read_jsonl
+from ste_core.method import retrieve
+from ste_core.models.base import Choice, Completion
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))

@@ -13,7 +13,7 @@ import zlib
 from typing import Literal
 
 from microworld.language.general import SKILLS
-from ste_core.training_data import GeneralTask
+from ste_core.method.training_data import GeneralTask
 
 #: one task in so many is kept for the exam
 EXAM_SHARE = 4

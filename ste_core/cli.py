@@ -30,9 +30,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ste_core import processes
-from ste_core import study as studies
-from ste_core.errors import UserError
+from ste_core.core import config as studies
+from ste_core.core.errors import UserError
+from ste_core.pipeline import processes
 
 # Heavy modules (pandas, matplotlib, papermill) are imported where they are used: a run with nothing to do stays quick.
 
@@ -164,14 +164,16 @@ def _run(options: argparse.Namespace) -> int:
     study = studies.load(options.study)
     environment = processes.environment() if options.profile is None else dict(os.environ)
     if options.dry_run:
-        from ste_core import plan
+        from ste_core.pipeline import plan
 
         print(plan.plan(study, plan.assume(options.assume)).text(), flush=True)
         if study.audit is not None and not (options.release or os.environ.get("STE_RELEASE")):
             print("jobs: known when the authors' release is at hand; name it by RELEASE=DIR")
             return 0
     if study.audit is not None:
-        from ste_core import audit, paper, store
+        from ste_core.core import store
+        from ste_core.release import audit
+        from ste_core.release import data as paper
 
         allow = options.allow_altered or study.audit.allow_altered
         release = paper.find_release(options.release, allow_altered=allow)
@@ -181,9 +183,12 @@ def _run(options: argparse.Namespace) -> int:
             print(f"{row.path}: {row.status}")
         environment["STE_RELEASE"] = str(release.directory.resolve())
         environment["STE_ALLOW_ALTERED"] = "1" if allow else ""
-    lacking = [] if options.dry_run else study.lacking()  # a dry run has said so
-    if lacking:
-        raise UserError(lacking[0])
+    if not options.dry_run:  # a dry run has said so
+        from ste_core.pipeline import resources
+
+        lacking = resources.lacking(study)
+        if lacking:
+            raise UserError(lacking[0])
     root = studies.project_root()
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
@@ -255,7 +260,7 @@ def _report(study: studies.Study) -> None:
 
 
 def _notebook(options: argparse.Namespace) -> int:
-    from ste_core.notebook import execute
+    from ste_core.pipeline.notebook import execute
 
     processes.end_with_run()
     for name, value in options.parameters:
@@ -269,7 +274,7 @@ def _notebook(options: argparse.Namespace) -> int:
 
 
 def _figures(options: argparse.Namespace) -> int:
-    from ste_core import figures
+    from ste_core.report import figures
 
     for name in options.names:
         if name not in figures.FIGURES:
@@ -286,7 +291,7 @@ def _figures(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
-    from ste_core import site
+    from ste_core.report import site
 
     built = site.build(options.out or studies.project_root() / "site")
     for line in built.left_out:
@@ -296,21 +301,21 @@ def _site(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from ste_core import paper
+    from ste_core.release import data as paper
 
     print(f"the release is complete and checked: {paper.find_release(paper.fetch()).directory}")
     return 0
 
 
 def _record(options: argparse.Namespace) -> int:
-    from ste_core import store
+    from ste_core.core import store
 
     study = studies.load(options.study)
     seconds = {path.stem: store.read_benchmark(path) for path in sorted((study.results / "benchmarks").glob("*.tsv"))}
     record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
     release = study.tables / "release.csv"
     if release.exists():
-        from ste_core import paper
+        from ste_core.release import data as paper
 
         table = store.read_table(release)
         record["release"] = {"commit": paper.COMMIT, "files": dict(zip(table["path"], table["status"], strict=True))}
@@ -319,7 +324,8 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from ste_core import paper, score_files
+    from ste_core.release import data as paper
+    from ste_core.release import score_files
 
     if options.name and len(options.files) > 1:
         raise UserError("--name: names one file, several are given")
@@ -337,8 +343,10 @@ def _score(options: argparse.Namespace) -> int:
 def _judge(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from ste_core import audit, paper, score
-    from ste_core.served import OpenAIChat
+    from ste_core.models.openai import OpenAIChat
+    from ste_core.release import audit
+    from ste_core.release import data as paper
+    from ste_core.scoring import score
 
     study = studies.load("audit")
     release = paper.find_release(options.release)
@@ -361,7 +369,7 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _explore(options: argparse.Namespace) -> int:
-    from ste_core import exploration
+    from ste_core.pipeline import explore_run as exploration
 
     study = studies.load(options.study)
     part: dict[str, Any] = {
@@ -382,7 +390,7 @@ def _explore(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from ste_core import archive
+    from ste_core.pipeline import archive
 
     with _alone(studies.load(options.study)) as study:
         path, count = archive.pack(study)
@@ -391,7 +399,7 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _unpack(options: argparse.Namespace) -> int:
-    from ste_core import archive
+    from ste_core.pipeline import archive
 
     with _alone(studies.load(options.study)) as study:
         print(f"{archive.unpack(study):,} files: {os.path.relpath(study.results)}/; ste run {study.name} goes on there")
@@ -412,8 +420,8 @@ def _alone(study: studies.Study) -> Iterator[studies.Study]:
 def _serve(options: argparse.Namespace) -> int:
     import torch
 
-    from ste_core import serve
-    from ste_core.local import LocalChat
+    from ste_core.models import server as serve
+    from ste_core.models.local import LocalChat
 
     torch.set_num_threads(options.threads)
     model = LocalChat.load(options.model, name=options.name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import write_json
 
-from ste_core import paper
+from ste_core.release import data as paper
 
 
 @pytest.fixture(scope="session")

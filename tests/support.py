@@ -8,6 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
+#: of `ste_core`, the lowest first: a room imports only those before it
+ROOMS = ("core", "models", "tools", "method", "scoring", "release", "pipeline", "analysis", "report")
+
 
 def run_ste(*arguments: object, timeout: float = 300, **environment: object) -> subprocess.CompletedProcess[str]:
     """The `ste` command in a process of its own, in the project's folder, with extra environment variables."""

@@ -8,11 +8,16 @@ import pytest
 from tiny import make_model
 
 from microworld.tools import toolbox
-from ste_core import ablations, compare, distill, figures, stages, store, study
-from ste_core.errors import UserError
-from ste_core.react import render
-from ste_core.records import Call, Example, Prediction, TestItem
-from ste_core.study import Ablations
+from ste_core.analysis import ablations, compare
+from ste_core.core import config as study
+from ste_core.core import store
+from ste_core.core.config import Ablations
+from ste_core.core.errors import UserError
+from ste_core.core.react import render
+from ste_core.core.records import Call, Example, Prediction, TestItem
+from ste_core.method import distill
+from ste_core.pipeline import resources, stages
+from ste_core.report import figures
 
 TOOLS = ("current_moment", "convert_currency", "country_fact", "sort_words")
 MORE = (*TOOLS, "current_weather", "filing_fee", "add_days", "spell_number")  # enough for a test to tell apart
@@ -175,7 +180,7 @@ def test_the_control_is_the_development_set_and_no_test_item(tmp_path, monkeypat
     gold = stages.examples(made, "full", 0, "gold")
     assert len(gold) == 5 * len(TOOLS) and {one.tool for one in gold} == {one.call.tool for one in gold} == set(TOOLS)
     assert stages.amounts(made) == ["1ep", "2ep"] and stages.parts(made) == ["1ep", "2ep", "gold"]
-    tested = {one.query for one in made.items("test")}
+    tested = {one.query for one in resources.items(made, "test")}
     assert not tested & {one.query for one in gold}
 
 
@@ -396,8 +401,8 @@ def test_learning_from_parts_and_from_nothing(tmp_path, monkeypatch):
 
 def test_without_recorded_results_all_rests_on_the_rule(tmp_path, monkeypatch):
     made = make(tmp_path, monkeypatch, right={("tuned", "full", "all"): 1.0, ("tuned", "no_feedback", "all"): 0.25})
-    bare = [TestItem(item=one.item, query=one.query, gold=one.gold) for one in made.items("test")]
-    monkeypatch.setattr(study.Study, "items", lambda *_: bare)
+    bare = [TestItem(item=one.item, query=one.query, gold=one.gold) for one in resources.items(made, "test")]
+    monkeypatch.setattr(resources, "items", lambda *_: bare)
     tables = ablation_tables(made)
     table = tables["ablations"]
     assert set(table["metric"]) == {"api_match_all", "correct_rule"}

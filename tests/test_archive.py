@@ -8,8 +8,12 @@ import pytest
 from filelock import FileLock
 from support import one_line, run_ste
 
-from ste_core import archive, compare, exploration, store, study
-from ste_core.errors import UserError
+from ste_core.analysis import compare
+from ste_core.core import config as study
+from ste_core.core import store
+from ste_core.core.errors import UserError
+from ste_core.pipeline import archive
+from ste_core.pipeline import explore_run as exploration
 
 LEFT = {
     "exploration/full/seed0/add_days.jsonl": "{}\n" * 300,

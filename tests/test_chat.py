@@ -17,10 +17,10 @@ import time
 import pytest
 from support import ROOT
 
-from ste_core.cache import CachedChat, CompletionCache
-from ste_core.chat import Budget, BudgetSpent, Choice, Completion, gather
-from ste_core.errors import UserError
-from ste_core.served import OpenAIChat
+from ste_core.core.errors import UserError
+from ste_core.models.base import Budget, BudgetSpent, Choice, Completion, gather
+from ste_core.models.cache import CachedChat, CompletionCache
+from ste_core.models.openai import OpenAIChat
 
 KEY = "sk-planted-4711-abcdef"
 
@@ -395,8 +395,8 @@ def test_the_first_answer_kept_is_the_answer(tmp_path):
 WRITER = """
 import random, sys, time
 from pathlib import Path
-from ste_core.cache import CompletionCache
-from ste_core.chat import Choice, Completion
+from ste_core.models.cache import CompletionCache
+from ste_core.models.base import Choice, Completion
 cache, rng = CompletionCache(Path(sys.argv[1])), random.Random(sys.argv[2])
 print("ready", flush=True)
 end = time.monotonic() + float(sys.argv[3])
@@ -548,7 +548,7 @@ def transformers_server(tmp_path_factory):
 def test_a_real_server_answers_as_the_model_in_process(transformers_server):
     from tiny import conversation
 
-    from ste_core.local import LocalChat
+    from ste_core.models.local import LocalChat
 
     url, path = transformers_server
     served, local = OpenAIChat(path, base_url=url, concurrency=4), LocalChat.load(path)

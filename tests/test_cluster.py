@@ -17,11 +17,13 @@ from faults import chat_server
 from support import ROOT, one_line, run_ste
 from tiny import conversation, make_model
 
-from ste_core import exploration, stages, study
-from ste_core.chat import gather
-from ste_core.errors import UserError
-from ste_core.local import LocalChat
-from ste_core.served import OpenAIChat
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.models.base import gather
+from ste_core.models.local import LocalChat
+from ste_core.models.openai import OpenAIChat
+from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import stages
 
 SUBMIT = ROOT / "profiles" / "submit"
 

@@ -19,12 +19,19 @@ from hypothesis import strategies as st
 from support import ROOT, one_line, run_ste
 from tiny import make_model
 
-from ste_core import continual, curriculum, execution, finetune, forgetting, plots, react, store, study
-from ste_core.curriculum import cut, plan
-from ste_core.errors import UserError
-from ste_core.records import Call, Example, Prediction
-from ste_core.study import Arm
-from ste_core.training_data import GeneralTask
+from ste_core.analysis import forgetting
+from ste_core.core import config as study
+from ste_core.core import react, store
+from ste_core.core.config import Arm
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Prediction
+from ste_core.method import finetune
+from ste_core.method.training_data import GeneralTask
+from ste_core.pipeline import continual_run as continual
+from ste_core.pipeline import curriculum, resources
+from ste_core.pipeline.curriculum import cut, plan
+from ste_core.report import plots
+from ste_core.scoring import execution
 
 TOOLS = ("current_moment", "add_days", "country_fact", "sort_words")
 BATCHES = (TOOLS[:2], TOOLS[2:])
@@ -234,7 +241,7 @@ def test_gold_examples_are_learnt_as_calls_for_as_many_steps_in_turn_as_at_once(
     arms = [{"name": "a", "replay": 0.5, "general": 4}, {"name": "joint", "kind": "joint", "general": 4}]
     this = study.load(make_study(tmp_path, base, arms=arms, gold=True, least_steps=7))
     shutil.rmtree(this.results / "distilled")  # nothing that was experienced is looked at
-    gold = [one for one in this.items("dev") if one.gold.tool in TOOLS]
+    gold = [one for one in resources.items(this, "dev") if one.gold.tool in TOOLS]
     rounds = curriculum.arms(this, curriculum.batches(this), 0)
     assert [(one.query, one.call) for one in rounds["joint"][0].examples] == [(one.query, one.gold) for one in gold]
     assert {one.tool for one in rounds["a"][0].examples} == set(curriculum.batches(this)[0])
@@ -253,8 +260,9 @@ def test_kills_at_any_moment_change_nothing(whole, base, tmp_path):
     where = whole[0]
     path = make_study(tmp_path, base)
     script = (
-        "import sys; from ste_core import continual, study; this = study.load(sys.argv[1]);"
-        "[print(len(continual.run(this, arm.name, 0)), flush=True) for arm in this.continual.arms]"
+        "import sys; from ste_core.pipeline import continual_run; from ste_core.core.config import load;"
+        "this = load(sys.argv[1]);"
+        "[print(len(continual_run.run(this, arm.name, 0)), flush=True) for arm in this.continual.arms]"
     )
     env = os.environ | {"STE_RESULTS": str(tmp_path / "results"), "OMP_NUM_THREADS": "1"}
     results, kills = tmp_path / "results" / "tiny" / "continual", 0
@@ -330,7 +338,7 @@ def test_general_tasks_need_a_world_that_has_them(base, tmp_path):
     value["world"]["general"] = "microworld.general_skills:nothing"
     path.write_text(yaml.safe_dump(value))
     with pytest.raises(UserError, match=r"world\.general: microworld\.general_skills:nothing") as error:
-        study.load(path).general_tasks(1, 0, "train")
+        resources.general_tasks(study.load(path), 1, 0, "train")
     one_line(str(error.value))
 
 
@@ -441,7 +449,7 @@ def test_tables_of_a_known_course(tmp_path):
 
 
 def draw_all(matrix, summary, general, folder):
-    from ste_core import figures
+    from ste_core.report import figures
 
     tables = {"continual_matrix": matrix, "continual_summary": summary, "continual_general": general}
     tables = {name: store.write_table(table, folder / f"{name}.csv") for name, table in tables.items()}

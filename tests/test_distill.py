@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ste_core import prompting
-from ste_core.chat import Budget, BudgetSpent, Choice, Completion, request_seed
-from ste_core.distill import (
+from ste_core.core import prompting
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Step, Tool, Trial
+from ste_core.core.store import append_jsonl, read_jsonl, read_table
+from ste_core.method.distill import (
     STAGES,
     TOTAL,
     Distillation,
@@ -28,10 +30,8 @@ from ste_core.distill import (
     reworded,
     training_size,
 )
-from ste_core.errors import UserError
-from ste_core.records import Call, Example, Step, Tool, Trial
-from ste_core.served import OpenAIChat
-from ste_core.store import append_jsonl, read_jsonl, read_table
+from ste_core.models.base import Budget, BudgetSpent, Choice, Completion, request_seed
+from ste_core.models.openai import OpenAIChat
 
 TOOLS = {name: Tool(name=name, description=f"What {name} does.") for name in ("add", "area", "zip")}
 YES = "Informative: Yes\nFaithful: Yes\nAppropriate: Yes"

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from support import ROOT, run_ste
 
-from ste_core import exploration, study
+from ste_core.core import config as study
+from ste_core.pipeline import explore_run as exploration
 
 TABLES = (
     "exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "exploration_coverage",

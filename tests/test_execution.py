@@ -12,11 +12,18 @@ from support import ROOT
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core import aio, claims, compare, execution, figures, reference, score, stages, store, story, study
-from ste_core.errors import UserError
-from ste_core.react import render
-from ste_core.records import Call, Prediction, TestItem
-from ste_core.score import json_equal
+from ste_core.analysis import baselines as reference
+from ste_core.analysis import claims, compare
+from ste_core.analysis import headline as story
+from ste_core.core import aio, store
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.core.react import render
+from ste_core.core.records import Call, Prediction, TestItem
+from ste_core.pipeline import stages
+from ste_core.report import figures
+from ste_core.scoring import execution, score
+from ste_core.scoring.score import json_equal
 
 
 @pytest.fixture(scope="module")

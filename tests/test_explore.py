@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ste_core import prompting
-from ste_core.chat import Choice, Completion, request_seed
-from ste_core.errors import UserError
-from ste_core.explore import VARIANTS, Past, Tally, by_length, explore_tool, read_query
-from ste_core.records import Trial
-from ste_core.study import Exploration
-from ste_core.toolbox import ToolError
+from ste_core.core import prompting
+from ste_core.core.config import Exploration
+from ste_core.core.errors import UserError
+from ste_core.core.records import Trial
+from ste_core.method.explore import VARIANTS, Past, Tally, by_length, explore_tool, read_query
+from ste_core.models.base import Choice, Completion, request_seed
+from ste_core.tools.base import ToolError
 from ste_core.tools.functions import FunctionToolbox
 
 

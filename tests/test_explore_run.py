@@ -17,11 +17,14 @@ from faults import chat_server
 from filelock import FileLock
 from support import ROOT, one_line, run_ste
 
-from ste_core import cli, exploration, study
-from ste_core.chat import Budget, BudgetSpent, Choice, Completion
-from ste_core.errors import RequestRefused, UserError
-from ste_core.exploration import estimate, explore, read, runs, trials_file
-from ste_core.records import Tool
+from ste_core import cli
+from ste_core.core import config as study
+from ste_core.core.errors import RequestRefused, UserError
+from ste_core.core.records import Tool
+from ste_core.models.base import Budget, BudgetSpent, Choice, Completion
+from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import resources
+from ste_core.pipeline.explore_run import estimate, explore, read, runs, trials_file
 from ste_core.tools.functions import FunctionToolbox
 
 
@@ -226,7 +229,7 @@ def test_another_model_tool_or_study_seed_does_not_mix_either(make, monkeypatch)
         explore(at, model=other)
     with pytest.raises(UserError, match="explored with study_seed: 0, and now it is 7"):
         explore(at.model_copy(update={"seed": 7}), model=Scripted())
-    box = at.toolbox()
+    box = resources.toolbox(at)
     name = known_tools()[2]
     box._set_tools([*box.tools.values(), box.tools[name].model_copy(update={"description": "Something else."})])
     with pytest.raises(UserError, match=f'{name}.jsonl: was explored with tool: ".*Something else'):
@@ -298,7 +301,7 @@ def test_tools_that_are_lost_stop_it_and_lose_nothing(make, monkeypatch):
     explore(at, model=Scripted())
     whole = files(at)
     fresh(at)
-    box, made = type(at.toolbox()), []
+    box, made = type(resources.toolbox(at)), []
     execute = box.execute
 
     async def until_it_dies(self, call):

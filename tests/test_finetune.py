@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from support import ROOT, one_line
 from tiny import make_model
 
-from ste_core import prompting, react, store, training_data
-from ste_core.chat import gather
-from ste_core.errors import UserError
-from ste_core.records import Call, Example
-from ste_core.training_data import (
+from ste_core.core import prompting, react, store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example
+from ste_core.method import training_data
+from ste_core.method.training_data import (
     GeneralTask,
     Row,
     accumulation,
@@ -34,12 +34,14 @@ from ste_core.training_data import (
     rounds,
     split,
 )
+from ste_core.models.base import gather
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from ste_core import finetune, trainer  # noqa: E402 (the latter needs torch)
-from ste_core.study import Finetuning, Lora  # noqa: E402
+from ste_core.core.config import Finetuning, Lora  # noqa: E402
+from ste_core.method import finetune, trainer  # noqa: E402 (the latter needs torch)
+from ste_core.pipeline import finetune_job  # noqa: E402 (the latter needs torch)
 
 NAMES = ("add_date", "weather", "city/price")
 
@@ -317,7 +319,7 @@ def test_least_steps_are_made_and_counted(models, tmp_path):
 
 
 def test_new_tokens_begin_as_the_mean_of_their_name(models):
-    from ste_core import training_run
+    from ste_core.method import training_run
 
     chosen = options(models["llama"], tool_tokens=True)
     tokenizer, model = training_run._tokenizer(chosen), training_run._model(chosen, torch.float32)
@@ -422,7 +424,7 @@ def job(folder, chosen, learned=EXAMPLES, **changes):
     store.append_jsonl(folder / "examples.jsonl", learned)
     content = {"finetuning": chosen.model_dump(), "examples": "examples.jsonl", "output": "out"} | changes
     (folder / "job.json").write_text(json.dumps(content))
-    return ("ste_core.finetune", "--config", "job.json")
+    return ("ste_core.pipeline.finetune_job", "--config", "job.json")
 
 
 def test_two_processes_have_the_loss_curve_of_one(models, tmp_path):
@@ -508,10 +510,10 @@ def test_a_wrong_job_is_one_line(models, tmp_path, capsys, monkeypatch):
         ({"output": "job.json"}, "holds no fine-tuned model"),
     ):
         job(tmp_path, options(models["lfm2"]), **changes)
-        assert finetune.main(["--config", "job.json"]) == 2
+        assert finetune_job.main(["--config", "job.json"]) == 2
         assert said in one_line(capsys.readouterr().err)
     (tmp_path / "job.json").write_text("{")
-    assert finetune.main(["--config", "job.json"]) == 2 and "job.json" in one_line(capsys.readouterr().err)
+    assert finetune_job.main(["--config", "job.json"]) == 2 and "job.json" in one_line(capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ste_core import formats
-from ste_core.errors import UserError
-from ste_core.formats import chat_rows, from_data_dict, from_rows, read_json, to_data_dict, to_rows
-from ste_core.records import Call, Example, Step, Tool, Trial
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Step, Tool, Trial
+from ste_core.release import formats
+from ste_core.release.formats import chat_rows, from_data_dict, from_rows, read_json, to_data_dict, to_rows
 
 PLACE = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOLS = {

@@ -8,9 +8,11 @@ import threading
 import pytest
 from support import one_line, run_ste
 
-from ste_core import audit, paper, score
-from ste_core.records import Judgement
-from ste_core.store import read_jsonl
+from ste_core.core.records import Judgement
+from ste_core.core.store import read_jsonl
+from ste_core.release import audit
+from ste_core.release import data as paper
+from ste_core.scoring import score
 
 KEY = "sk-planted-0123456789"
 

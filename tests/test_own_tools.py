@@ -14,11 +14,15 @@ import pytest
 import yaml
 from support import ROOT, one_line, run_ste
 
-from ste_core import exploration, learnt, stages, store, study
-from ste_core.chat import Budget, Choice, Completion
-from ste_core.errors import UserError
-from ste_core.records import Call, Example, Step, Tool, Trial
-from ste_core.retrieve import Retriever
+from ste_core.analysis import own_tools as learnt
+from ste_core.core import config as study
+from ste_core.core import store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Step, Tool, Trial
+from ste_core.method.retrieve import Retriever
+from ste_core.models.base import Budget, Choice, Completion
+from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import resources, stages
 
 EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"  # pinned: a new one may rename its tools
 
@@ -74,7 +78,7 @@ def test_mistakes_in_a_world_are_one_line(make, world, message):
 
 def test_a_world_without_a_test_set_says_so(make):
     with pytest.raises(UserError, match=r"^study 'mine': world\.test_set: missing; name a file"):
-        make({"functions": "x"}).items("test")
+        resources.items(make({"functions": "x"}), "test")
 
 
 FUNCTIONS = '''
@@ -101,16 +105,16 @@ def _known(item):
 def test_functions_of_a_file_and_of_a_module(make, tmp_path):
     (tmp_path / "shop_tools.py").write_text(FUNCTIONS)
     named = str(tmp_path / "shop_tools.py")
-    assert list(make({"functions": named}).toolbox().tools) == ["stock", "forget"]
-    assert list(make({"functions": named, "only": ["stock"]}).toolbox().tools) == ["stock"]
-    box = make({"functions": named, "without": ["forget"]}).toolbox()
+    assert list(resources.toolbox(make({"functions": named})).tools) == ["stock", "forget"]
+    assert list(resources.toolbox(make({"functions": named, "only": ["stock"]})).tools) == ["stock"]
+    box = resources.toolbox(make({"functions": named, "without": ["forget"]}))
     assert list(box.tools) == ["stock"]
     found = [run(box.execute(Call(tool=name, arguments={"item": "umbrella"}))) for name in ("stock", "forget")]
     assert [one.text for one in found] == ["3", "Error: unknown tool 'forget'"]
-    marked = list(make({"functions": "microworld.tools.calendar"}).toolbox().tools)
+    marked = list(resources.toolbox(make({"functions": "microworld.tools.calendar"})).tools)
     assert "add_days" in marked  # those that are marked, and no helper
-    assert all(name in make({"tools": "microworld.tools:toolbox"}).toolbox().tools for name in marked)
-    only = make({"tools": "microworld.tools:toolbox", "only": ["add_days", "spell_number"]}).toolbox()
+    assert all(name in resources.toolbox(make({"tools": "microworld.tools:toolbox"})).tools for name in marked)
+    only = resources.toolbox(make({"tools": "microworld.tools:toolbox", "only": ["add_days", "spell_number"]}))
     assert list(only.tools) == ["add_days", "spell_number"]
 
 
@@ -137,7 +141,7 @@ def run(work):
 def test_functions_that_cannot_be_tools(make, tmp_path, code, message):
     (tmp_path / "bad.py").write_text(code)
     with pytest.raises(UserError, match=message) as caught:
-        make({"functions": str(tmp_path / "bad.py")}).toolbox()
+        resources.toolbox(make({"functions": str(tmp_path / "bad.py")}))
     assert "\n" not in str(caught.value) and "world.functions: " in str(caught.value)
 
 
@@ -167,7 +171,7 @@ def test_functions_that_cannot_be_tools(make, tmp_path, code, message):
 def test_worlds_that_are_not_there(make, monkeypatch, world, message):
     monkeypatch.delenv("NOT_SET", raising=False)
     with pytest.raises(UserError, match=message) as caught:
-        make(world).toolbox()
+        resources.toolbox(make(world))
     assert "\n" not in str(caught.value)
 
 
@@ -177,14 +181,14 @@ def test_toolbench_is_listed_without_a_key_and_called_with_one(make, tmp_path, m
     (tmp_path / "API_descriptions.json").write_text(json.dumps({"Numbers%%fact": json.dumps(fact)}))
     monkeypatch.delenv("TOOLBENCH_KEY", raising=False)
     at = make({"toolbench": str(tmp_path)})
-    assert list(at.listing().tools) == ["Numbers%%fact"]
+    assert list(resources.listing(at).tools) == ["Numbers%%fact"]
     with pytest.raises(UserError, match=r"world\.toolbench\.url: missing"):
-        at.toolbox()
+        resources.toolbox(at)
     at = make({"toolbench": {"descriptions": str(tmp_path), "url": "http://127.0.0.1:9/virtual"}})
     with pytest.raises(UserError, match="TOOLBENCH_KEY: not set"):
-        at.toolbox()
+        resources.toolbox(at)
     monkeypatch.setenv("TOOLBENCH_KEY", "planted")
-    assert list(at.toolbox().tools) == ["Numbers%%fact"]
+    assert list(resources.toolbox(at).tools) == ["Numbers%%fact"]
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------
@@ -290,7 +294,7 @@ class Scripted:
 def test_a_server_is_started_in_the_project_with_its_variables_and_listed_once(make, server, monkeypatch):
     monkeypatch.setenv("SERVICE", "planted")
     at = make({"mcp": server(ODD) | {"env_names": ["SERVICE"]}, "without": ["lists"]})
-    box = at.toolbox()
+    box = resources.toolbox(at)
     assert list(box.tools) == [name for name, *_ in ODD if name != "lists"]  # without being entered
     assert "API: nested" in box.documentation()
 
@@ -310,7 +314,7 @@ def test_odd_tools_are_explored_and_reported(make, server, tmp_path):
     at = make({"mcp": server(ODD)})
     exploration.explore(at, model=Scripted(calls))
     trials = exploration.read(at, "full", 0)
-    tools = at.toolbox().tools
+    tools = resources.toolbox(at).tools
     found = {one.tool: one for one in learnt.report(trials, tools)}
     assert list(found) == [name for name, *_ in ODD] and all(one.trials == 4 and one.calls for one in found.values())
     assert found["no_properties"].ran and found["no_properties"].never_tried == ()
@@ -386,7 +390,7 @@ def test_a_server_that_we_did_not_write_is_explored(make, everything):
     exploration.explore(at, model=Scripted({}))  # done: nothing is asked again
     assert before == {path: path.read_bytes() for path in before}
 
-    tools = at.toolbox().tools
+    tools = resources.toolbox(at).tools
     found = {one.tool: one for one in learnt.report(exploration.read(at, "full", 0), tools)}
     assert {name: (one.calls, one.ran, one.solved) for name, one in found.items()} == dict.fromkeys(calls, (8, 4, 4))
     (told,) = found["echo"].conventions

@@ -10,8 +10,9 @@ from functools import partial
 import pytest
 from support import one_line, run_ste, write_json
 
-from ste_core import paper
-from ste_core.errors import DataUnavailable, UserError
+from ste_core.core import store
+from ste_core.core.errors import DataUnavailable, UserError
+from ste_core.release import data as paper
 
 
 def test_blob_id_is_gits(tmp_path):
@@ -71,7 +72,7 @@ def test_not_json_is_one_line(tmp_path, content):
     path = tmp_path / "f.json"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"f\.json: not (valid JSON|UTF-8)"):
-        paper.read_json(path, shown="f.json")
+        store.read_json(path, shown="f.json")
 
 
 # --- a copy with something wrong --------------------------------------------------------------------------------------
@@ -206,7 +207,8 @@ def test_no_data_and_no_network_is_exit_code_1(tmp_path):
 @pytest.mark.release
 def test_every_reported_row_with_a_file_follows_from_raw_outputs(release_dir):
     """Well-formed and API match recomputed, stored correctness summed: all to the printed digit."""
-    from ste_core import audit, score
+    from ste_core.release import audit
+    from ste_core.scoring import score
 
     scored = audit.score_release(paper.find_release(release_dir))
     absent = {paper.FILES[name] for name in ("gpt35", "gpt35_ICL", "gpt4", "gpt4_ICL")}
@@ -230,7 +232,7 @@ def test_every_reported_row_with_a_file_follows_from_raw_outputs(release_dir):
 @pytest.mark.release
 def test_every_single_stored_parse_is_reproduced(release_dir):
     """Not only sums: no_call, err and api_match of each of the released answers."""
-    from ste_core import react
+    from ste_core.core import react
 
     release = paper.find_release(release_dir)
     answers = 0

@@ -12,13 +12,16 @@ import yaml
 from support import ROOT, one_line, run_ste, write_json
 from tiny import make_model
 
-from ste_core import finetune, launch, paper, plan, retrieve, score, study
-from ste_core.errors import UserError
-from ste_core.formats import from_data_dict, read_json, read_test_set, to_data_dict
-from ste_core.plan import Assumptions, Row, assume
-from ste_core.predict import from_release, to_release
-from ste_core.records import Call, Example, Prediction
-from ste_core.study import Finetuning
+from ste_core.core import config as study
+from ste_core.core.config import Finetuning
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Prediction
+from ste_core.method import finetune, retrieve
+from ste_core.pipeline import finetune_job, plan, resources
+from ste_core.pipeline.plan import Assumptions, Row, assume
+from ste_core.release import data as paper
+from ste_core.release.formats import from_data_dict, from_release, read_json, read_test_set, to_data_dict, to_release
+from ste_core.scoring import score
 
 STUDIES = sorted(path.stem for path in (ROOT / "study").glob("*.yaml"))
 
@@ -170,9 +173,9 @@ def test_every_tool_and_test_item_of_the_paper_study_is_the_releases(release_dir
     main = study.load("paper")
     release = paper.find_release(release_dir)
     assert main.exploration.tools == [name for name in release.apis() if "%%" in name]
-    assert set(main.exploration.tools) == set(main.listing().tools)
+    assert set(main.exploration.tools) == set(resources.listing(main).tools)
     assert main.continual.tools == [name for batch in release.batches() for name in batch if "%%" in name]
-    items = main.items("test")
+    items = resources.items(main, "test")
     assert len(items) == 750 and {one.item for one in items} == set(range(15))
     gold = {name: [row["query"] for row in rows] for name, rows in release.read(paper.TEST_SET).items()}
     assert {name: [one.query for one in items if one.gold.tool == name] for name in gold} == gold
@@ -181,11 +184,14 @@ def test_every_tool_and_test_item_of_the_paper_study_is_the_releases(release_dir
     assert next(row for row in made.rows if row.what.startswith("baseline")).requests == 600
     wanted = {arm.general * main.continual.batches for arm in main.continual.arms}
     assert wanted == {1_768}, "as many as there are, in four rounds"
-    train, held = main.general_tasks(1_768, 1, "train"), main.general_tasks(main.continual.exam_items, 1, "heldout")
+    train, held = (
+        resources.general_tasks(main, 1_768, 1, "train"),
+        resources.general_tasks(main, main.continual.exam_items, 1, "heldout"),
+    )
     assert len({one.task for one in train}) == 1_768 and not {one.task for one in train} & {one.task for one in held}
-    assert main.general_tasks(1_768, 1, "train") == train != main.general_tasks(1_768, 2, "train")
+    assert resources.general_tasks(main, 1_768, 1, "train") == train != resources.general_tasks(main, 1_768, 2, "train")
     with pytest.raises(UserError, match=r"has 200 tasks to heldout, 201 are asked for"):
-        main.general_tasks(201, 0, "heldout")
+        resources.general_tasks(main, 201, 0, "heldout")
 
 
 @pytest.mark.release
@@ -208,8 +214,8 @@ def test_a_missing_package_is_noticed_before_anything_is_spent(monkeypatch):
     for name in ("paper", "paper_mistral", "paper_gpt4"):
         assert study.load(name).exploitation.encoder == retrieve.PAPER_ENCODER
         says = f"study '{name}': exploitation.encoder: needs the package sentence-transformers: "
-        assert any(line.startswith(says) for line in study.load(name).lacking())
-    assert study.load("quick").lacking() == []
+        assert any(line.startswith(says) for line in resources.lacking(study.load(name)))
+    assert resources.lacking(study.load("quick")) == []
 
 
 @pytest.mark.release
@@ -217,7 +223,7 @@ def test_all_817_descriptions_load_as_tools_that_a_study_lists(release_dir, tmp_
     path = tmp_path / "all.yaml"
     folder = release_dir / "STE" / "tool_metadata"
     path.write_text(yaml.safe_dump({"name": "all", "world": {"toolbench": {"descriptions": str(folder)}}}))
-    tools = study.load(path).listing().tools
+    tools = resources.listing(study.load(path)).tools
     assert len(tools) == 817 and all(tool.documentation() for tool in tools.values())
 
 
@@ -259,7 +265,9 @@ def test_a_dump_in_the_official_form_is_read(tmp_path):
     assert len(found) == 30 and {one.episode for one in found} == set(range(15))
     assert found[0].steps[1].call == Call(tool="add_date", arguments={"date": "2022-10-14", "days": 1})
     assert found[0].answer == "October 15th." and found[0].steps[1].ok is True
-    tools = from_data_dict(read_json(path)).tools | {"add_date": study.load("smoke").listing().tools["sort_words"]}
+    tools = from_data_dict(read_json(path)).tools | {
+        "add_date": resources.listing(study.load("smoke")).tools["sort_words"]
+    }
     assert len(to_data_dict(found, tools)["add_date"]) == 15
 
 
@@ -289,7 +297,7 @@ def test_a_launched_run_is_the_run_in_process(tmp_path):
     base = make_model(tmp_path / "base", layers=2, hidden=32)
     torchrun = [sys.executable.rpartition("/")[2], "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     launched, plain = options(base, launch=torchrun), options(base)
-    launch.finetune(EXAMPLES, launched, tmp_path / "out", tools=["tool_0", "tool_1"])
+    finetune_job.launch(EXAMPLES, launched, tmp_path / "out", tools=["tool_0", "tool_1"])
     made = finetune.finetune(EXAMPLES, launched, tmp_path / "out", tools=["tool_0", "tool_1"])
     assert made.processes == 2 and not list(tmp_path.glob(".out.job"))
     alone = finetune.finetune(EXAMPLES, plain, tmp_path / "alone", tools=["tool_0", "tool_1"])
@@ -306,7 +314,7 @@ def test_a_launch_that_fails_is_one_line(tmp_path):
         ),
     ):
         with pytest.raises(UserError, match=says) as caught:
-            launch.finetune(EXAMPLES, options(base, launch=command), tmp_path / "out")
+            finetune_job.launch(EXAMPLES, options(base, launch=command), tmp_path / "out")
         assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
 
 
@@ -328,7 +336,7 @@ def test_quantised_weights_without_what_they_need_are_one_line(tmp_path):
         yaml.safe_dump({"name": "trial", "models": {"m": {"kind": "local", "path": str(base), "load_in": "8bit"}}})
     )
     with pytest.raises(UserError, match=r"^model .*: (cannot be loaded|needs)") as caught:
-        study.load(path).chat("m")
+        resources.chat(study.load(path), "m")
     assert "\n" not in str(caught.value)
 
 

@@ -14,7 +14,9 @@ import psutil
 import pytest
 from support import ROOT, one_line, run_ste
 
-from ste_core import figures, paper, study
+from ste_core.core import config as study
+from ste_core.release import data as paper
+from ste_core.report import figures
 
 COMMITTED = ROOT / "results" / "audit"
 TABLES = sorted(path.name for path in (COMMITTED / "tables").glob("*.csv"))

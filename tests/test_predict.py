@@ -21,14 +21,19 @@ from tiny import make_model
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core import audit, paper, predict, prompting, react, retrieve, score, store
-from ste_core.cache import CachedChat, CompletionCache
-from ste_core.chat import SURELY_A_TOKEN, Budget, BudgetSpent, Choice, Completion
-from ste_core.errors import UserError
-from ste_core.local import LocalChat
-from ste_core.predict import from_release, read_summary, to_release
-from ste_core.records import Call, Example, Prediction, StoredVerdict, TestItem
-from ste_core.served import OpenAIChat
+from ste_core.core import prompting, react, store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, Prediction, StoredVerdict, TestItem
+from ste_core.method import predict, retrieve
+from ste_core.method.predict import read_summary
+from ste_core.models.base import SURELY_A_TOKEN, Budget, BudgetSpent, Choice, Completion
+from ste_core.models.cache import CachedChat, CompletionCache
+from ste_core.models.local import LocalChat
+from ste_core.models.openai import OpenAIChat
+from ste_core.release import audit
+from ste_core.release import data as paper
+from ste_core.release.formats import from_release, to_release
+from ste_core.scoring import score
 
 TOOLS = toolbox().tools
 ITEMS = test_set.load("test")[::19]  # 40 items of 40 tools
@@ -235,7 +240,7 @@ sys.path[:0] = [{root!r}, {root!r} + "/tests"]
 from pathlib import Path
 import test_predict
 from test_predict import Scripted, ask
-from ste_core.errors import UserError
+from ste_core.core.errors import UserError
 
 class Slow(Scripted):
     slots = None

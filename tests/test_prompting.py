@@ -2,7 +2,7 @@
 
 import pytest
 
-from ste_core import prompting
+from ste_core.core import prompting
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,20 @@ import pytest
 import yaml
 from support import ROOT
 
-from ste_core import behaviour, compare, exploration, figures, forgetting, questions, stages, store, study
-from ste_core.errors import UserError
-from ste_core.ledger import COLUMNS, Estimate, Estimator, Ledger
-from ste_core.questions import BEYOND, QUESTIONS, SIDES
-from ste_core.react import render
-from ste_core.records import Call, Prediction, Step, TestItem, Tool, Trial
-from ste_core.stats import Interval
-from ste_core.study import Arm, Study
+from ste_core.analysis import behaviour, compare, forgetting
+from ste_core.analysis import open_questions as questions
+from ste_core.analysis.ledger import COLUMNS, Estimate, Estimator, Ledger
+from ste_core.analysis.open_questions import BEYOND, QUESTIONS, SIDES
+from ste_core.core import config as study
+from ste_core.core import store
+from ste_core.core.config import Arm, Study
+from ste_core.core.errors import UserError
+from ste_core.core.react import render
+from ste_core.core.records import Call, Prediction, Step, TestItem, Tool, Trial
+from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import resources, stages
+from ste_core.report import figures
+from ste_core.scoring.stats import Interval
 
 TOOL = Tool(
     name="price",
@@ -252,7 +258,7 @@ def keep(path, records):
 def explore(this, variant, ran, query="query {episode} {number}"):
     """Trials of a variant: `ran(tool, episode, number)` says whether the gold call of an item is made, and runs."""
     gold = {}
-    for one in this.items("test"):
+    for one in resources.items(this, "test"):
         gold.setdefault(one.gold.tool, []).append(one.gold.arguments)
     for tool in TOOLS:
         trials = []
@@ -325,7 +331,8 @@ def test_a_study_answers_what_it_can(project):
     covered = stated(table, "long-term memory covers more forms of test queries")["effect"]
     assert (
         covered
-        == 100 * behaviour.forms_covered(exploration.read(this, "full", 0), this.items("test"))["covered"].mean()
+        == 100
+        * behaviour.forms_covered(exploration.read(this, "full", 0), resources.items(this, "test"))["covered"].mean()
     )
     assert stated(table, "ICL, 1 episode: worse than all 4")["evidence"].startswith("nothing to compare")
     assert (
@@ -344,8 +351,8 @@ def test_a_study_answers_what_it_can(project):
 def test_without_recorded_results_questions_rest_on_the_rule(project, monkeypatch):
     this = write(project, plan())
     fill(this)
-    bare = [TestItem(item=one.item, query=one.query, gold=one.gold) for one in this.items("test")]
-    monkeypatch.setattr(Study, "items", lambda *_: bare)
+    bare = [TestItem(item=one.item, query=one.query, gold=one.gold) for one in resources.items(this, "test")]
+    monkeypatch.setattr(resources, "items", lambda *_: bare)
     table = questions.answers(this, SHOWN)
     for hypothesis, verdict, effect in (
         ("feedback helps FT where an error tells the convention", "supported", 100),
@@ -401,7 +408,7 @@ def test_a_single_gold_tool_costs_who_calls_the_twin(project, monkeypatch):
     )(real(*some)))  # fmt: skip
     table = questions.answers(this, SHOWN)
     row = stated(table, "ICL loses to a single gold tool")
-    twins = set(this.toolbox().near_duplicates) & set(TOOLS)
+    twins = set(resources.toolbox(this).near_duplicates) & set(TOOLS)
     assert (row["effect"], row["tools"]) == (100, len(twins)) and twins
     assert stated(table, "FT loses to a single gold tool")["effect"] == 0
     assert stated(table, "a single gold tool costs ICL more than FT")["effect"] == 100
@@ -626,7 +633,7 @@ def test_a_side_study_changes_one_thing(main, name):
 
 @pytest.mark.parametrize("main", ["quick", "full"])
 def test_batches_of_kinds_have_the_sizes_and_arms_of_mixed_ones(main):
-    from ste_core import curriculum
+    from ste_core.pipeline import curriculum
 
     base, other = study.load(main), study.load(f"{main}_families")
     assert other.source == base.results and other.finetuning == base.finetuning

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from support import ROOT
 
 from microworld.tools import toolbox
-from ste_core import react, store
-from ste_core.react import parse
-from ste_core.records import TestItem, Tool
+from ste_core.core import react, store
+from ste_core.core.react import parse
+from ste_core.core.records import TestItem, Tool
 
 TOOLS = ["add_date", "get_today_date", "Numbers%%Get math fact", "forecast_weather"]
 CALL = 'Action: add_date\nAction Input: {"date": "2022-10-14", "days": 90}'

@@ -13,10 +13,12 @@ from tiny import make_model
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core import retrieve, stages, study
-from ste_core.errors import UserError
-from ste_core.records import Call, Example, TestItem, Tool
-from ste_core.retrieve import Retriever, SentenceEncoder, Tfidf, candidates
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Example, TestItem, Tool
+from ste_core.method import retrieve
+from ste_core.method.retrieve import Retriever, SentenceEncoder, Tfidf, candidates
+from ste_core.pipeline import resources, stages
 
 
 def example(query, tool="add", number=0, /, **arguments):
@@ -223,7 +225,7 @@ def test_a_study_names_its_encoder(tmp_path, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(tmp_path))
     monkeypatch.setattr(retrieve, "SentenceEncoder", Encoder)
     monkeypatch.setattr(stages, "examples", lambda *_: [example("rain in Oslo")])
-    monkeypatch.setattr(study.Study, "chat", stop)
+    monkeypatch.setattr(resources, "chat", stop)
     for named, expected in ((None, []), ("org/encoder", ["org/encoder", 50, 1])):
         options = made.exploitation.model_copy(update={"encoder": named, "candidates": "oracle"})
         with pytest.raises(Stop):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ste_core import score
-from ste_core.records import Call, Prediction, StoredVerdict
+from ste_core.core.records import Call, Prediction, StoredVerdict
+from ste_core.scoring import score
 
 TOOLS = ["add_date", "judged_api"]
 

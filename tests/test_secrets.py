@@ -9,8 +9,8 @@ import yaml
 from faults import chat_server
 from support import ROOT, one_line, run_ste
 
-from ste_core import study
-from ste_core.errors import UserError
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
 
 #: of lower case, as the scripted server wants it
 KEY = "sk-planted-7f3a9c51d2e84b60"

@@ -19,12 +19,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from support import ROOT, one_line, run_ste
 from test_explore import Scripted, plan
 
-from ste_core import exploration, figures, site, store
-from ste_core.errors import UserError
-from ste_core.explore import explore_tool
-from ste_core.site import browsing, reading
-from ste_core.study import load
-from ste_core.toolbox import ToolError
+from ste_core.core import store
+from ste_core.core.config import load
+from ste_core.core.errors import UserError
+from ste_core.method.explore import explore_tool
+from ste_core.pipeline import explore_run as exploration
+from ste_core.report import figures, site
+from ste_core.report.site import browsing, reading
+from ste_core.tools.base import ToolError
 from ste_core.tools.functions import FunctionToolbox
 
 HOSTILE = "<script>window.harmed=1</script><img src='https://example.org/x.png' onerror='window.harmed=2'>"

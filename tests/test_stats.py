@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
-from ste_core import stats
+from ste_core.scoring import stats
 
 
 def test_percent_is_the_pooled_share_and_its_interval_holds_it():
@@ -26,7 +26,7 @@ def test_percent_by_hand():
 
 
 def test_percent_with_one_item_a_tool_is_near_the_agresti_coull_interval():
-    """With one item a tool clusters are items, and the method comes down to the known adjustment (there 1.9 successes)."""
+    """With one item a tool clusters are items, and the method comes near the known adjustment (of 1.9 successes)."""
     k = np.array([1] * 12 + [0] * 28)
     found = stats.percent(k, np.ones(40))
     low, high = proportion_confint(12, 40, method="agresti_coull")

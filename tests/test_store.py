@@ -9,9 +9,9 @@ import time
 import pandas as pd
 import pytest
 
-from ste_core import store
-from ste_core.errors import UserError
-from ste_core.records import Call
+from ste_core.core import store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call
 
 
 def test_tables_are_the_same_bytes_and_untouched_if_equal(tmp_path):
@@ -78,8 +78,8 @@ def test_another_programs_line_is_named(tmp_path):
 WRITER = """
 import sys
 from pathlib import Path
-from ste_core.records import Call
-from ste_core.store import append_jsonl
+from ste_core.core.records import Call
+from ste_core.core.store import append_jsonl
 number = 0
 while True:
     append_jsonl(Path(sys.argv[1]), [Call(tool=str(number), arguments={"pad": "x" * 4000})])

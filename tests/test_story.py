@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ste_core import claims, story
+from ste_core.analysis import claims
+from ste_core.analysis import headline as story
 
 
 def correctness(**shares: float) -> pd.DataFrame:

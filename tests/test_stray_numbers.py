@@ -29,8 +29,12 @@ from support import ROOT
 
 from benchmarks import page as measured
 from microworld.language import card
-from ste_core import claims, figures, paper, plan, study
-from ste_core.study import Exam, Exploration, Finetuning, LocalModel, Statistics
+from ste_core.analysis import claims
+from ste_core.core import config as study
+from ste_core.core.config import Exam, Exploration, Finetuning, LocalModel, Statistics
+from ste_core.pipeline import plan
+from ste_core.release import data as paper
+from ste_core.report import figures
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -221,9 +225,10 @@ def fact(one: Found) -> bool | None:
 @functools.cache
 def tables() -> dict[str, pd.DataFrame]:
     """Every table that is committed or would be, by path."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "results", "ste_core/data"]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "results", "ste_core/release"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
-    kept = [name for name in names if re.fullmatch(r"results/(\w+/tables|bench)/\w+\.csv|ste_core/data/\w+\.csv", name)]
+    places = r"(results/(\w+/tables|bench)|ste_core/release)/\w+\.csv"
+    kept = [name for name in names if re.fullmatch(places, name)]
     return {name: pd.read_csv(ROOT / name) for name in kept if (ROOT / name).exists()}
 
 

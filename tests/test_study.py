@@ -5,8 +5,9 @@ import os
 import pydantic
 import pytest
 
-from ste_core import study
-from ste_core.errors import UserError
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.pipeline import resources
 
 
 def load(tmp_path, text):
@@ -83,8 +84,8 @@ def test_keys_are_refused_and_not_repeated(tmp_path, model):
 
 
 def test_a_model_is_made_as_the_study_says(tmp_path, monkeypatch):
-    from ste_core.cache import CachedChat
-    from ste_core.chat import Budget
+    from ste_core.models.base import Budget
+    from ste_core.models.cache import CachedChat
 
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "r"))
     monkeypatch.setenv("OTHER", "one-key")
@@ -93,12 +94,12 @@ def test_a_model_is_made_as_the_study_says(tmp_path, monkeypatch):
         "{kind: openai, model: x, base_url: 'http://127.0.0.1:9/v1', key_env: OTHER, prices: [1, 2.5], cache: true}"
     )
     made = load(tmp_path, f"name: trial\nmodels: {{m: {served}}}\n")
-    model = made.chat("m", Budget(money=1.0))
+    model = resources.chat(made, "m", Budget(money=1.0))
     assert isinstance(model, CachedChat) and model.name == "x" and model.identity == "http://127.0.0.1:9/v1 x"
     assert model.cache.path == tmp_path / "r" / "trial" / "cache" / "completions.sqlite"
     assert (model.model._key, model.model._prices) == ("one-key", (1.0, 2.5)) and "OPENAI_API_KEY" not in os.environ
     with pytest.raises(UserError, match=r"^study 'trial': models: no model 'n'; there are: m$"):
-        made.chat("n")
+        resources.chat(made, "n")
 
 
 def test_a_problem_of_the_whole_is_one_line():

@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from microworld import test_set
 from microworld.tools import functions, toolbox
-from ste_core import aio, reference, score, study
-from ste_core.errors import UserError
-from ste_core.execution import gold_results
-from ste_core.react import render
-from ste_core.records import Call, Prediction, TestItem
-from ste_core.taxonomy import CATEGORIES, categories, outcomes, same_form
+from ste_core.analysis import baselines as reference
+from ste_core.core import aio
+from ste_core.core import config as study
+from ste_core.core.errors import UserError
+from ste_core.core.react import render
+from ste_core.core.records import Call, Prediction, TestItem
+from ste_core.scoring import score
+from ste_core.scoring.error_types import CATEGORIES, categories, outcomes, same_form
+from ste_core.scoring.execution import gold_results
 
 BOX = toolbox()
 

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 import pytest
 from support import ROOT
 
-from ste_core.records import Call, Observation, Tool
-from ste_core.toolbox import Toolbox, ToolError
+from ste_core.core.records import Call, Observation, Tool
+from ste_core.tools.base import Toolbox, ToolError
 from ste_core.tools.functions import FunctionToolbox, function_tool
 
 
@@ -97,7 +97,7 @@ def test_a_hanging_tool_keeps_no_other_waiting(released: threading.Event) -> Non
 def test_a_process_ends_although_a_tool_still_hangs(how: str) -> None:
     script = f"""
 import asyncio, time
-from ste_core.records import Call
+from ste_core.core.records import Call
 from ste_core.tools.functions import FunctionToolbox
 
 def hang() -> None:
@@ -382,7 +382,7 @@ def test_a_toolbox_serves_one_event_loop_after_another() -> None:
 
 ASKED = """
 import asyncio
-from ste_core.records import Call
+from ste_core.core.records import Call
 from ste_core.tools.functions import FunctionToolbox
 
 def area(box: dict[str, float], limit: int = 5) -> int:

@@ -5,9 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from ste_core import trajectories
-from ste_core.records import Call, Step, Tool, Trial
-from ste_core.study import Study
+from ste_core.analysis import trials as trajectories
+from ste_core.core.config import Study
+from ste_core.core.records import Call, Step, Tool, Trial
 
 TOOL = Tool(
     name="price",

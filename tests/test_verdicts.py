@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from support import ROOT
 
-from ste_core import verdicts
-from ste_core.stats import Estimate
+from ste_core.scoring import verdicts
+from ste_core.scoring.stats import Estimate
 
 
 def estimate(centre, se=1.0, df=49):

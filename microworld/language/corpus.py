@@ -19,9 +19,8 @@ from typing import Any
 from microworld.language import general, synthetic, trials
 from microworld.language.synthetic import Synthetic
 from microworld.language.verbs import Split
-from ste_core import prompting, react
-from ste_core.chat import Message
-from ste_core.records import Call
+from ste_core.core import prompting, react
+from ste_core.core.records import Call, Message
 
 QUERY_WEIGHT = 0.7  # an imagined query is partly chance: it counts less than a call
 NAME_WEIGHT = 2.0

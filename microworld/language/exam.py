@@ -24,9 +24,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from microworld.language import corpus, fits, general, generation, model, synthetic
 from microworld.language.corpus import Conversation
 from microworld.language.generation import Speaker
-from ste_core import aio, prompting, react
-from ste_core.chat import Message, gather
-from ste_core.local import LocalChat
+from ste_core.core import aio, prompting, react
+from ste_core.core.records import Message
+from ste_core.models.base import gather
+from ste_core.models.local import LocalChat
 
 TABLE = Path("results/micro/tables/skills.csv")
 COLUMNS = ("skill", "set", "n", "value", "ci_low", "ci_high", "gate")

@@ -5,7 +5,7 @@
 
 Four tools a prompt: the wanted one and its three nearest by documentation (TF-IDF). Demonstrations are the other
 development items of the same tool and two of its neighbours, so they show the conventions in other people's words.
-Intervals resample tools (`ste_core.stats`), items of a tool being alike.
+Intervals resample tools (`ste_core.scoring.stats`), items of a tool being alike.
 """
 
 import asyncio
@@ -23,8 +23,9 @@ from microworld.language import generation
 from microworld.language.generation import Speaker
 from microworld.test_set import FOLDER
 from microworld.tools import MicroworldToolbox, toolbox
-from ste_core import prompting, react, stats
-from ste_core.records import Call, Observation, TestItem
+from ste_core.core import prompting, react
+from ste_core.core.records import Call, Observation, TestItem
+from ste_core.scoring import stats
 
 MAX_CALLS = 3  # of an imagined query's trial
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
-from ste_core.chat import Message
+from ste_core.core.records import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from microworld.language.values import Convention, Kind
 from microworld.language.verbs import SYNONYMS, VERBS, Split, Verb
 from microworld.language.vocabulary import ADJECTIVES, BRANDS, NOUNS, WORDS, heldout, plural
 from microworld.tools import functions as study_tools
-from ste_core.records import Tool
+from ste_core.core.records import Tool
 
 KIND_WEIGHTS = {
     "city": 6, "country": 6, "currency": 4, "language": 4, "unit": 4, "airport": 3, "element": 2, "zone": 2, "date": 7,

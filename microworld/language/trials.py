@@ -6,7 +6,7 @@
 >>> error.startswith("Error: ")
 True
 
-Errors of names and types are the real texts of `ste_core.toolbox`; errors of conventions are worded here, as an API
+Errors of names and types are the real texts of `ste_core.tools.base`; errors of conventions are worded here, as an API
 would word them. A finished trial knows the truth about itself, by which reflection and judging are taught and examined.
 """
 
@@ -18,9 +18,9 @@ from typing import Any
 
 from microworld.language import limits, synthetic, values, vocabulary
 from microworld.language.synthetic import Synthetic
-from ste_core import react
-from ste_core.records import Call
-from ste_core.toolbox import Toolbox
+from ste_core.core import react
+from ste_core.core.records import Call
+from ste_core.tools.base import Toolbox
 
 _KEYS = ("value", "total", "status", "name", "unit", "date", "result", "level", "note", "code", "next")
 _EMPTY = (None, [], {}, "", "nothing found", {"result": None}, "no data")

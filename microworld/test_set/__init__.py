@@ -10,8 +10,8 @@ wordings differ, and neither occurs in what the study's language model was train
 from pathlib import Path
 from typing import Literal
 
-from ste_core.records import TestItem
-from ste_core.store import read_jsonl
+from ste_core.core.records import TestItem
+from ste_core.core.store import read_jsonl
 
 FOLDER = Path(__file__).parent
 

@@ -17,7 +17,7 @@ from importlib import import_module
 from microworld.test_set import FOLDER
 from microworld.test_set.wordings._base import Wordings
 from microworld.tools import FAMILIES, MicroworldToolbox, toolbox
-from ste_core.records import Call, TestItem
+from ste_core.core.records import Call, TestItem
 
 SEED = 2031
 PER_TOOL = {"test": 15, "dev": 5}

@@ -1,7 +1,7 @@
 """Fifty tools in ten families that really run: in process, deterministic, with a frozen clock.
 
 >>> import asyncio
->>> from ste_core.records import Call
+>>> from ste_core.core.records import Call
 >>> box = toolbox()
 >>> asyncio.run(box.execute(Call(tool="convert_base", arguments={"digits": "D3", "target": 2, "source": 16}))).text
 '11010011'
@@ -59,7 +59,7 @@ class MicroworldToolbox(FunctionToolbox):
             return properties.same_property(a, b)
         if properties.compare == "exact":
             return a == b
-        from ste_core.score import json_equal  # needs pandas, which a server of tools does not
+        from ste_core.scoring.score import json_equal  # needs pandas, which a server of tools does not
 
         return json_equal(a, b, close=True, ordered=properties.compare != "unordered")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ste_core.toolbox import ToolError
+from ste_core.tools.base import ToolError
 from ste_core.tools.functions import function_tool
 
 __all__ = ["NOW", "Properties", "ToolError", "study_tool"]

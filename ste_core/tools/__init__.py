@@ -1,1 +1,4 @@
-"""Doors through which tools come in: each module makes one kind of tool a `ste_core.toolbox.Toolbox`."""
+"""Tools behind one interface (`base`), and how they come in: Python functions, MCP, HTTP, ToolBench.
+
+`open` makes the toolbox that a study names.
+"""

@@ -20,8 +20,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field, JsonValue, create_model
 
-from ste_core.records import Call, Tool
-from ste_core.toolbox import Toolbox
+from ste_core.core.records import Call, Tool
+from ste_core.tools.base import Toolbox
 
 Function = Callable[..., Any]
 

@@ -37,10 +37,10 @@ from aiolimiter import AsyncLimiter
 from pydantic import JsonValue, SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from ste_core.errors import UserError
-from ste_core.records import Call, Tool
-from ste_core.store import write_text
-from ste_core.toolbox import Toolbox, ToolError
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Tool
+from ste_core.core.store import write_text
+from ste_core.tools.base import Toolbox, ToolError
 
 HEADER_LOGS = ("httpcore2.http11", "httpcore2.http2")  # show a reply's headers, in which a server may repeat the key
 ERROR_CHARS = 500  # of a refusal's body: enough for its message, short of an HTML page

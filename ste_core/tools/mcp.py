@@ -24,10 +24,10 @@ from mcp import Client, MCPError, StdioServerParameters, stdio_client, stdio_ser
 from mcp.server import Server
 from pydantic import JsonValue
 
-from ste_core.errors import UserError
-from ste_core.react import contain
-from ste_core.records import Call, Observation, Tool
-from ste_core.toolbox import Toolbox, ToolError
+from ste_core.core.errors import UserError
+from ste_core.core.react import contain
+from ste_core.core.records import Call, Observation, Tool
+from ste_core.tools.base import Toolbox, ToolError
 
 FAMILY = "ste-study/family"  # where a served tool's family stands in its MCP metadata
 LEAVE_SECONDS = 10.0  # the SDK asks a server to end, then kills it: about 6 seconds

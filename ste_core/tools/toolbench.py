@@ -17,10 +17,10 @@ from urllib.parse import quote
 
 from pydantic import Field, JsonValue, ValidationError
 
-from ste_core.errors import UserError
-from ste_core.records import Call, Record, Tool
-from ste_core.toolbox import ToolError
-from ste_core.tools.descriptions import SEPARATOR, load_descriptions
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Record, Tool
+from ste_core.tools.base import ToolError
+from ste_core.tools.docs import SEPARATOR, load_descriptions
 from ste_core.tools.http import HttpToolbox, PassingFailure, Request
 
 __all__ = ["Endpoint", "RapidApiToolbox", "ToolBenchToolbox", "load_descriptions"]

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from faults import chat_server
 
-from ste_core import study
-from ste_core.chat import Budget, Choice, Completion
+from ste_core.core import config as study
+from ste_core.models.base import Budget, Choice, Completion
 
 
 class Scripted:

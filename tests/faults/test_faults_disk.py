@@ -3,12 +3,13 @@
 import pytest
 from support import one_line, run_ste
 
-from ste_core import cli, store
-from ste_core.cache import CompletionCache
-from ste_core.chat import Choice, Completion
-from ste_core.errors import UserError
-from ste_core.exploration import explore, read
-from ste_core.records import Call
+from ste_core import cli
+from ste_core.core import store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call
+from ste_core.models.base import Choice, Completion
+from ste_core.models.cache import CompletionCache
+from ste_core.pipeline.explore_run import explore, read
 
 
 def test_exploration_on_a_full_disk(make, scripted, files, disk):

@@ -9,10 +9,11 @@ import pytest
 from faults import chat_server
 from support import ROOT, one_line
 
-from ste_core import cli, store
-from ste_core.errors import UserError
-from ste_core.exploration import explore, read, trials_file
-from ste_core.records import Call, TestItem
+from ste_core import cli
+from ste_core.core import store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, TestItem
+from ste_core.pipeline.explore_run import explore, read, trials_file
 
 RECORDS = [Call(tool=f"t{number}", arguments={"text": "línea\n東 {}" + "x" * number}) for number in range(6)]
 

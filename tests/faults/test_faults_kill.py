@@ -15,7 +15,7 @@ from faults import chat_server
 from support import ROOT, one_line, run_ste
 
 from ste_core import cli
-from ste_core.exploration import explore, read
+from ste_core.pipeline.explore_run import explore, read
 
 
 @pytest.mark.parametrize("seed", range(2))

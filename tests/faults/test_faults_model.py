@@ -6,11 +6,12 @@ import json
 import pytest
 from faults import chat_server
 
-from ste_core import score, store
-from ste_core.exploration import explore, read
-from ste_core.predict import predict
-from ste_core.records import Call, Prediction, TestItem
-from ste_core.served import OpenAIChat
+from ste_core.core import store
+from ste_core.core.records import Call, Prediction, TestItem
+from ste_core.method.predict import predict
+from ste_core.models.openai import OpenAIChat
+from ste_core.pipeline.explore_run import explore, read
+from ste_core.scoring import score
 from ste_core.tools.functions import FunctionToolbox
 
 TOOLS = ["add_days", "sort_words"]

@@ -12,8 +12,8 @@ from microworld.language import corpus, fits, general, synthetic, trials
 from microworld.test_set import FOLDER
 from microworld.test_set.make import wordings
 from microworld.tools import functions
-from ste_core import prompting, react
-from ste_core.records import Call
+from ste_core.core import prompting, react
+from ste_core.core.records import Call
 
 COUNT = 2500
 

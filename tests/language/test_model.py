@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from microworld.language import corpus, exam, forward, generation, model, tokenizer
 from microworld.language.trainer import Options, Trainer
-from ste_core import prompting
+from ste_core.core import prompting
 
 ODD = (
     "", " ", "▁", "a▁b ▁ c", "\ue000", "\ue000\ue001\ue002", "Grüße an Zoë!", "東京 x  y\tend_", "a__b c",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from microworld.tools import toolbox
-from ste_core.records import Call, Observation
+from ste_core.core.records import Call, Observation
 
 BOX = toolbox()
 MAX_ERROR_WORDS = 18

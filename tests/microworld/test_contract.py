@@ -18,7 +18,7 @@ from support import ROOT
 from microworld import test_set
 from microworld.test_set.make import PER_TOOL, slots, wordings
 from microworld.tools import FAMILIES, batches, functions, properties
-from ste_core.records import Observation, TestItem
+from ste_core.core.records import Observation, TestItem
 
 FUNCTIONS = functions()
 WORDINGS = wordings()

@@ -15,7 +15,7 @@ import pytest
 
 from microworld import test_set
 from microworld.tools import FAMILIES, MicroworldToolbox
-from ste_core.records import Call, Observation
+from ste_core.core.records import Call, Observation
 
 CALLS = 5_000  # a family
 GOLD = [item.gold for split in ("test", "dev") for item in test_set.load(split)]

@@ -14,7 +14,7 @@ import mcp_types as types
 from mcp import stdio_server
 from mcp.server import Server
 
-from ste_core.toolbox import ToolError
+from ste_core.tools.base import ToolError
 from ste_core.tools.functions import FunctionToolbox, function_tool
 from ste_core.tools.mcp import serve
 

@@ -17,8 +17,8 @@ import mcp_servers
 import pytest
 from contract_server import ContractServer, run
 
-from ste_core.errors import UserError
-from ste_core.records import Call, Observation
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Observation
 from ste_core.tools import mcp as door
 from ste_core.tools.functions import FunctionToolbox
 from ste_core.tools.mcp import McpToolbox, serve

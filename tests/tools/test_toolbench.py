@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ste_core.errors import UserError
-from ste_core.records import Call, Observation, Tool
+from ste_core.core.errors import UserError
+from ste_core.core.records import Call, Observation, Tool
 from ste_core.tools import http
 from ste_core.tools.toolbench import RapidApiToolbox, ToolBenchToolbox, load_descriptions
 

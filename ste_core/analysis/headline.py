@@ -1,0 +1,93 @@
+"""The whole study in short: its tables, the headline, and the order in which to read.
+
+>>> print(headline(of(load("quick"))))                                   # doctest: +SKIP
+
+Everything here is read from tables that other notebooks have written; nothing is measured anew.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+
+from ste_core.core import store
+from ste_core.core.config import Study, project_root
+from ste_core.scoring import score
+
+#: the rows of the headline: setting, and how it is called there
+SETTINGS = {"baseline": "no experience (baseline)", "ICL": "shown in context (ICL)", "FT": "fine-tuned (FT)"}
+
+
+def metrics(correctness: pd.DataFrame) -> dict[str, str]:
+    """The metrics of the headline, by their names there: the right tool, and what the study's verdicts rest on."""
+    right = score.right(correctness["metric"])
+    return {"api_match_all": "right tool", right: score.RIGHT[right]}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What an embedded study has found; None where it has no such stage."""
+
+    exploration: pd.DataFrame | None
+    correctness: pd.DataFrame | None
+    gains: pd.DataFrame | None
+    ablations: pd.DataFrame | None
+    amount: pd.DataFrame | None
+    control: pd.DataFrame | None
+    continual: tuple[pd.DataFrame, pd.DataFrame] | None
+
+
+def of(study: Study) -> Tables:
+    """The tables of a study."""
+
+    def read(name: str) -> pd.DataFrame | None:
+        path = study.tables / f"{name}.csv"
+        return store.read_table(path) if path.is_file() else None
+
+    summary, differences = read("continual_summary"), read("continual_differences")
+    return Tables(
+        exploration=read("exploration"), correctness=read("embedded_correctness"), gains=read("embedded_gains"),
+        ablations=read("ablations"), amount=read("amount"), control=read("control"),
+        continual=None if summary is None or differences is None else (summary, differences),
+    )  # fmt: skip
+
+
+def shown(value: float, low: float, high: float, *, sign: bool = False) -> str:
+    """A figure with its interval, as prose has it.
+
+    >>> shown(12.34, 8.0, 16.55)
+    '12.3 [8.0, 16.6]'
+    """
+    form = "+.1f" if sign else ".1f"
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def headline(correctness: pd.DataFrame, claims: pd.DataFrame) -> str:
+    """The main table and the verdicts in plain text, as a run prints them at its end."""
+    heads = metrics(correctness)
+    lines = [f"{'test items, %':<28}" + "".join(f"{name:>24}" for name in heads.values())]
+    for setting, name in SETTINGS.items():
+        own = correctness[correctness["setting"] == setting].set_index("metric")
+        if own.empty:
+            continue
+        cells = (shown(*own.loc[metric, ["value", "ci_low", "ci_high"]]) for metric in heads)
+        lines.append(f"{name:<28}" + "".join(f"{cell:>24}" for cell in cells))
+    lines += ["", f"{'the five claims':<28}{'verdict here':>24}"]
+    for row in claims[claims["part"] == "as worded"].itertuples():
+        lines.append(f"{f'claim {row.claim}':<28}{row.verdict:>24}")
+    return "\n".join(lines) + "\n"
+
+
+def notebooks() -> pd.DataFrame:
+    """Every notebook of the project in reading order: `notebook, question` (its title)."""
+    rows = []
+    for path in sorted((project_root() / "notebooks").glob("[0-9]*.ipynb")):
+        rows.append({"notebook": path.name, "question": _title(path)})
+    return pd.DataFrame(rows)
+
+
+def _title(path: Path) -> str:
+    cells = nbformat.read(path, as_version=4).cells
+    first = next((cell.source for cell in cells if cell.cell_type == "markdown"), "")
+    return first.partition("\n")[0].removeprefix("# ").strip()

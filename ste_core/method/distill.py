@@ -1,0 +1,485 @@
+"""Distillation: what exploration found out becomes training examples, and a data card says what was dropped and why.
+
+>>> distilled = await distill(trials, toolbox.tools, judge, paraphraser, Distillation(), journal=path)  # doctest: +SKIP
+>>> distilled.card.tail(1)[["tool", "trials", "judged_no", "sources", "paraphrases"]]                   # doctest: +SKIP
+    tool  trials  judged_no  sources  paraphrases
+50 (all)    3000        212     2405         5121
+>>> paraphrases_each(20, Distillation()), paraphrases_each(200, Distillation())
+(6, 1)
+
+Follows METHOD, "Distillation" (`STE/postprocessing.py` of the release): a trial that ended in a Final Answer and made a
+parsed call; its last parsed call; a judge on three aspects at temperature 1; paraphrases towards a target per tool; a
+shuffle. Departures:
+
+- A verdict is read aspect by aspect; the release drops wherever "No." stands. What cannot be read drops too, apart.
+- A trial without feedback has no final answer: its last call suffices, and of the judge's aspects only the call's
+  ("Appropriate") decides, since there is no result to be informed by.
+- A call counts as parsed if its arguments are a JSON object and it calls the explored tool.
+- Duplicates (same query but for case, space and end marks; same call) are removed before paraphrasing.
+- Paraphrases are asked for independently of each other, not in one conversation, and some are dropped: empty, cut off,
+  equal to another query of the tool, over three times as long as their source or (`keep_values`) without a value of
+  the call that their source has word for word.
+
+Every request has a seed of its own, from its labels, so results depend neither on order nor on concurrency.
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+from pydantic import JsonValue
+
+from ste_core.core import prompting, store
+from ste_core.core.config import Distillation
+from ste_core.core.errors import UserError
+from ste_core.core.records import Example, Message, Record, Tool, Trial
+from ste_core.models.base import ChatModel, answer_or_refusal, gather, known_as, request_seed
+
+#: the variant whose trials see no results and so have no final answer
+NO_FEEDBACK = "no_feedback"
+
+#: the aspects that decide on a trial without a final answer
+WITHOUT_ANSWER = ("Appropriate",)
+
+#: a paraphrase may be so many times as long as its source
+LONGEST = 3
+
+#: the card's row of totals
+TOTAL = "(all)"
+
+#: the card's columns after `tool`, see `Distilled`
+STAGES = (
+    "trials", "no_query", "no_answer", "no_call", "unsolved", "judged", "judged_no", *(f"not_{one.lower()}" for one in
+    prompting.ASPECTS), "unread", "duplicate", "sources", "asked", "empty", "cut_off", "same", "too_long", "value_lost",
+    "paraphrases", "examples",
+)  # fmt: skip
+
+
+class Reply(Record):
+    """A line of the journal: what a model answered to one request of distillation.
+
+    `number` is 0 for a judgement and counts an example's paraphrases from 1. `request_sha256` covers all that the reply
+    depends on: model, messages, sampling and seed; only a reply to the very same request is used again.
+    """
+
+    kind: Literal["judge", "paraphrase"]
+    tool: str
+    variant: str
+    seed: int
+    episode: int
+    trial: int
+    number: int
+    model: str
+    text: str
+    finish_reason: str
+    prompt_sha256: str
+    request_sha256: str
+
+
+class TrialVerdict(Record):
+    """A judge's verdict on a trial, with all that is needed to question it.
+
+    `aspects` are as read, None where the reply does not say; `deciding` names those that decide; `kept` says how.
+    """
+
+    tool: str
+    variant: str
+    seed: int
+    episode: int
+    trial: int
+    judge: str
+    aspects: dict[str, bool | None]
+    deciding: tuple[str, ...]
+    kept: bool
+    raw: str
+    prompt_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """What distillation made of trials.
+
+    Attributes:
+        examples: shuffled by the seed.
+        verdicts: one a judged trial, in the order of tool, episode and trial.
+        card: one row a tool and one of totals (`tool` is `TOTAL`), with a count for each of `STAGES`. A trial is
+            dropped for one reason, the first that applies: trials = no_query + no_answer + no_call + unsolved +
+            judged_no + unread + duplicate + sources. Aspects denied (`not_informative` ...) may overlap within
+            `judged_no`. Likewise asked = empty + cut_off + same + too_long + value_lost + paraphrases, and
+            examples = sources + paraphrases.
+    """
+
+    examples: list[Example]
+    verdicts: list[TrialVerdict]
+    card: pd.DataFrame
+
+    def write(self, folder: Path) -> None:
+        """Write `examples.jsonl`, `verdicts.jsonl` and `card.csv`, each whole."""
+        for name, records in (("examples", self.examples), ("verdicts", self.verdicts)):
+            store.write_text(folder / f"{name}.jsonl", "".join(one.model_dump_json() + "\n" for one in records))
+        store.write_table(self.card, folder / "card.csv")
+
+
+async def distill(
+    trials: Sequence[Trial],
+    tools: Mapping[str, Tool],
+    judge: ChatModel | None,
+    paraphraser: ChatModel | None,
+    options: Distillation,
+    *,
+    journal: Path | None = None,
+    done: Callable[[], object] = lambda: None,
+) -> Distilled:
+    """Distil the trials of one variant and seed.
+
+    Args:
+        trials: in any order.
+        tools: their tools by name, for the judge to see.
+        judge: who judges; may be None if `options.judge` is off.
+        paraphraser: who paraphrases; may be None if `options.max_paraphrases` is 0.
+        options: see `Distillation`.
+        journal: a JSON Lines file of `Reply`; replies are on disk before they are used, and those that are there are
+            not asked for again, so an interrupted run goes on where it stopped.
+        done: called after each reply (a progress bar's `update`).
+
+    Raises:
+        UserError: trials of several variants or seeds, one trial twice, an unknown tool, a model that is missing, or
+            what the models raise (`BudgetSpent` among it).
+    """
+    _check(trials, tools, judge, paraphraser, options)
+    desk = _Desk(options, journal, done)
+    by_tool = defaultdict(list)
+    for trial in sorted(trials, key=_key):
+        by_tool[trial.tool].append(trial)
+    try:
+        parts = await gather([_one_tool(own, tools[name], judge, paraphraser, desk) for name, own in by_tool.items()])
+    finally:
+        desk.flush()  # replies that a failure elsewhere overtook
+    examples = [example for part in parts for example in part[0]]
+    random.Random(request_seed(options.seed, "shuffle")).shuffle(examples)
+    verdicts = [verdict for part in parts for verdict in part[1]]
+    rows = [{"tool": name, **part[2]} for name, part in zip(by_tool, parts, strict=True)]
+    rows.append({"tool": TOTAL, **sum((part[2] for part in parts), Counter())})
+    card = pd.DataFrame(rows).reindex(columns=["tool", *STAGES])
+    return Distilled(examples, verdicts, card.fillna(0).astype(dict.fromkeys(STAGES, int)))
+
+
+def training_size(examples: Sequence[Example], per_tool: int, seed: int) -> list[Example]:
+    """A random subset of at most `per_tool` examples a tool, in the order given, to compare sets of equal size.
+
+    The choice depends on seed, tool and which examples there are, not on their order; a smaller subset is part of a
+    larger one. A tool with fewer examples keeps them all.
+    """
+    by_tool = defaultdict(list)
+    for example in sorted(examples, key=_example_key):
+        by_tool[example.tool].append(_example_key(example))
+    chosen = set()
+    for tool, keys in by_tool.items():
+        random.Random(request_seed(seed, "training_size", tool)).shuffle(keys)
+        chosen.update(keys[:per_tool])
+    return [example for example in examples if _example_key(example) in chosen]
+
+
+def paraphrases_each(sources: int, options: Distillation) -> int:
+    """Paraphrases to ask for of each of a tool's `sources` examples: the release's formula, so at least one."""
+    wanted = min(round(options.target / (sources + 0.001)) - 1, options.max_paraphrases)
+    return max(wanted, 1) if options.max_paraphrases else 0
+
+
+def _check(
+    trials: Sequence[Trial],
+    tools: Mapping[str, Tool],
+    judge: ChatModel | None,
+    paraphraser: ChatModel | None,
+    options: Distillation,
+) -> None:
+    runs = {(trial.variant, trial.seed) for trial in trials}
+    if len(runs) > 1:
+        shown = ", ".join(f"{variant}/{seed}" for variant, seed in sorted(runs)[:4])
+        raise UserError(f"trials: of several variants or seeds ({shown}): distil each on its own")
+    for key, times in Counter(map(_key, trials)).items():
+        if times > 1:
+            raise UserError(f"trials: tool {key[0]!r}, episode {key[3]}, trial {key[4]}: found {times} times, not once")
+        if key[0] not in tools:
+            raise UserError(f"trials: tool {key[0]!r}: not among the study's tools")
+    if options.judge and judge is None:
+        raise UserError("distillation.judge: on, but there is no model to judge; name one or set it to false")
+    if options.max_paraphrases and paraphraser is None:
+        raise UserError("distillation.max_paraphrases: no model to paraphrase; name one or set it to 0")
+
+
+def _key(one: Trial) -> tuple[str, str, int, int, int]:
+    return one.tool, one.variant, one.seed, one.episode, one.trial
+
+
+def _example_key(one: Example) -> tuple[str, int, int, int]:
+    return one.tool, one.episode, one.trial, one.paraphrase
+
+
+# --- one tool ---------------------------------------------------------------------------------------------------------
+
+
+async def _one_tool(
+    trials: Sequence[Trial], tool: Tool, judge: ChatModel | None, paraphraser: ChatModel | None, desk: "_Desk"
+) -> tuple[list[Example], list[TrialVerdict], Counter[str]]:
+    """All stages for the trials of one tool: its examples, verdicts and counts."""
+    options, counts = desk.options, Counter(trials=len(trials))
+    candidates: list[tuple[Trial, Example]] = []
+    for trial in trials:
+        found = _candidate(trial, options)
+        if isinstance(found, str):
+            counts[found] += 1
+        else:
+            candidates.append((trial, found))
+    verdicts: list[TrialVerdict] = []
+    if options.judge and judge is not None:
+        verdicts = await gather([_verdict(trial, example, tool, judge, desk) for trial, example in candidates])
+        counts["judged"] = len(verdicts)
+        for verdict in verdicts:
+            said = [verdict.aspects[aspect] for aspect in verdict.deciding]
+            if False in said:
+                counts["judged_no"] += 1
+                counts.update(f"not_{one.lower()}" for one in verdict.deciding if verdict.aspects[one] is False)
+            elif None in said:
+                counts["unread"] += 1
+        candidates = [one for one, verdict in zip(candidates, verdicts, strict=True) if verdict.kept]
+    sources: dict[tuple[str, str], tuple[Trial, Example]] = {}
+    for trial, example in candidates:
+        same = normalise(example.query), json.dumps(example.call.arguments, sort_keys=True)
+        counts["duplicate"] += same in sources
+        sources.setdefault(same, (trial, example))
+    counts["sources"] = len(sources)
+    examples = [example for _, example in sources.values()]
+    if paraphraser is not None and options.max_paraphrases:
+        examples += await _paraphrases(list(sources.values()), paraphraser, desk, counts)
+    counts["examples"] = len(examples)
+    return sorted(examples, key=_example_key), verdicts, counts
+
+
+def _candidate(trial: Trial, options: Distillation) -> Example | str:
+    """The example in a trial, or why there is none (a column of the card)."""
+    if not trial.query.strip():
+        return "no_query"
+    if not (trial.answer or "").strip() and trial.variant != NO_FEEDBACK:
+        return "no_answer"
+    step = next((one for one in reversed(trial.steps) if one.call is not None and one.call.tool == trial.tool), None)
+    if step is None or step.call is None:
+        return "no_call"
+    if options.require_solved and trial.solved is False:
+        return "unsolved"
+    return Example(
+        tool=trial.tool,
+        episode=trial.episode,
+        trial=trial.trial,
+        paraphrase=0,
+        query=trial.query,
+        call=step.call,
+        observation=step.observation or "",
+        answer=trial.answer or "",
+    )
+
+
+async def _verdict(trial: Trial, example: Example, tool: Tool, judge: ChatModel, desk: "_Desk") -> TrialVerdict:
+    answered = trial.answer is not None
+    result = _shortened(example.observation, desk.options.observation_chars) or "none, the call was not executed"
+    asked = prompting.judge(
+        tool.documentation(), example.query, example.call, result, example.answer if answered else "none"
+    )
+    reply = await desk.ask("judge", judge, asked, trial, 0)
+    aspects = prompting.read_judgement(reply.text)
+    deciding = prompting.ASPECTS if answered else WITHOUT_ANSWER
+    return TrialVerdict(
+        tool=trial.tool,
+        variant=trial.variant,
+        seed=trial.seed,
+        episode=trial.episode,
+        trial=trial.trial,
+        judge=judge.name,
+        aspects=aspects,
+        deciding=deciding,
+        kept=all(aspects[aspect] for aspect in deciding),
+        raw=reply.text,
+        prompt_sha256=reply.prompt_sha256,
+    )
+
+
+def _shortened(text: str, limit: int | None) -> str:
+    """A text cut to `limit` characters, the mark that says so included."""
+    if limit is None or len(text) <= limit:
+        return text
+    mark = f"... [cut, {len(text):,} characters in all]"
+    return text[: limit - len(mark)] + mark
+
+
+# --- paraphrases ------------------------------------------------------------------------------------------------------
+
+
+async def _paraphrases(
+    sources: Sequence[tuple[Trial, Example]], paraphraser: ChatModel, desk: "_Desk", counts: Counter[str]
+) -> list[Example]:
+    """The paraphrases of a tool's examples that are good enough; `counts` is told of the others."""
+    each = paraphrases_each(len(sources), desk.options)
+    work = [(trial, example, number) for trial, example in sources for number in range(1, each + 1)]
+    replies = await gather(
+        [
+            desk.ask("paraphrase", paraphraser, prompting.paraphrase(example.query), trial, number)
+            for trial, example, number in work
+        ]
+    )
+    taken = {normalise(example.query) for _, example in sources}
+    kept = []
+    for (_, example, number), reply in zip(work, replies, strict=True):
+        query = reworded(reply.text)
+        fault = _fault(query, reply, example, taken, desk.options)
+        counts[fault or "paraphrases"] += 1
+        if fault is None:
+            taken.add(normalise(query))
+            kept.append(example.model_copy(update={"paraphrase": number, "query": query}))
+    counts["asked"] = len(work)
+    return kept
+
+
+def _fault(query: str, reply: Reply, source: Example, taken: set[str], options: Distillation) -> str | None:
+    """Why a paraphrase is dropped (a column of the card); None if it is not."""
+    if not query:
+        return "empty"
+    if reply.finish_reason == "length":
+        return "cut_off"
+    if normalise(query) in taken:
+        return "same"
+    if len(query) > LONGEST * len(source.query):
+        return "too_long"
+    if options.keep_values and any(
+        mentions(source.query, value) and not mentions(query, value) for value in _values(source.call.arguments)
+    ):
+        return "value_lost"
+    return None
+
+
+def normalise(query: str) -> str:
+    """A query as duplicates are told by: without regard to case, space and end marks.
+
+    >>> normalise("What is  2 + 3?") == normalise(" what is 2 + 3")
+    True
+    """
+    return " ".join(query.casefold().split()).rstrip(" .?!")
+
+
+_QUOTES = ('""', "''", "“”", "«»")
+
+
+def reworded(reply: str) -> str:
+    """The paraphrase in a reply, on one line, without the label and the quotes that models put around it.
+
+    >>> reworded('User Query: "How much is two and\\n three?" ')
+    'How much is two and three?'
+    """
+    text = " ".join(reply.split()).removeprefix("User Query:").strip()
+    return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
+
+
+def mentions(query: str, value: str) -> bool:
+    """Whether a query has a value word for word: not as a part of a longer word or number.
+
+    >>> mentions("90 days from 2022-10-14", "90"), mentions("190 days", "90")
+    (True, False)
+    """
+    value = " ".join(value.split())
+    return bool(value) and bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", " ".join(query.split())))
+
+
+def _values(value: JsonValue) -> Iterator[str]:
+    """The texts and numbers in a JSON value, as text."""
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from _values(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _values(one)
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+class _Desk:
+    """Asks models, so many at once, and keeps their replies in the journal."""
+
+    def __init__(self, options: Distillation, journal: Path | None, done: Callable[[], object]) -> None:
+        self.options = options
+        self._done = done
+        self._limit = asyncio.Semaphore(options.concurrency)
+        self._journal = journal
+        self._known = {one.request_sha256: one for one in store.read_jsonl(journal, Reply)} if journal else {}
+        self._waiting: list[Reply] = []
+        self._writing = asyncio.Lock()
+        self._identities: dict[int, asyncio.Task[str]] = {}
+
+    async def ask(
+        self, kind: Literal["judge", "paraphrase"], model: ChatModel, messages: list[Message], trial: Trial, number: int
+    ) -> Reply:
+        """One reply at temperature 1, from the journal if it is there."""
+        label = (self.options.seed, kind, trial.tool, trial.variant, trial.seed, trial.episode, trial.trial, number)
+        seed = request_seed(*label)
+        request = [await self._identity(model), messages, self.options.max_tokens, seed]
+        sha = store.digest(request, sort_keys=False)
+        if sha not in self._known:
+            async with self._limit:
+                completion = await answer_or_refusal(
+                    model, messages, temperature=1.0, max_tokens=self.options.max_tokens, seed=seed
+                )
+            reply = Reply(
+                kind=kind,
+                tool=trial.tool,
+                variant=trial.variant,
+                seed=trial.seed,
+                episode=trial.episode,
+                trial=trial.trial,
+                number=number,
+                model=model.name,
+                text=completion.text.encode("utf-8", "replace").decode("utf-8"),  # lone surrogates cannot be written
+                finish_reason=completion.finish_reason,
+                prompt_sha256=hashlib.sha256(messages[-1]["content"].encode("utf-8", "replace")).hexdigest(),
+                request_sha256=sha,
+            )
+            await self._keep(reply)
+            self._known[sha] = reply
+        self._done()
+        return self._known[sha]
+
+    async def _identity(self, model: ChatModel) -> str:
+        # a local model reads all its weights for it: once, and in a thread
+        if id(model) not in self._identities:
+            known = asyncio.to_thread(lambda: known_as(model.name, model.identity))
+            self._identities[id(model)] = asyncio.create_task(known)
+        return await self._identities[id(model)]
+
+    async def _keep(self, reply: Reply) -> None:
+        """See a reply onto the disk; those that come meanwhile share the next write."""
+        if self._journal is None:
+            return
+        self._waiting.append(reply)
+        async with self._writing:
+            batch = list(self._waiting)
+            await asyncio.to_thread(self._write, batch)
+            del self._waiting[: len(batch)]
+
+    def flush(self) -> None:
+        """Write what a failure left waiting (a line that stood there already is no harm)."""
+        self._write(self._waiting)
+
+    def _write(self, batch: Sequence[Reply]) -> None:
+        if not batch or self._journal is None:
+            return
+        store.append_jsonl(self._journal, batch)

@@ -1,0 +1,318 @@
+"""Predictions: what a model answers to a test set, as it is, with demonstrations, or fine-tuned.
+
+>>> shown = retrieve.candidates(items, toolbox.tools, "oracle")                                 # doctest: +SKIP
+>>> near = retrieve.Retriever(examples).nearest([item.query for item in items])                 # doctest: +SKIP
+>>> await predict(items, model, toolbox.tools, setting="icl", path=path, candidates=shown,      # doctest: +SKIP
+...               demonstrations=near)
+[Prediction(system='micro', setting='ICL', item=0, ...), ...]
+
+The file is JSON Lines of `Prediction` in the order of the items, as the scorer reads it; a summary stands beside it.
+Answers are kept as they come (`<path>.part`), so a killed run goes on where it stopped and ends in the same bytes.
+Prompt forms and limits follow the release (`llama-recipes/demo_retrieve.ipynb`, `llama-recipes/inference`): greedy, at
+most 96 new tokens; for hosted models it sampled at temperature 1.0. The release's own prediction files are read and
+written by `ste_core.release.formats.from_release` and `to_release`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ste_core.core import prompting, react, store
+from ste_core.core.errors import UserError
+from ste_core.core.records import Example, Message, Prediction, Record, TestItem, Tool
+from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, answer_or_refusal, gather, known_as, measure
+
+Setting = Literal["baseline", "icl", "tuned"]
+
+#: what results call a setting, as the paper's tables do
+LABELS: dict[Setting, str] = {"baseline": "baseline", "icl": "ICL", "tuned": "FT"}
+
+#: what follows is not the model's to say
+STOP = "Observation:"
+
+
+class Answer(Record):
+    """A model's reply to one request, as `<path>.part` keeps it; `request` digests all that the reply depends on."""
+
+    tool: str
+    item: int
+    request: str
+    output: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class Summary(Record):
+    """What stands behind a prediction file.
+
+    Attributes:
+        system, setting: as in the file.
+        model: the model's identity.
+        prompt: the prompt's form, a `Setting`.
+        items: number of predictions.
+        tools: documented in a prompt, at most.
+        demonstrations: shown over all prompts.
+        dropped: demonstrations left out because a prompt did not fit the context, and in how many prompts.
+        dropped_items: ... in how many prompts.
+        context: tokens a prompt and its answer may take together; None if not limited.
+        constrained: whether answers were held to the form of a call.
+        cut: answers that ended at `max_tokens`.
+        prompt_tokens, completion_tokens: over all requests, as far as the model tells.
+        requests: digest of all that the answers depend on; a file with another one is made anew.
+    """
+
+    system: str
+    setting: str
+    model: str
+    prompt: str
+    items: int
+    tools: int
+    demonstrations: int
+    dropped: int
+    dropped_items: int
+    context: int | None
+    seed: int
+    temperature: float
+    max_tokens: int
+    constrained: bool = False
+    cut: int
+    prompt_tokens: int
+    completion_tokens: int
+    requests: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The request for one item, and how many demonstrations it shows and had to leave out."""
+
+    messages: list[Message]
+    shown: int = 0
+    dropped: int = 0
+
+
+async def predict(
+    items: Sequence[TestItem],
+    model: ChatModel,
+    tools: Mapping[str, Tool],
+    *,
+    setting: Setting,
+    path: Path,
+    candidates: Sequence[Sequence[str]] | None = None,
+    demonstrations: Sequence[Sequence[Example]] | None = None,
+    system: str | None = None,
+    label: str | None = None,
+    seed: int = 0,
+    temperature: float = 0.0,
+    max_tokens: int = 96,
+    context: int | None = None,
+    constrained: bool = False,
+    done: Callable[[], object] = lambda: None,
+) -> list[Prediction]:
+    """A model's calls for a test set, asked for all at once and kept in `path`.
+
+    A finished file is read, not asked for again, if it answers the same requests to the same model; otherwise it is
+    replaced at the end. The whole text of an answer is kept, up to the first "Observation:".
+
+    Args:
+        items: the test set.
+        model: who answers; an in-process model answers in batches.
+        tools: the toolbox's tools by name.
+        setting: the prompt's form: documentation only, with demonstrations, or that of fine-tuning (query only).
+        path: the prediction file.
+        candidates: of each item, the tools to document, in order (`retrieve.candidates`); for "baseline" and "icl".
+        demonstrations: of each item, examples to show, nearest first (`retrieve.Retriever.nearest`); for "icl".
+        system: the model's name in results; default its own.
+        label: the setting's name in results; default "baseline", "ICL", "FT".
+        seed: with the item, it seeds each answer (of no effect at temperature 0).
+        temperature: 0 takes the likeliest token each time; the paper sampled hosted models at 1.0.
+        context: tokens a prompt and its answer may take together; default an in-process model's own. Demonstrations
+            are dropped, the farthest first, until a prompt fits; the summary counts them.
+        constrained: hold each answer to the form of a call: of a documented tool by its arguments, and for "tuned",
+            whose prompts document nothing, of any tool by its name (`react.form`).
+        done: called after each item (a progress bar's `update`).
+
+    Returns:
+        One prediction an item, in order.
+
+    Raises:
+        UserError: no items, two of the same tool and number, a tool that is not in `tools`, a prompt that fits the
+            context not even without demonstrations, a file that cannot be read or written, or a failing model.
+        BudgetSpent: the model's budget is used up; what was answered is kept.
+        ValueError: arguments that do not go together.
+    """
+    _check(items, tools, setting, candidates, demonstrations)
+    system, label = system or model.name, label or LABELS[setting]
+    count, own = measure(model, _by_length)
+    context = own if context is None else context
+    room = None if context is None else context - max_tokens
+    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count)
+    identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
+    known = known_as(model.name, identity)
+    options: dict[str, Any] = {"temperature": float(temperature), "max_tokens": max_tokens, "stop": [STOP]}
+    seeds = [_item_seed(seed, item) for item in items]
+    held = _forms(items, tools, candidates) if constrained else [{}] * len(items)
+    requests = [
+        store.digest([known, prompt.messages, options | form, number])
+        for prompt, number, form in zip(prompts, seeds, held, strict=True)
+    ]
+    whole = store.digest([system, label, requests, [item.model_dump(mode="json") for item in items]])
+    finished = _finished(path, whole, len(items))
+    if finished is not None:
+        return finished
+
+    part = path.with_name(f"{path.name}.part")
+    known = {(one.tool, one.item, one.request): one for one in store.read_jsonl(part, Answer)}
+
+    async def ask(number: int) -> Answer:
+        item, request = items[number], requests[number]
+        answer = known.get((item.gold.tool, item.item, request))
+        if answer is None:
+            asked = options | held[number] | {"seed": seeds[number]}
+            reply = await answer_or_refusal(model, prompts[number].messages, **asked)
+            answer = Answer(
+                tool=item.gold.tool, item=item.item, request=request, output=_output(reply.text),
+                finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
+                completion_tokens=reply.completion_tokens,
+            )  # fmt: skip
+            store.append_jsonl(part, [answer])
+        done()
+        return answer
+
+    answers = await gather([ask(number) for number in range(len(items))])
+    predictions = [
+        Prediction(system=system, setting=label, item=item.item, query=item.query, gold=item.gold, output=answer.output)
+        for item, answer in zip(items, answers, strict=True)
+    ]
+    summary = Summary(
+        system=system, setting=label, model=identity, prompt=setting, items=len(items),
+        tools=max(map(len, candidates)) if candidates is not None and setting != "tuned" else 0,
+        demonstrations=sum(prompt.shown for prompt in prompts), dropped=sum(prompt.dropped for prompt in prompts),
+        dropped_items=sum(prompt.dropped > 0 for prompt in prompts), context=context, seed=seed,
+        temperature=float(temperature), max_tokens=max_tokens, constrained=constrained,
+        cut=sum(answer.finish_reason == "length" for answer in answers),
+        prompt_tokens=sum(answer.prompt_tokens for answer in answers),
+        completion_tokens=sum(answer.completion_tokens for answer in answers), requests=whole,
+    )  # fmt: skip
+    store.write_text(path, "".join(one.model_dump_json() + "\n" for one in predictions))
+    store.write_text(summary_path(path), summary.model_dump_json(indent=1) + "\n")
+    part.unlink(missing_ok=True)
+    return predictions
+
+
+def summary_path(path: Path) -> Path:
+    """Where the summary of a prediction file lies."""
+    return path.with_name(f"{path.stem}.summary.json")
+
+
+def read_summary(path: Path) -> Summary:
+    """The summary of a prediction file.
+
+    Raises:
+        UserError: it is not there, or no summary.
+    """
+    place = summary_path(path)
+    try:
+        return Summary.model_validate(store.read_json(place))
+    except ValueError:
+        raise UserError(f"{place}: not the summary of a prediction file") from None
+
+
+def _check(
+    items: Sequence[TestItem],
+    tools: Mapping[str, Tool],
+    setting: Setting,
+    candidates: Sequence[Sequence[str]] | None,
+    demonstrations: Sequence[Sequence[Example]] | None,
+) -> None:
+    if setting not in LABELS:
+        raise ValueError(f"setting: {setting!r} is none of {', '.join(map(repr, LABELS))}")
+    for name, given, wanted in (
+        ("candidates", candidates, setting != "tuned"),
+        ("demonstrations", demonstrations, setting == "icl"),
+    ):
+        if (given is not None) != wanted:
+            raise ValueError(f"{name}: setting {setting!r} {'needs' if wanted else 'does not take'} them")
+        if given is not None and len(given) != len(items):
+            raise ValueError(f"{name}: {len(given)} for {len(items)} items")
+    if not items:
+        raise UserError("test set: empty, there is nothing to predict")
+    seen: set[tuple[str, int]] = set()
+    for number, item in enumerate(items):
+        key = (item.gold.tool, item.item)
+        if key in seen:
+            raise UserError(f"test item {item.item} of '{item.gold.tool}': twice in the test set; number items anew")
+        seen.add(key)
+        for name in (item.gold.tool, *(candidates[number] if candidates is not None else ())):
+            if name not in tools:
+                raise UserError(f"test item {item.item} of '{item.gold.tool}': the toolbox has no tool '{name}'")
+
+
+def _prompts(
+    items: Sequence[TestItem],
+    tools: Mapping[str, Tool],
+    setting: Setting,
+    candidates: Sequence[Sequence[str]] | None,
+    demonstrations: Sequence[Sequence[Example]] | None,
+    room: int | None,
+    count: Count,
+) -> list[Prompt]:
+    docs = {name: tool.documentation() for name, tool in tools.items()}
+    prompts = []
+    for number, item in enumerate(items):
+        shown = [docs[name] for name in candidates[number]] if candidates is not None else []
+        near = [(one.query, one.call) for one in demonstrations[number]] if demonstrations is not None else []
+
+        def build(kept: int, item: TestItem = item, shown: list[str] = shown, near: list = near) -> list[Message]:
+            if setting == "tuned":
+                return prompting.tuned(item.query)
+            return prompting.predict(item.query, shown, near[:kept])
+
+        kept = len(near)
+        while room is not None and (tokens := count(build(kept))) > room:
+            if kept == 0:
+                raise UserError(
+                    f"test item {item.item} of '{item.gold.tool}': its prompt takes {tokens:,} tokens without any "
+                    f"demonstration, and {room:,} fit; show fewer tools or take a model with a larger context"
+                )
+            kept -= 1
+        prompts.append(Prompt(build(kept), kept, len(near) - kept))
+    return prompts
+
+
+def _forms(
+    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None
+) -> list[dict[str, str]]:
+    """The form that each reply is held to: a call of a documented tool by its arguments; without documentation, of any
+    tool by its name."""
+    if candidates is None:
+        return [{"form": react.form(tools.values(), arguments=False, answer=False)}] * len(items)
+    return [{"form": react.form([tools[name] for name in names], answer=False)} for names in candidates]
+
+
+def _by_length(messages: Sequence[Message]) -> int:
+    return sum(-(-len(one["content"]) // SURELY_A_TOKEN) for one in messages)
+
+
+def _finished(path: Path, whole: str, count: int) -> list[Prediction] | None:
+    """The predictions of a finished file that answers the same requests."""
+    if not (path.exists() and summary_path(path).exists()):
+        return None
+    try:
+        if read_summary(path).requests != whole:
+            return None
+        predictions = store.read_jsonl(path, Prediction)
+    except UserError:
+        return None  # damaged: made anew
+    return predictions if len(predictions) == count else None
+
+
+def _item_seed(seed: int, item: TestItem) -> int:
+    return int(store.digest([seed, item.gold.tool, item.item])[:8], 16) & 0x7FFFFFFF
+
+
+def _output(text: str) -> str:
+    """A reply as it is kept: what a server that ignores stop strings says further is cut off, and it can be written."""
+    return text.split(STOP)[0].encode("utf-8", "replace").decode("utf-8")

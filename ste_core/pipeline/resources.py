@@ -1,0 +1,143 @@
+"""What a study names, opened: its models, its tools, its test set, its general tasks.
+
+>>> model, box = chat(study, "micro"), toolbox(study)                    # doctest: +SKIP
+>>> [item.query for item in items(study, "test")]                        # doctest: +SKIP
+[...]
+
+The study file itself is data (`ste_core.core.config`); what it names is opened here, and imported only then.
+"""
+
+import importlib
+import os
+from importlib.util import find_spec
+from typing import Literal
+
+from ste_core.core.config import ServedModel, Study, no_model
+from ste_core.core.errors import UserError
+from ste_core.core.records import TestItem
+from ste_core.core.store import read_jsonl
+from ste_core.method.training_data import GeneralTask
+from ste_core.models.base import Budget, ChatModel
+from ste_core.tools.base import Toolbox
+
+
+def chat(study: Study, name: str, budget: Budget | None = None) -> ChatModel:
+    """The model of that name in `models`.
+
+    Args:
+        budget: what its requests may use and are counted in.
+
+    Raises:
+        UserError: no such model, its key is not in the environment, or it cannot be loaded.
+    """
+    if name not in study.models:
+        raise UserError(f"study '{study.name}': {no_model('models', name, study.models)}")
+    chosen = study.models[name]
+    model: ChatModel
+    if isinstance(chosen, ServedModel):
+        from ste_core.models.openai import OpenAIChat
+
+        model = OpenAIChat(
+            chosen.model, base_url=chosen.base_url, key_env=chosen.key_env, concurrency=chosen.concurrency,
+            requests_per_minute=chosen.requests_per_minute, timeout=chosen.timeout, retries=chosen.retries,
+            budget=budget, prices=None if chosen.prices is None else (chosen.prices[0], chosen.prices[1]),
+            tokenizer=None if chosen.tokenizer is None else study.place(chosen.tokenizer), context=chosen.context,
+        )  # fmt: skip
+    else:
+        from ste_core.models.local import LocalChat
+
+        adapter = None if chosen.adapter is None else study.place(chosen.adapter)
+        model = LocalChat.load(
+            study.place(chosen.path), adapter=adapter, device=chosen.device, dtype=chosen.dtype, name=name,
+            load_in=chosen.load_in, threads=chosen.threads, batch_size=chosen.batch,
+            batch_tokens=chosen.batch_tokens, budget=budget,
+        )  # fmt: skip
+    if not chosen.cache:
+        return model
+    from ste_core.models.cache import CachedChat, CompletionCache
+
+    return CachedChat(model, CompletionCache(study.results / "cache" / "completions.sqlite"))
+
+
+def toolbox(study: Study) -> Toolbox:
+    """The study's tools.
+
+    Raises:
+        UserError: the study names none, or what it names is not there.
+    """
+    if study.world is None:
+        raise UserError(f"study '{study.name}': world: missing; name the tools there")
+    from ste_core.tools import open as world
+
+    cache = study.results / "cache" / "toolbench"
+    opened = world.open_toolbox(study.world, where=f"study '{study.name}': world", root=study.root, cache=cache)
+    if study.exploration is not None and "observation_chars" in study.exploration.model_fields_set:
+        opened.max_chars = max(opened.max_chars, study.exploration.observation_chars)
+    return opened
+
+
+def listing(study: Study) -> Toolbox:
+    """The study's tools to read, not to call: no key is needed.
+
+    Raises:
+        UserError: as `toolbox`.
+    """
+    if study.world is None:
+        return toolbox(study)
+    from ste_core.tools import open as world
+
+    return world.listing(study.world, where=f"study '{study.name}': world", root=study.root)
+
+
+def items(study: Study, split: Literal["test", "dev"]) -> list[TestItem]:
+    """The items of the study's test or development set.
+
+    Raises:
+        UserError: the study names none, or the file is not there or not of that kind.
+    """
+    if study.world is None:
+        raise UserError(f"study '{study.name}': world: missing; name the test set there")
+    named = study.world.test_set if split == "test" else study.world.dev_set
+    if named is None:
+        raise UserError(f"study '{study.name}': world.{split}_set: missing; name a file of queries with their calls")
+    path = study.root / os.path.expandvars(named)  # $STE_RELEASE/...: data that are not ours lie elsewhere
+    if not path.is_file():
+        raise UserError(f"study '{study.name}': world.{split}_set: {path}: no such file")
+    if path.suffix == ".json":  # as the release has it
+        from ste_core.release.formats import read_test_set
+
+        return read_test_set(path)
+    return read_jsonl(path, TestItem)
+
+
+def general_tasks(study: Study, count: int, seed: int, split: Literal["train", "heldout"]) -> list[GeneralTask]:
+    """Tasks that need no tool, by the function that `world.general` names (`module:function`).
+
+    It takes the same three arguments; equal ones give equal tasks, and no task is in both splits.
+
+    Raises:
+        UserError: the study names none, or what it names cannot be imported.
+    """
+    if study.world is None or study.world.general is None:
+        raise UserError(f"study '{study.name}': world.general: missing; name a function that gives general tasks")
+    module, function = study.world.general.split(":")
+    try:
+        return getattr(importlib.import_module(module), function)(count, seed, split)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"study '{study.name}': world.general: {study.world.general}: {error}") from None
+
+
+def lacking(study: Study) -> list[str]:
+    """What later stages will want and is not there, a line each: to be said before the first one is paid for."""
+    found = []
+    if study.exploitation is not None and study.exploitation.encoder and not find_spec("sentence_transformers"):
+        package = "needs the package sentence-transformers: pip install sentence-transformers"
+        found.append(f"study '{study.name}': exploitation.encoder: {package}")
+    if study.continual is not None and study.world is not None and study.world.general is not None:
+        most = max(arm.general for arm in study.continual.arms)
+        try:
+            general_tasks(study, most * study.continual.batches, study.seed, "train")
+            general_tasks(study, study.continual.exam_items, study.seed, "heldout")
+        except UserError as error:
+            found.append(f"study '{study.name}': continual: {error}")
+    return found

@@ -1,0 +1,432 @@
+"""Every figure of the study: the tables it comes from, the data it shows, how it is drawn, and its three files.
+
+>>> make("audit_correctness", load("audit"))                             # doctest: +SKIP
+
+A figure is made from committed tables alone, so notebooks and `make figures` give the same bytes:
+`figures/<name>.csv` (what it shows), `.svg` and `.png`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from IPython.display import Image
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ste_core.core import store
+from ste_core.core.config import Study
+from ste_core.core.errors import UserError
+from ste_core.report import plots, plots_audit
+from ste_core.scoring import score
+
+Tables = dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSpec:
+    """A figure: the study whose tables it shows, their names, and how they become data and data a drawing."""
+
+    study: str
+    tables: tuple[str, ...]
+    data: Callable[[Tables], pd.DataFrame]
+    draw: Callable[[pd.DataFrame], Figure]
+    alt: str
+
+
+def make(name: str, study: Study) -> Figure:
+    """Draw a figure from the study's tables and write its files; returns it, closed to pyplot.
+
+    Raises:
+        UserError: no such figure, or a table is missing.
+    """
+    if name not in FIGURES:
+        raise UserError(f"{name}: no such figure; there are: {', '.join(FIGURES)}")
+    spec = FIGURES[name]
+    data = store.write_table(spec.data(_tables(spec, study)), where(name, study) / f"{name}.csv")
+    with plots.style():
+        figure = spec.draw(data)
+        if not _executed(spec, study):
+            for text in figure.findobj(Text):
+                text.set_text(_of_calls(text.get_text()))
+        save(figure, where(name, study) / name)
+        plt.close(figure)
+    return figure
+
+
+def show(name: str, study: Study) -> Image:
+    """Make a figure and return it for a notebook to display, with its alternative text."""
+    make(name, study)
+    spec = FIGURES[name]
+    alt = spec.alt if _executed(spec, study) else _of_calls(spec.alt)
+    return Image(filename=str(where(name, study) / f"{name}.png"), width=860, alt=alt)
+
+
+def _tables(spec: FigureSpec, study: Study) -> Tables:
+    return {table: store.read_table(study.tables / f"{table}.csv") for table in spec.tables}
+
+
+def _right(table: pd.DataFrame) -> str:
+    """The metric that the verdicts in a table rest on, see `score.right`."""
+    return score.right([*table.columns, *table.get("metric", ())])
+
+
+def _executed(spec: FigureSpec, study: Study) -> bool:
+    """Whether the verdicts in a figure's tables rest on results, as its texts say."""
+    return "correct_execution" in {_right(table) for table in _tables(spec, study).values()}
+
+
+def _of_calls(text: str) -> str:
+    """A figure's text where verdicts rest on calls instead."""
+    return text.replace("ight result", "ight call")
+
+
+def where(name: str, study: Study) -> Path:
+    """Where a figure of a study goes: to `figures/` if it is the study that readers see, else beside its results."""
+    return study.figures if FIGURES[name].study == study.name else study.results / "figures"
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write a figure as SVG and PNG without dates, so that the same figure is the same bytes."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
+    figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
+
+
+def of_study(study: Study) -> list[str]:
+    """The figures of a study."""
+    return [name for name, spec in FIGURES.items() if spec.study == study.name]
+
+
+# --- the audit --------------------------------------------------------------------------------------------------------
+
+
+def _correctness(tables: Tables) -> pd.DataFrame:
+    table = tables["correctness"]
+    main = table[(table["split"] == "all") & table["setting"].isin(list(plots.SETTING_COLOURS))]
+    others = table[(table["split"] == "all") & (table["setting"] == "own")]  # their judged items have no verdict
+    main = pd.concat([main, others.assign(correct_rule=others["correct_rule"].fillna(others["correct_string"]))])
+    columns = {"correct_reported": "reported", "correct_rule": "value"}
+    return main.rename(columns=columns)[["system", "setting", "reported", "value", "ci_low", "ci_high"]]
+
+
+def _ablations(tables: Tables) -> pd.DataFrame:
+    table = tables["comparisons"].query("table == 'ablation' and verdict == 'rule'")
+    columns = {"setting_a": "label", "difference": "value"}
+    data = table.rename(columns=columns)[["label", "value", "ci_low", "ci_high", "reported", "p_holm"]]
+    return data.assign(label=data["label"].str.removeprefix("FT ")).sort_values("value")
+
+
+def _draw_ablations(data: pd.DataFrame) -> Figure:
+    matter = int(((data["p_holm"] < 0.05) & (data["ci_high"] < 0)).sum())
+    worst = data.loc[data["value"].idxmin()]
+    return plots.difference_forest(
+        data,
+        title=f"{matter} of {len(data)} parts matter in the released runs; worst is {worst['label']}",
+        xlabel="change of correctness against the full method, points (95 % interval over APIs)",
+    )
+
+
+def _forgetting(tables: Tables) -> pd.DataFrame:
+    table = tables["forgetting_matrix"].rename(columns={"rule": "value"})
+    return table[["strategy", "round", "batch", "value", "ci_low", "ci_high"]]
+
+
+_DOUBT = {
+    "same_call_judged_differently": "same call, other verdict in another file",
+    "identical_judged_wrong": "identical to gold, judged wrong by the model",
+    "identical_stored_wrong": "identical to gold, stored wrong (string rule)",
+}
+_LENIENCY = {
+    "extra_arguments_correct": "correct with arguments that gold lacks",
+    "rescued_correct": "correct only because the name was mapped to an API",
+}
+
+
+_MAIN_SPLIT = "split == 'all'"
+_SHOWN = ("baseline", "ICL", "FT", "own")
+
+
+def _leniency(tables: Tables) -> pd.DataFrame:
+    table = tables["leniency"]
+    table = table[(table["axis"] == "name") & table["setting"].isin(_SHOWN)]
+    table = table.assign(
+        label=table["system"] + ", " + table["setting"], percent=100 * table["correct_here"] / table["n"]
+    )
+    return table[["label", "level", "percent", "value", "ci_low", "ci_high"]]
+
+
+_PANELS = {
+    "api_match_all": "right API, % of all items",
+    "correct_string": "correct by the string rule for every API, %",
+}
+
+
+def _selection(tables: Tables) -> pd.DataFrame:
+    own = tables["intervals"].query(_MAIN_SPLIT)
+    own = own[own["setting"].isin(_SHOWN) & own["metric"].isin(list(_PANELS))]
+    own = own.assign(kind="system", label=own["system"] + ", " + own["setting"])
+    marks = tables["marks"]
+    marks = marks[(marks["candidates"] == 15) | (marks["system"] == "oracle")]
+    marks = marks.assign(kind="mark", setting="", label=marks["system"].str.removesuffix(", no arguments"))
+    order = {"chance": 0, "TF-IDF": 1, "oracle": 2}
+    marks = marks.sort_values("label", key=lambda column: column.map(order), kind="stable")
+    both = pd.concat([own, marks])
+    both = both.assign(panel=both["metric"].map(_PANELS))
+    return both.sort_values("metric", kind="stable")[
+        ["panel", "kind", "label", "setting", "value", "ci_low", "ci_high"]
+    ]
+
+
+def _apis(tables: Tables) -> pd.DataFrame:
+    table = tables["by_api"]
+    table = table[table["setting"].isin(_SHOWN)]
+    return api_table(table, "correct_rule")
+
+
+def api_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """What `plots_audit.api_heatmap` shows of the audit's table `by_api`: APIs by their judge, the easiest first.
+
+    >>> api_table(store.read_table(study.tables / "by_api.csv"), "correct_rule")          # doctest: +SKIP
+    """
+    table = table.assign(label=table["system"] + ", " + table["setting"], value=100 * table[f"k_{metric}"] / table["n"])
+    ease = table.groupby("api")["value"].mean()
+    table = table.assign(ease=table["api"].map(ease), judge=table["judged_by"] == "model")
+    first = table["label"].map({label: number for number, label in enumerate(dict.fromkeys(table["label"]))})
+    table = table.assign(first=first).sort_values(
+        ["first", "judge", "ease", "api"], ascending=[True, True, False, True]
+    )
+    return table[["label", "api", "judged_by", "value"]]
+
+
+def _judge(tables: Tables) -> pd.DataFrame:
+    table = tables["judge_noise"]
+    table = table.rename(columns={"percent": "value"})
+    shown = ["panel", "label", "measure", "value", "ci_low", "ci_high"]
+    doubt = table[table["measure"].isin(list(_DOUBT)) & (table["system"] == "all")]
+    doubt = doubt.assign(panel="doubt", label=doubt["measure"].map(_DOUBT))
+    lenient = table[table["setting"].isin(list(plots.SETTING_COLOURS)) & table["measure"].isin(list(_LENIENCY))]
+    lenient = lenient.assign(
+        panel="leniency", label=lenient["system"] + ", " + lenient["setting"], measure=lenient["measure"].map(_LENIENCY)
+    )
+    return pd.concat([doubt[shown], lenient[shown]])
+
+
+# --- the microworld ---------------------------------------------------------------------------------------------------
+
+_REFERENCE = {
+    "api_match_all": "right tool",
+    "correct_rule": "right call (string rule)",
+    "correct_execution": "right result (execution)",
+    "task_success": "task success",
+}
+
+
+def _reference(tables: Tables) -> pd.DataFrame:
+    table = tables["reference"]
+    table = table[table["metric"].isin(list(_REFERENCE))]
+    return table.assign(metric=table["metric"].map(_REFERENCE))[["system", "metric", "value", "ci_low", "ci_high"]]
+
+
+# --- the small language model -----------------------------------------------------------------------------------------
+
+_PLACE = ("step", "tokens", "seconds", "pool", "pool_tokens", "batch", "loss", "rate", "tokens_per_second")
+
+
+def _learning(tables: Tables) -> pd.DataFrame:
+    table = tables["learning_curve"].drop(columns=[name for name in _PLACE if name != "tokens"])
+    long = table.melt("tokens", var_name="skill")
+    return long.assign(skill=long["skill"].str.replace("_", " "), value=100 * long["value"])
+
+
+def _skills(tables: Tables) -> pd.DataFrame:
+    table = tables["skills"]
+    table = table.assign(skill=table["skill"].str.replace("_", "-"))
+    return table[table["gate"].notna()][["skill", "value", "ci_low", "ci_high", "gate"]]
+
+
+# --- what experience is worth -----------------------------------------------------------------------------------------
+
+
+def _embedded(tables: Tables) -> pd.DataFrame:
+    table = tables["embedded_correctness"]
+    table = table[table["metric"].isin(list(_REFERENCE))]
+    table = table.assign(panel="here", metric=table["metric"].map(_REFERENCE), system=table["setting"])
+    both = pd.concat([table, tables["paper_correctness"].assign(panel="paper")])
+    return both.reindex(columns=["panel", "system", "setting", "metric", "reported", "value", "ci_low", "ci_high"])
+
+
+def _tools(tables: Tables) -> pd.DataFrame:
+    table = tables["embedded_tools"]
+    table = table.rename(columns={_right(table): "value"})
+    return table[["tool", "family", "examples", "setting", "value"]]
+
+
+_SIZES = {"all": "fine-tuned on all", "equal": "fine-tuned on equally many"}
+
+
+def _embedded_ablations(tables: Tables) -> pd.DataFrame:
+    own = tables["ablations"]
+    own = own[own["metric"] == _right(own)].sort_values("setting", key=lambda one: one == "ICL", kind="stable")
+    series = own["size"].map(_SIZES).where(own["setting"] != "ICL", "shown in context")
+    own = own.assign(panel="here", series=series, value=own["difference"])
+    recomputed = tables["paper_ablations"].assign(panel="paper", series="recomputed")
+    recomputed = recomputed.assign(value=recomputed["difference"])
+    reported = recomputed.assign(series="reported", value=recomputed["reported"], ci_low=None, ci_high=None)
+    both = pd.concat([own, recomputed, reported.assign(p_holm=None)])
+    both = both.assign(label=both["variant"].str.replace("_", " "))
+    return both[["panel", "label", "series", "value", "ci_low", "ci_high", "p_holm"]]
+
+
+def _amount(tables: Tables) -> pd.DataFrame:
+    table = tables["amount"]
+    table = table[table["metric"] == _right(table)]
+    return table[["setting", "episodes", "examples", "value", "ci_low", "ci_high"]]
+
+
+def _errors(tables: Tables) -> pd.DataFrame:
+    return tables["embedded_errors"][["setting", "category", "percent"]]
+
+
+# --- continual learning -----------------------------------------------------------------------------------------------
+
+_CURVE = {"final_average": "final average", "drop_from_best": "drop from best"}
+
+
+def _matrices(tables: Tables) -> pd.DataFrame:
+    return tables["continual_matrix"][["arm", "round", "batch", "position", "value", "ci_low", "ci_high"]]
+
+
+def _replay(tables: Tables) -> pd.DataFrame:
+    table = tables["continual_summary"]
+    own = ~table["arm"].str.startswith("paper") & table["order"].isna() & table["measure"].isin(list(_CURVE))
+    table = table[own & table["kind"].isin(["sequential", "joint"])]
+    with_general = [", with general tasks" if count else "" for count in table["general"]]
+    joint = table["kind"] == "joint"
+    table = table.assign(
+        panel=table["measure"].map(_CURVE), replay=(100 * table["replay"]).mask(joint),
+        line=[("joint" if one else "in sequence") + more for one, more in zip(joint, with_general, strict=True)],
+    )  # fmt: skip
+    return table.sort_values("panel", ascending=False, kind="stable")[
+        ["panel", "line", "replay", "value", "ci_low", "ci_high"]
+    ]
+
+
+def _general(tables: Tables) -> pd.DataFrame:
+    return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
+
+
+# --- the open questions -----------------------------------------------------------------------------------------------
+
+
+def _open_questions(tables: Tables) -> pd.DataFrame:
+    from ste_core.analysis.open_questions import QUESTIONS  # what it needs, the other figures do not
+
+    table = tables["open_questions"]
+    table = table[((table["tested"] == 1) | (table["source"] == "audit")) & (table["unit"] == "points")]
+    asked = [f"{number}. {QUESTIONS[number]}" for number in table["question"]]
+    table = table.assign(question=asked, label=table["hypothesis"], value=table["effect"])
+    return table[["question", "source", "label", "value", "ci_low", "ci_high", "verdict"]]
+
+
+#: the embedded study whose figures stand in `figures/`; those of the others stay beside their results
+EMBEDDED = "full"
+
+FIGURES: dict[str, FigureSpec] = {
+    "audit_correctness": FigureSpec(
+        "audit", ("correctness",), _correctness, plots.correctness_points,
+        "Correctness of every system and setting, recomputed with intervals, beside the reported figures.",
+    ),
+    "audit_ablations": FigureSpec(
+        "audit", ("comparisons",), _ablations, _draw_ablations,
+        "Change of correctness when a part of the method is left out, with intervals, beside the reported changes.",
+    ),
+    "audit_forgetting": FigureSpec(
+        "audit", ("forgetting_matrix",), _forgetting, plots.forgetting_matrices,
+        "Correctness on each batch of tools after each round of learning, with replay and without.",
+    ),
+    "audit_judge": FigureSpec(
+        "audit", ("judge_noise",), _judge, plots.judge_panels,
+        "How often stored verdicts are doubtful, and how much leniency gives each system.",
+    ),
+    "audit_leniency": FigureSpec(
+        "audit", ("leniency",), _leniency, plots_audit.leniency_bars,
+        "Correctness of every system by how far the written name was from the API that was counted.",
+    ),
+    "audit_selection": FigureSpec(
+        "audit", ("intervals", "marks"), _selection, plots_audit.selection_points,
+        "How often each system names the right API and makes the right call, between chance, TF-IDF and the oracle.",
+    ),
+    "audit_apis": FigureSpec(
+        "audit", ("by_api",), _apis, plots_audit.api_heatmap,
+        "Correctness of every system on every API, as a heat map.",
+    ),
+    "microworld_reference": FigureSpec(
+        "microworld", ("reference",), _reference, plots.reference_points,
+        "What predictors without understanding reach on the microworld's test set, with intervals.",
+    ),
+    "exploration_outcomes": FigureSpec(
+        EMBEDDED, ("exploration",), lambda tables: tables["exploration"], plots.variant_panels,
+        "What came of the trials of each variant of the method, with intervals.",
+    ),
+    "exploration_episodes": FigureSpec(
+        EMBEDDED, ("exploration_episodes",), lambda tables: tables["exploration_episodes"], plots.episode_lines,
+        "The share of trials in which a call ran, from the first episode to the last, by variant.",
+    ),
+    "exploration_coverage": FigureSpec(
+        EMBEDDED, ("exploration_curve",), lambda tables: tables["exploration_curve"], plots.coverage_lines,
+        "How many different argument values the calls that ran have seen of a tool, against trials, by variant.",
+    ),
+    "embedded_correctness": FigureSpec(
+        EMBEDDED, ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
+        "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals; "
+        "in a panel of its own the paper's systems, reported and recomputed.",
+    ),
+    "embedded_tools": FigureSpec(
+        EMBEDDED, ("embedded_tools",), _tools, plots.tool_heatmap,
+        "Right results of every tool with nothing, with demonstrations, and fine-tuned, and the examples each had.",
+    ),
+    "embedded_amount": FigureSpec(
+        EMBEDDED, ("amount",), _amount, plots.amount_lines,
+        "Right results against the number of episodes explored, with demonstrations and fine-tuned, with intervals.",
+    ),
+    "embedded_ablations": FigureSpec(
+        EMBEDDED, ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
+        "Change of right results when a part of the method is left out, at all data and at equal size, with intervals; "
+        "in a panel of its own the paper's changes, reported and recomputed.",
+    ),
+    "embedded_errors": FigureSpec(
+        EMBEDDED, ("embedded_errors",), _errors, plots.error_bars,
+        "What the answers of each setting get wrong, in shares of the test items.",
+    ),
+    "micro_learning": FigureSpec(
+        "micro", ("learning_curve",), _learning, plots.learning_curves,
+        "Skills of the small language model on held-out tools over the tokens it has been trained on.",
+    ),
+    "micro_skills": FigureSpec(
+        "micro", ("skills",), _skills, plots.gated_points,
+        "Skills of the trained small language model on held-out tools, with intervals, beside the project's gates.",
+    ),
+    "continual_matrices": FigureSpec(
+        EMBEDDED, ("continual_matrix",), _matrices, plots.continual_matrices,
+        "Correctness on each batch of tools after each round, one matrix an arm, and the paper's matrices beside.",
+    ),
+    "continual_replay": FigureSpec(
+        EMBEDDED, ("continual_summary",), _replay, plots.replay_curve,
+        "Final average and drop from best against the share of old examples that is replayed, with intervals.",
+    ),
+    "continual_gold": FigureSpec(
+        f"{EMBEDDED}_gold", ("continual_matrix",), _matrices, plots.continual_matrices,
+        "The same matrices where rounds learn gold examples, and the paper's matrices beside.",
+    ),
+    "continual_general": FigureSpec(
+        EMBEDDED, ("continual_general",), _general, plots.general_lines,
+        "General ability of the model after each round of continual learning, by arm, with intervals.",
+    ),
+    "open_questions": FigureSpec(
+        EMBEDDED, ("open_questions",), _open_questions, plots.question_forest,
+        "What the study finds on each open question, statement by statement, with intervals and verdicts.",
+    ),
+}  # fmt: skip
