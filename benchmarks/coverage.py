@@ -5,8 +5,8 @@
 A population is what one system or setting got right, tool by tool, in a study of this project
 (`results/bench/coverage_populations.csv`: counts a tool, batch, round and seed). As many tools as it has are drawn from
 it with replacement; the truth is the population's own figure. Coverage is the share of draws whose nominal 95 %
-interval holds the truth: at 4,000 draws its own standard error is 0.3 points. Since interval and test are of one t, 100 less the
-coverage of a difference is the error rate of its test at 5 %.
+interval holds the truth: at 4,000 draws its own standard error is 0.3 points. Since interval and test are of one t, 100
+less the coverage of a difference is the error rate of its test at 5 %.
 
 `before` is what was used until now: BCa over tools (percentile for forgetting). `t` is Student's t without
 pseudo-tools. Writes `results/bench/coverage.csv`; exit code 1 if one row of ours is below the 93 % that it is chosen

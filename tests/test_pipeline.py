@@ -22,7 +22,7 @@ COMMITTED = ROOT / "results" / "audit"
 TABLES = sorted(path.name for path in (COMMITTED / "tables").glob("*.csv"))
 CORRECTNESS = (
     "system,setting,split,n,wellformed,api_match,api_match_all,correct_reported,correct_stored,correct_rule,"
-    "correct_rule_identity,ci_low,ci_high"
+    "correct_rule_identity,ci_low,ci_high,centre,se,df,correct_string"
 )
 
 

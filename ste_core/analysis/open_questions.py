@@ -209,13 +209,16 @@ class _Case:
         """(setting, variant) of either side -> family and p-value, of contrasts that other notebooks' tables hold."""
         found: dict[tuple[str, str, str, str], tuple[str, float]] = {}
         right = score.right(self.rows.columns)
-        sizes = ablations.sizes(self.study)
+        parts_of = [ALL, EQUAL, *stages.amounts(self.study)]
+        uncounted = [(variant, part, 0) for variant in self.variants for part in parts_of]  # only p-values are wanted
+        sizes = pd.DataFrame(uncounted, columns=["variant", "part", "examples"])
         for row in compare.gains(self.rows, self.study, right).itertuples():
             found[(*_ends(row.comparison),)] = ("settings", row.p_holm)
         parts = ablations.table(self.rows, sizes, self.study)
         for row in parts[parts["metric"] == right].itertuples():
             found[row.setting, row.variant, row.setting, FULL] = ("ablations", row.p_holm)
-        amounts = ablations.amount(self.rows, sizes, self.study)
+        full = self.rows[self.rows["variant"].isin([FULL, NO_VARIANT])]
+        amounts = ablations.amount(full, sizes, self.study)
         known = amounts[amounts["metric"] == right].set_index(["setting", "episodes"])["p_holm"]
         for setting in ("tuned", "icl"):
             for part in stages.amounts(self.study):

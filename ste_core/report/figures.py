@@ -318,13 +318,17 @@ def _general(tables: Tables) -> pd.DataFrame:
     return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
 
 
+#: verdicts in tables that were written before `scoring.verdicts`
+OLD_WORDS = {"contradicted": "not supported", "undecided": "inconclusive"}
+
+
 # --- the open questions -----------------------------------------------------------------------------------------------
 
 
 def _open_questions(tables: Tables) -> pd.DataFrame:
     from ste_core.analysis.open_questions import QUESTIONS  # what it needs, the other figures do not
 
-    table = tables["open_questions"]
+    table = tables["open_questions"].replace({"verdict": OLD_WORDS})
     table = table[((table["tested"] == 1) | (table["source"] == "audit")) & (table["unit"] == "points")]
     asked = [f"{number}. {QUESTIONS[number]}" for number in table["question"]]
     table = table.assign(question=asked, label=table["hypothesis"], value=table["effect"])

@@ -686,7 +686,7 @@ def general_lines(data: pd.DataFrame) -> Figure:
     return figure
 
 
-VERDICT_COLOURS = {"supported": BLUE, "contradicted": RED, "undecided": GREY}
+VERDICT_COLOURS = {"supported": BLUE, "not supported": RED, "inconclusive": GREY}
 
 
 def question_forest(data: pd.DataFrame) -> Figure:

@@ -221,10 +221,12 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
 def apart(a: ArrayLike, b: ArrayLike, *, level: float = LEVEL) -> Estimate:
     """The mean of one group of tools less that of another (Welch), shapes (tools,); quantities without bounds."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    gap, parts = float(a.mean() - b.mean()), (a.var(ddof=1) / a.size, b.var(ddof=1) / b.size)
+    if sum(parts) == 0:
+        return Estimate(gap, gap, gap, gap, 0.0, float(a.size + b.size - 2), a.size + b.size)
     found = stats.ttest_ind(a, b, equal_var=False)
-    gap = float(a.mean() - b.mean())
     bounds = found.confidence_interval(level)
-    se = float(np.sqrt(a.var(ddof=1) / a.size + b.var(ddof=1) / b.size))
+    se = float(sum(parts) ** 0.5)
     return Estimate(gap, float(bounds.low), float(bounds.high), gap, se, float(found.df), a.size + b.size)
 
 
