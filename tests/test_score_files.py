@@ -8,6 +8,7 @@ import pytest
 from support import one_line, run_ste, write_json
 
 from ste_core.core import config as study
+from ste_core.core import store
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Prediction
 from ste_core.release import audit, leniency, marks, score_files
@@ -97,7 +98,7 @@ def test_a_stranger_scores_a_file_with_one_command(tmp_path, release_dir):
     """A copy of a released system as CSV: found in the test set by its queries, and no different from itself."""
     rows = [
         (item["query"], {"name": api, "arguments": json.loads(item["action_input"])}, item["model_output"])
-        for api, items in paper.read_json(release_dir / paper.PREDICTIONS / "mistral.json").items()
+        for api, items in store.read_json(release_dir / paper.PREDICTIONS / "mistral.json").items()
         for item in reversed(items)
     ]
     path = write_csv(tmp_path / "copy.csv", rows)

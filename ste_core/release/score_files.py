@@ -71,7 +71,7 @@ def read(path: Path, test_set: TestSet | None = None, *, name: str | None = None
         raise UserError(f"{path}: no such file")
     kind, system = path.suffix.lower(), name or path.stem
     if kind == ".json":
-        found = list(paper.parse_predictions(paper.read_json(path), system=system, setting=SETTING, shown=str(path)))
+        found = list(paper.parse_predictions(store.read_json(path), system=system, setting=SETTING, shown=str(path)))
     elif kind == ".jsonl":
         found = [one if name is None else one.model_copy(update={"system": name}) for one in _records(path)]
     elif kind == ".csv":

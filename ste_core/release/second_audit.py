@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import DataUnavailable, UserError
 from ste_core.release import data as paper
@@ -85,7 +86,7 @@ def calls(path: Path) -> pd.DataFrame:
     Raises:
         UserError: the file does not hold what is expected.
     """
-    value = paper.read_json(path, shown=PATH)
+    value = store.read_json(path, shown=PATH)
     rows = []
     try:
         for side, model in MODELS.items():

@@ -83,7 +83,7 @@ def correctness_points(data: pd.DataFrame) -> Figure:
     _systems(axes, data)
     axes.set_xlabel("correct calls, % of 750 items (95 % interval over APIs)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.42, -0.1), ncols=4, handletextpad=0.4, columnspacing=1.6)
-    _title(figure, f"Recomputed from raw outputs, no system moves by more than {furthest:.1f} points")
+    _title(figure, f"Recomputed where it can be, no system moves by more than {furthest:.1f} points")
     figure.tight_layout()
     return figure
 
