@@ -121,13 +121,13 @@ EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools"
                       "exploration_coverage", "exploration_curve")
 EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes", "exploration_coverage")
 EXPLORATION_MODULES = modules(
-    "models/base", "models/local", "models/decoding", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "method/explore", "pipeline/resources", "pipeline/explore_run"
+    "models/base", "models/local", "models/decoding", "models/sampling", "models/constrained", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "method/explore", "pipeline/resources", "pipeline/explore_run"
 )
 CORRECTNESS_TABLES = (
     "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness",
 )  # fmt: skip
 CORRECTNESS_FIGURES = ("embedded_correctness", "embedded_errors", "embedded_tools")
-EXPLOITATION_MODULES = modules("models/base", "models/local", "models/decoding", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "pipeline/resources", "pipeline/stages")
+EXPLOITATION_MODULES = modules("models/base", "models/local", "models/decoding", "models/sampling", "models/constrained", "models/prefix_cache", "models/engine", "core/prompting", "core/react", "tools/base", "pipeline/resources", "pipeline/stages")
 CONTINUAL_SEEDS = (STUDY.continual.seeds or (STUDY.exploration.seeds if STUDY.exploration else [])) if STUDY.continual else []
 EXAMINED = ("continual_general",) if STUDY.continual and STUDY.world and STUDY.world.general else ()
 CONTINUAL_TABLES = ("continual_matrix", "continual_summary", "continual_differences", *EXAMINED)

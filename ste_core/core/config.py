@@ -110,6 +110,9 @@ class World(Section):
         return self
 
 
+Style = Literal["instruct", "small"]  # of requests, see `ste_core.core.prompting`
+
+
 class LocalModel(Section):
     """A language model in this process; see `ste_core.models.local.LocalChat`."""
 
@@ -122,6 +125,7 @@ class LocalModel(Section):
     batch: int = Field(64, ge=1)  # rows generated together
     batch_tokens: int = Field(8_192, ge=1)  # padded prompt tokens read at once
     threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
+    prompts: Style = "instruct"
     cache: bool = False  # keep completions on disk
 
 
@@ -139,6 +143,7 @@ class ServedModel(Section):
     prices: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
     tokenizer: str | None = None  # the model's own by path or hub name: prompts are counted exactly, as in process
     context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer, as the server was started with
+    prompts: Style = "instruct"
     cache: bool = False
 
 
@@ -155,7 +160,20 @@ class Limits(Section):
     money: float | None = Field(None, gt=0)
 
 
-class Exploration(Section):
+class Sampled(Section):
+    """Where tokens are drawn at a temperature above 0: what is cut off; default as the model itself recommends."""
+
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=0)  # 0: not limited
+    min_p: float | None = Field(None, ge=0, le=1)
+
+    def sampling(self) -> dict[str, Any]:
+        """What a request is told of it: only what is set."""
+        named = {"top_p": self.top_p, "top_k": self.top_k, "min_p": self.min_p}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+class Exploration(Sampled):
     """How tools are explored; the defaults are the paper's. See `ste_core.method.explore` for what each key does."""
 
     model: str  # a key of `models`
@@ -178,7 +196,7 @@ class Exploration(Section):
     budget: Limits = Limits()
 
 
-class Distillation(Section):
+class Distillation(Sampled):
     """How trials become training examples; see `ste_core.method.distill`."""
 
     judge: bool = True
@@ -188,6 +206,9 @@ class Distillation(Section):
     keep_values: bool = True
     max_tokens: int = Field(256, ge=1)  # of a reply
     observation_chars: int | None = Field(None, ge=64)  # the judge sees so much of a result, for short contexts
+    temperature: float = Field(1.0, ge=0)  # of paraphrases and hindsight
+    judge_temperature: float = Field(1.0, ge=0)
+    hindsight: bool = False  # beyond the paper: the query of a call that ran and does not serve its query, written anew
     seed: int = Field(0, ge=0)
     concurrency: int = Field(64, ge=1)  # requests under way
 
@@ -199,7 +220,7 @@ class Distilling(Distillation):
     paraphraser: str | None = None  # who paraphrases; default the same
 
 
-class Exploitation(Section):
+class Exploitation(Sampled):
     """How the test set is answered without fine-tuning; the defaults are the paper's for open models."""
 
     model: str  # a key of `models`
@@ -280,6 +301,23 @@ class Ablations(Section):
         return [*less, "gold"] if self.gold else less
 
 
+Decoding = Literal["free", "constrained"]
+
+
+class Gold(Section):
+    """What models make of examples without a fault, without any exploration; see `ste_core.pipeline.gold_run`."""
+
+    learners: Annotated[dict[str, Finetuning], Field(min_length=1)]  # keys of `models`, and how each is fine-tuned
+    decodings: list[Decoding] = ["free", "constrained"]
+    demonstrations: int = Field(8, ge=1)  # the nearest development queries with their gold calls
+    candidate_count: int = Field(4, ge=1)  # documented tools, the right one among them
+    wide_count: int = Field(15, ge=1)  # ... once more with so many, as the paper has them, decoded freely
+    wide_items: int = Field(0, ge=0)  # ... on so many test items a tool; 0 for none
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)  # of fine-tuning
+    items: int | None = Field(None, ge=1)  # test items a tool; default: all
+    max_tokens: int = Field(96, ge=1)
+
+
 class Exam(Section):
     """The skill exam of the embedded study's small model."""
 
@@ -348,6 +386,7 @@ class Study(Section):
     scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
     ablations: Ablations | None = None
+    gold: Gold | None = None
     exam: Exam | None = None
     continual: Continual | None = None
     experience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # of another study
@@ -375,6 +414,10 @@ class Study(Section):
     @property
     def figures(self) -> Path:
         return Path(os.environ.get("STE_FIGURES") or self._root / "figures")
+
+    def style(self, model: str | None) -> Style:
+        """How requests to a model of the study are worded."""
+        return self.models[model].prompts if model in self.models else "small"
 
     def place(self, model: str) -> str:
         """A model's path, seen from anywhere, if the project has such a folder; else the hub name it is."""
@@ -487,6 +530,9 @@ def load(study: str | os.PathLike[str]) -> Study:
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
+    for name in loaded.gold.learners if loaded.gold is not None else ():
+        if name not in loaded.models:
+            raise UserError(f"{shown}: {no_model('gold.learners', name, loaded.models)}")
     asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
     if asks and (loaded.world is None or loaded.world.general is None):
         raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")

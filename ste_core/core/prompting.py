@@ -1,25 +1,30 @@
-"""The requests the study makes of a language model, as chat messages; the wording stands in `prompts/*.txt`.
+"""The requests the study makes of a language model, as chat messages; the wording stands in `prompts/`.
 
 >>> docs = ["Sum of two numbers. API: add. Args: a (number), b (number)"]
 >>> predict("What is 2 and 3?", docs)[0]["content"].splitlines()[-1]
 'User Query: What is 2 and 3?'
 
-Every template is an instruction of at most 60 words with its variable parts at the end, so that a hosted model and one
-with a short context are served by the same text. Exploration is one conversation an episode: `imagine` opens it,
-`imagine_next` goes on; what long-term memory adds to either is left out of the conversation that is kept, so call them
-once with `memory` to ask and once without to keep.
+There are two styles. `instruct`, for pretrained instruct models (`prompts/instruct/`): what several requests share
+comes first, so that a prefix cache serves it, and formats are shown by worked examples of APIs that no study has, as
+turns of the conversation, never by placeholders, which models copy. `small` (`prompts/*.txt`), for the embedded study's
+own model, which was trained on these texts: an instruction of at most 60 words with its variable parts at the end.
+Where `instruct` has no wording of its own, the other's holds. Exploration is one conversation an episode: `imagine`
+opens it, `imagine_next` goes on; what long-term memory adds to either is left out of the conversation that is kept, so
+call them once with `memory` to ask and once without to keep.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ste_core.core import react
-from ste_core.core.records import Call
+from ste_core.core.config import Style
+from ste_core.core.records import Call, Tool, Trial
 
 if TYPE_CHECKING:
     from ste_core.core.records import Message
@@ -28,24 +33,47 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 @functools.cache
-def template(name: str) -> str:
-    """The text of `prompts/<name>.txt`, without its last line end."""
-    return resources.files("ste_core.core").joinpath("prompts", f"{name}.txt").read_text(encoding="utf-8").rstrip("\n")
+def template(name: str, style: Style = "small") -> str:
+    """A template's text, without its last line end."""
+    folder = resources.files("ste_core.core").joinpath("prompts")
+    own = folder.joinpath(style, f"{name}.txt")
+    file = own if style != "small" and own.is_file() else folder.joinpath(f"{name}.txt")
+    return file.read_text(encoding="utf-8").rstrip("\n")
 
 
 def names() -> list[str]:
-    """The names of all templates."""
+    """The names of all templates that both styles have."""
     folder = resources.files("ste_core.core").joinpath("prompts")
     return sorted(file.name.removesuffix(".txt") for file in folder.iterdir() if file.name.endswith(".txt"))
 
 
-def fill(name: str, **values: str) -> str:
+def texts(style: Style) -> list[str]:
+    """All that a style's requests are made of: what is made by them depends on these."""
+    folder = resources.files("ste_core.core").joinpath("prompts")
+    files = [*folder.iterdir(), *(folder.joinpath(style).iterdir() if style != "small" else ())]
+    return [file.read_text(encoding="utf-8") for file in sorted(files, key=lambda one: one.name) if file.is_file()]
+
+
+@functools.cache
+def _lines(name: str, style: Style) -> list[dict[str, Any]]:
+    """The worked examples of a style; `small` has none."""
+    file = resources.files("ste_core.core").joinpath("prompts", style, f"{name}.jsonl")
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
+
+
+@functools.cache
+def worked_trials(style: Style) -> list[tuple[Tool, Trial]]:
+    """Trials of APIs that no study has, by which an explorer is shown what to do."""
+    return [(Tool.model_validate(one["tool"]), Trial.model_validate(one["trial"])) for one in _lines("examples", style)]
+
+
+def fill(template_name: str, template_style: Style = "small", **values: str) -> str:
     """A template with its {placeholders} filled; other braces stand as they are.
 
     Raises:
         KeyError: a placeholder has no value.
     """
-    return _PLACEHOLDER.sub(lambda match: values[match[1]], template(name))
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], template(template_name, template_style))
 
 
 def user(content: str) -> Message:
@@ -72,24 +100,53 @@ def memory_line(query: str, solved: bool | None, reason: str = "") -> str:
     return f"- {query}{verdict}" + (f": {reason}" if reason else "")
 
 
-def imagine(tool: str, memory: Sequence[str] = ()) -> Message:
+def imagine(tool: str, memory: Sequence[str] = (), style: Style = "small") -> Message:
     """Asks for a query that the API with this documentation could help with; `memory` holds `memory_line`s."""
-    return user(fill("imagine", tool=tool) + _memory(memory))
+    return user(fill("imagine", style, tool=tool) + _memory(memory, style))
 
 
-def imagine_next(memory: Sequence[str] = ()) -> Message:
+def imagine_next(memory: Sequence[str] = (), style: Style = "small") -> Message:
     """Asks for the next query of an episode."""
-    return user(template("imagine_next") + _memory(memory))
+    return user(template("imagine_next", style) + _memory(memory, style))
 
 
-def imagine_again() -> Message:
+def imagine_in_turns(tool: Tool, earlier: Sequence[tuple[str, str]], style: Style = "instruct") -> list[Message]:
+    """Asks for a query as one more turn after the earlier ones: a list of them in the request would be copied from.
+
+    Args:
+        earlier: queries with what came of each, in words (`came_of`).
+    """
+    messages: list[Message] = []
+    for one in _lines("request_examples", style):
+        told = [(query, came_of(verdict == "solved")) for query, verdict in one["requests"]]
+        messages += _requests(one["tool"], told, style)[:-1]
+    return messages + _requests(tool.documentation(), earlier, style)
+
+
+def _requests(tool: str, earlier: Sequence[tuple[str, str]], style: Style) -> list[Message]:
+    messages = [imagine(tool, style=style)]
+    for query, verdict in earlier:
+        asked = fill("imagine_told", style, verdict=verdict) if verdict else template("imagine_next", style)
+        messages += [assistant(query), user(asked)]
+    return messages
+
+
+def came_of(solved: bool | None, reason: str = "") -> str:
+    """What came of a query, in words. Not its call and result: queries would speak of them."""
+    verdict = "" if solved is None else "That was solved." if solved else "That was not solved."
+    return f"{verdict} {reason}".strip()
+
+
+def imagine_again(style: Style = "small") -> Message:
     """Asks for another query where the last one came too close to an earlier one."""
-    return user(template("imagine_again"))
+    return user(template("imagine_again", style))
 
 
-def attempt(query: str) -> Message:
-    """Asks for the first call that serves the query."""
-    return user(fill("try", query=query))
+def attempt(query: str, style: Style = "small", tool: str | None = None) -> Message:
+    """Asks for the first call that serves the query; `instruct` documents the tool where an episode begins."""
+    if style == "instruct" and tool is None:
+        return user(fill("try_next", style, query=query))
+    return user(fill("try", style, query=query, tool=tool or ""))
 
 
 def observation(text: str) -> Message:
@@ -102,24 +159,57 @@ def reflect(reason: bool = False) -> Message:
     return user(template("reflect_reason" if reason else "reflect"))
 
 
-def _memory(lines: Sequence[str]) -> str:
-    return "\n\n" + fill("memory", memory="\n".join(lines)) if lines else ""
+def reflect_apart(query: str, call: Call | None, result: str, style: Style = "instruct") -> list[Message]:
+    """Asks whether a query was fulfilled by a call and its result, by themselves: a model that looks back on a long
+    conversation says Yes to everything."""
+    messages: list[Message] = []
+    for one in _lines("reflect_examples", style):
+        made = Call(tool=one["tool"], arguments=one["arguments"])
+        messages += [_reflected(one["query"], made, one["observation"], style), assistant(one["verdict"])]
+    return [*messages, _reflected(query, call, result, style)]
+
+
+def _reflected(query: str, call: Call | None, result: str, style: Style) -> Message:
+    called = "none" if call is None else react.render(call.tool, call.arguments)
+    return user(fill("reflect", style, query=query, call=called, observation=result))
+
+
+def _memory(lines: Sequence[str], style: Style) -> str:
+    return "\n\n" + fill("memory", style, memory="\n".join(lines)) if lines else ""
+
+
+def hindsight(tool: Tool, call: Call, result: str, style: Style = "instruct") -> list[Message]:
+    """Asks for the query that a call and its result would have served."""
+    messages: list[Message] = []
+    for other, trial in worked_trials(style):
+        last = next(step for step in reversed(trial.steps) if step.call is not None)
+        if trial.solved and last.call is not None:
+            messages += [_hindsight(other, last.call, last.observation or "", style), assistant(trial.query)]
+    return [*messages, _hindsight(tool, call, result, style)]
+
+
+def _hindsight(tool: Tool, call: Call, result: str, style: Style) -> Message:
+    called = react.render(call.tool, call.arguments)
+    return user(fill("hindsight", style, tool=tool.documentation(), call=called, observation=result))
 
 
 # --- distillation -----------------------------------------------------------------------------------------------------
 
 
-def judge(tool: str, query: str, call: Call, result: str, answer: str) -> list[Message]:
+def judge(tool: str, query: str, call: Call, result: str, answer: str, style: Style = "small") -> list[Message]:
     """Asks for a verdict on a trial in three aspects; `read_judgement` reads the reply."""
-    text = fill(
-        "judge_trial",
-        tool=tool,
-        query=query,
-        call=react.render(call.tool, call.arguments),
-        observation=result,
-        answer=answer,
-    )
-    return [user(text)]
+    messages: list[Message] = []
+    for one in _lines("judge_examples", style):
+        other, _ = worked_trials(style)[one["tool"]]
+        made = Call(tool=other.name, arguments=one["arguments"])
+        shown = _judged(other.documentation(), one["query"], made, one["observation"], one["answer"], style)
+        messages += [shown, assistant(one["verdict"])]
+    return [*messages, _judged(tool, query, call, result, answer, style)]
+
+
+def _judged(tool: str, query: str, call: Call, result: str, answer: str, style: Style) -> Message:
+    called = react.render(call.tool, call.arguments)
+    return user(fill("judge_trial", style, tool=tool, query=query, call=called, observation=result, answer=answer))
 
 
 ASPECTS = ("Informative", "Faithful", "Appropriate")
@@ -141,9 +231,12 @@ def read_yes_no(reply: str) -> bool | None:
     return match and match[1].lower() == "yes"
 
 
-def paraphrase(query: str) -> list[Message]:
+def paraphrase(query: str, style: Style = "small") -> list[Message]:
     """Asks for the query in other words."""
-    return [user(fill("paraphrase", query=query))]
+    messages: list[Message] = []
+    for one in _lines("paraphrase_examples", style):
+        messages += [user(fill("paraphrase", style, query=one["query"])), assistant(one["paraphrase"])]
+    return [*messages, user(fill("paraphrase", style, query=query))]
 
 
 # --- exploitation -----------------------------------------------------------------------------------------------------
@@ -154,13 +247,26 @@ def example(query: str, call: Call) -> str:
     return fill("example", query=query, call=react.render(call.tool, call.arguments))
 
 
-def predict(query: str, tools: Iterable[str], examples: Sequence[tuple[str, Call]] = ()) -> list[Message]:
-    """Asks for the call that serves a query, given the documentation of some tools and perhaps demonstrations."""
+def predict(
+    query: str, tools: Iterable[str], examples: Sequence[tuple[str, Call]] = (), style: Style = "small"
+) -> list[Message]:
+    """Asks for the call that serves a query, given the documentation of some tools and perhaps demonstrations.
+
+    Documentation comes first: items of one tool share it. `instruct` shows worked examples with other APIs as turns.
+    """
+    messages: list[Message] = []
+    for one in _lines("call_examples", style):
+        worked = react.render(one["tool"], one["arguments"])
+        messages += [_predict(one["query"], one["tools"], (), style), assistant(worked)]
+    return [*messages, _predict(query, tools, examples, style)]
+
+
+def _predict(query: str, tools: Iterable[str], examples: Sequence[tuple[str, Call]], style: Style) -> Message:
     docs = "\n".join(tools)
     if not examples:
-        return [user(fill("predict", tools=docs, query=query))]
+        return user(fill("predict", style, tools=docs, query=query))
     shown = "\n".join(example(asked, call) for asked, call in examples)
-    return [user(fill("predict_examples", tools=docs, examples=shown, query=query))]
+    return user(fill("predict_examples", style, tools=docs, examples=shown, query=query))
 
 
 def tuned(query: str) -> list[Message]:

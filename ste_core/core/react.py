@@ -81,7 +81,7 @@ _OBJECT = rf"\{{(?:{_STRING}: ?{_ANY}(?:, ?{_STRING}: ?{_ANY})*)?\}}"
 _DEPTH = 3  # of schemas that are followed; what lies deeper may be any flat value
 
 
-def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True) -> str:
+def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, thought: bool = True) -> str:
     """A regular expression of a reply that calls one of some tools by its documented arguments, or answers.
 
     It knows the tools' names, the names of their arguments in their order, which of them are required, and their JSON
@@ -91,6 +91,7 @@ def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True) 
         tools: at least one.
         arguments: whether it knows the documented arguments; else any flat object will do.
         answer: whether a final answer will do as well.
+        thought: whether a thought may stand first. Without one, what all replies begin with need not be generated.
 
     >>> record = Tool(name="wait", description="", parameters={
     ...     "type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"]})
@@ -103,7 +104,8 @@ def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True) 
         given = _object(tool.parameters, _DEPTH) if arguments else _OBJECT
         calls.append(rf"(?:{name}|<tool_{name}>)\n{ACTION_INPUT} {given}")
     ways = [rf"{ACTION} (?:{'|'.join(calls)})", *([rf"{FINAL} [^\n]+"] if answer else [])]
-    return rf"(?:Thought: [^\n]+\n)?(?:{'|'.join(ways)})"
+    before = r"(?:Thought: [^\n]+\n)?" if thought else ""
+    return f"{before}(?:{'|'.join(ways)})"
 
 
 def _object(schema: dict[str, Any], depth: int) -> str:

@@ -9,7 +9,7 @@ Records cross stages as JSON Lines on disk (see `ste_core.core.store`) and as da
 
 from typing import Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 
 class Message(TypedDict):
@@ -190,7 +190,8 @@ class Trial(Record):
 class Example(Record):
     """One distilled example: a query, the call that served it, its result as the model saw it, and the final answer.
 
-    `paraphrase` is 0 for the query as imagined and counts rewordings of it from 1.
+    `paraphrase` is 0 for the query as imagined and counts rewordings of it from 1. `imagined` is the query that was
+    tried, where the example's own was written in hindsight to fit the call; None elsewhere.
     """
 
     tool: str
@@ -201,3 +202,12 @@ class Example(Record):
     call: Call
     observation: str
     answer: str
+    imagined: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, JsonValue]:
+        """Without `imagined` where there is none: examples that were written before it are the same text still."""
+        written = handler(self)
+        if written.get("imagined") is None:
+            written.pop("imagined", None)
+        return written

@@ -20,6 +20,10 @@ shuffle. Departures:
   equal to another query of the tool, over three times as long as their source or (`keep_values`) without a value of
   the call that their source has word for word.
 
+Beyond the paper, off by default: *hindsight*. A weak explorer reads errors well and drifts from its query: a call runs
+in the end that no longer serves what was imagined, and the judge drops the trial. Then the query is asked for anew, to
+fit the call and its result, and kept if every value of the call stands in it.
+
 Every request has a seed of its own, from its labels, so results depend neither on order nor on concurrency.
 """
 
@@ -32,15 +36,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 from pydantic import JsonValue
 
 from ste_core.core import prompting, store
-from ste_core.core.config import Distillation
+from ste_core.core.config import Distillation, Style
 from ste_core.core.errors import UserError
-from ste_core.core.records import Example, Message, Record, Tool, Trial
+from ste_core.core.records import Example, Message, Record, Step, Tool, Trial
 from ste_core.models.base import ChatModel, answer_or_refusal, gather, known_as, request_seed
 
 #: the variant whose trials see no results and so have no final answer
@@ -59,8 +63,11 @@ TOTAL = "(all)"
 STAGES = (
     "trials", "no_query", "no_answer", "no_call", "unsolved", "judged", "judged_no", *(f"not_{one.lower()}" for one in
     prompting.ASPECTS), "unread", "duplicate", "sources", "asked", "empty", "cut_off", "same", "too_long", "value_lost",
-    "paraphrases", "examples",
+    "paraphrases", "hindsight_asked", "hindsight", "examples",
 )  # fmt: skip
+
+
+Kind = Literal["judge", "paraphrase", "hindsight"]
 
 
 class Reply(Record):
@@ -70,7 +77,7 @@ class Reply(Record):
     depends on: model, messages, sampling and seed; only a reply to the very same request is used again.
     """
 
-    kind: Literal["judge", "paraphrase"]
+    kind: Kind
     tool: str
     variant: str
     seed: int
@@ -114,7 +121,7 @@ class Distilled:
             dropped for one reason, the first that applies: trials = no_query + no_answer + no_call + unsolved +
             judged_no + unread + duplicate + sources. Aspects denied (`not_informative` ...) may overlap within
             `judged_no`. Likewise asked = empty + cut_off + same + too_long + value_lost + paraphrases, and
-            examples = sources + paraphrases.
+            examples = sources + paraphrases; `hindsight` of the sources were written in hindsight.
     """
 
     examples: list[Example]
@@ -137,6 +144,7 @@ async def distill(
     *,
     journal: Path | None = None,
     done: Callable[[], object] = lambda: None,
+    styles: tuple[Style, Style] = ("small", "small"),
 ) -> Distilled:
     """Distil the trials of one variant and seed.
 
@@ -149,13 +157,14 @@ async def distill(
         journal: a JSON Lines file of `Reply`; replies are on disk before they are used, and those that are there are
             not asked for again, so an interrupted run goes on where it stopped.
         done: called after each reply (a progress bar's `update`).
+        styles: of the requests to the judge, and to the paraphraser.
 
     Raises:
         UserError: trials of several variants or seeds, one trial twice, an unknown tool, a model that is missing, or
             what the models raise (`BudgetSpent` among it).
     """
     _check(trials, tools, judge, paraphraser, options)
-    desk = _Desk(options, journal, done)
+    desk = _Desk(options, journal, done, styles)
     by_tool = defaultdict(list)
     for trial in sorted(trials, key=_key):
         by_tool[trial.tool].append(trial)
@@ -251,6 +260,10 @@ async def _one_tool(
             elif None in said:
                 counts["unread"] += 1
         candidates = [one for one, verdict in zip(candidates, verdicts, strict=True) if verdict.kept]
+    if options.hindsight and paraphraser is not None:
+        kept = {_key(trial) for trial, _ in candidates}
+        lost = [trial for trial in trials if _key(trial) not in kept]
+        candidates = sorted([*candidates, *await _hindsight(lost, tool, paraphraser, desk, counts)], key=_first)
     sources: dict[tuple[str, str], tuple[Trial, Example]] = {}
     for trial, example in candidates:
         same = normalise(example.query), json.dumps(example.call.arguments, sort_keys=True)
@@ -264,13 +277,18 @@ async def _one_tool(
     return sorted(examples, key=_example_key), verdicts, counts
 
 
+def _last_call(trial: Trial) -> Step | None:
+    """The step of a trial's last parsed call of its tool."""
+    return next((one for one in reversed(trial.steps) if one.call is not None and one.call.tool == trial.tool), None)
+
+
 def _candidate(trial: Trial, options: Distillation) -> Example | str:
     """The example in a trial, or why there is none (a column of the card)."""
     if not trial.query.strip():
         return "no_query"
     if not (trial.answer or "").strip() and trial.variant != NO_FEEDBACK:
         return "no_answer"
-    step = next((one for one in reversed(trial.steps) if one.call is not None and one.call.tool == trial.tool), None)
+    step = _last_call(trial)
     if step is None or step.call is None:
         return "no_call"
     if options.require_solved and trial.solved is False:
@@ -287,11 +305,61 @@ def _candidate(trial: Trial, options: Distillation) -> Example | str:
     )
 
 
+def _first(pair: tuple[Trial, Example]) -> tuple[str, str, int, int, int]:
+    return _key(pair[0])
+
+
+async def _hindsight(
+    trials: Sequence[Trial], tool: Tool, writer: ChatModel, desk: "_Desk", counts: Counter[str]
+) -> list[tuple[Trial, Example]]:
+    """Examples of trials whose last call ran, with a query that fits the call, if it holds the call's values."""
+    ran = [
+        (trial, step, step.call)
+        for trial in trials
+        if (step := _last_call(trial)) is not None and step.ok and step.call is not None
+    ]
+    replies = await gather(
+        [
+            desk.ask(
+                "hindsight", writer, prompting.hindsight(tool, call, step.observation or "", desk.wording), trial, 0
+            )
+            for trial, step, call in ran
+        ]
+    )
+    counts["hindsight_asked"] += len(ran)
+    found = []
+    for (trial, step, call), reply in zip(ran, replies, strict=True):
+        query = reworded(reply.text)
+        named = mentions(query.casefold(), tool.name.casefold())
+        if query and reply.finish_reason != "length" and not named and holds_values(query, call.arguments):
+            example = Example(
+                tool=trial.tool, episode=trial.episode, trial=trial.trial, paraphrase=0, query=query, call=call,
+                observation=step.observation or "", answer="", imagined=trial.query,
+            )  # fmt: skip
+            found.append((trial, example))
+    counts["hindsight"] += len(found)
+    return found
+
+
+def holds_values(query: str, arguments: Mapping[str, JsonValue]) -> bool:
+    """Whether every text and number of a call stands in a query, whatever its case; `13.0` is there as 13.
+
+    >>> holds_values("Is 17.5 kg too much in cabin m?", {"weight": 17.5, "cabin": "M"})
+    True
+    """
+    said = query.casefold().replace(",", " ").replace("'", " ").replace('"', " ")
+    for value in _values(dict(arguments)):
+        plain = value.removesuffix(".0").casefold().replace(",", " ").replace("'", " ").replace('"', " ")
+        if not mentions(said, plain):
+            return False
+    return True
+
+
 async def _verdict(trial: Trial, example: Example, tool: Tool, judge: ChatModel, desk: "_Desk") -> TrialVerdict:
     answered = trial.answer is not None
     result = _shortened(example.observation, desk.options.observation_chars) or "none, the call was not executed"
     asked = prompting.judge(
-        tool.documentation(), example.query, example.call, result, example.answer if answered else "none"
+        tool.documentation(), example.query, example.call, result, example.answer if answered else "none", desk.judging
     )
     reply = await desk.ask("judge", judge, asked, trial, 0)
     aspects = prompting.read_judgement(reply.text)
@@ -330,7 +398,7 @@ async def _paraphrases(
     work = [(trial, example, number) for trial, example in sources for number in range(1, each + 1)]
     replies = await gather(
         [
-            desk.ask("paraphrase", paraphraser, prompting.paraphrase(example.query), trial, number)
+            desk.ask("paraphrase", paraphraser, prompting.paraphrase(example.query, desk.wording), trial, number)
             for trial, example, number in work
         ]
     )
@@ -416,8 +484,11 @@ def _values(value: JsonValue) -> Iterator[str]:
 class _Desk:
     """Asks models, so many at once, and keeps their replies in the journal."""
 
-    def __init__(self, options: Distillation, journal: Path | None, done: Callable[[], object]) -> None:
+    def __init__(
+        self, options: Distillation, journal: Path | None, done: Callable[[], object], styles: tuple[Style, Style]
+    ) -> None:
         self.options = options
+        self.judging, self.wording = styles
         self._done = done
         self._limit = asyncio.Semaphore(options.concurrency)
         self._journal = journal
@@ -426,18 +497,20 @@ class _Desk:
         self._writing = asyncio.Lock()
         self._identities: dict[int, asyncio.Task[str]] = {}
 
-    async def ask(
-        self, kind: Literal["judge", "paraphrase"], model: ChatModel, messages: list[Message], trial: Trial, number: int
-    ) -> Reply:
-        """One reply at temperature 1, from the journal if it is there."""
+    async def ask(self, kind: Kind, model: ChatModel, messages: list[Message], trial: Trial, number: int) -> Reply:
+        """One reply, from the journal if it is there."""
         label = (self.options.seed, kind, trial.tool, trial.variant, trial.seed, trial.episode, trial.trial, number)
         seed = request_seed(*label)
-        request = [await self._identity(model), messages, self.options.max_tokens, seed]
+        options: dict[str, Any] = dict(self.options.sampling())
+        options["temperature"] = self.options.judge_temperature if kind == "judge" else self.options.temperature
+        request: list[Any] = [await self._identity(model), messages, self.options.max_tokens, seed]
+        if options != {"temperature": 1.0}:  # as all were asked once
+            request.append(options)
         sha = store.digest(request, sort_keys=False)
         if sha not in self._known:
             async with self._limit:
                 completion = await answer_or_refusal(
-                    model, messages, temperature=1.0, max_tokens=self.options.max_tokens, seed=seed
+                    model, messages, max_tokens=self.options.max_tokens, seed=seed, **options
                 )
             reply = Reply(
                 kind=kind,

@@ -44,7 +44,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ste_core.core import prompting, react
-from ste_core.core.config import Exploration
+from ste_core.core.config import Exploration, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Message, Step, Tool, Trial
 from ste_core.models.base import (  # fmt: skip
@@ -183,6 +183,7 @@ async def explore_tool(
     context: int | None = None,
     encoder: "Encoder | None" = None,
     tally: Tally | None = None,
+    style: Style = "small",
 ) -> AsyncGenerator[Trial, None]:
     """Explore one tool, trial by trial; the next trial begins when it is asked for.
 
@@ -197,6 +198,7 @@ async def explore_tool(
         context: tokens of a prompt and its answer, where the settings do not say; default the model's own.
         encoder: what finds queries too close, under novelty; default TF-IDF.
         tally: counts what is done.
+        style: of the requests; see `prompting`.
 
     Raises:
         UserError: the model fails, or the context does not even hold the tool's documentation.
@@ -206,7 +208,7 @@ async def explore_tool(
     room = settings.context or context or own[1]
     explorer = _Explorer(
         tool, model, toolbox, settings, VARIANTS[variant], (study_seed, tool.name, variant, seed), count or own[0],
-        None if room is None else room - settings.max_tokens, encoder, tally or Tally(),
+        None if room is None else room - settings.max_tokens, encoder, tally or Tally(), style,
     )  # fmt: skip
     explorer.check()
     past = Past() if past is None else past
@@ -218,7 +220,7 @@ async def explore_tool(
         yield trial
 
 
-def check_context(tool: Tool, settings: Exploration, count: Count, context: int | None) -> None:
+def check_context(tool: Tool, settings: Exploration, count: Count, context: int | None, style: Style = "small") -> None:
     """See that the context holds a tool's documentation, a short query and an answer.
 
     Raises:
@@ -227,7 +229,7 @@ def check_context(tool: Tool, settings: Exploration, count: Count, context: int 
     if context is None:
         return
     short = Trial(tool=tool.name, variant="", seed=0, episode=0, trial=0, query="a request of a few words", steps=())
-    needed = count(conversation(tool, [short]))
+    needed = count(conversation(tool, [short], style=style))
     if needed + settings.max_tokens > context:
         raise UserError(
             f"tool '{tool.name}': a prompt with its documentation takes {needed:,} tokens, and with "
@@ -248,10 +250,11 @@ class _Explorer:
     room: int | None
     encoder: "Encoder | None"
     tally: Tally
+    style: Style
 
     def check(self) -> None:
         context = None if self.room is None else self.room + self.settings.max_tokens
-        check_context(self.tool, self.settings, self.count, context)
+        check_context(self.tool, self.settings, self.count, context, self.style)
 
     async def trial(self, blank: Trial, past: Past) -> Trial:
         """The next trial, all of it: imagine, try, reflect."""
@@ -274,12 +277,11 @@ class _Explorer:
         long_term = earlier if self.variant.long_term_memory else ()
         most = len(long_term) if self.settings.memory_lines is None else self.settings.memory_lines
         newest = long_term[max(0, len(long_term) - most) :]
-        lines = [memory_line(one, self.settings.rationale) for one in newest]
         refused: list[Message] = []
         useless = close = 0
         while True:
-            messages, shown = self._asking(lines, episode, refused)
-            stop = ("Thought:", "Observation:", react.ACTION)
+            messages, shown = self._asking(newest, episode, refused)
+            stop = ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style == "instruct" else ()))
             reply = await self._ask(messages, trial, "imagine", useless + close, stop)
             query = "" if reply is None else read_query(reply)
             trial = trial.model_copy(
@@ -294,28 +296,40 @@ class _Explorer:
                     return trial
             elif close < self.settings.novelty_tries and await self._too_close(query, earlier):
                 close += 1
-                refused += [prompting.assistant(query), prompting.imagine_again()]
+                refused += [prompting.assistant(query), prompting.imagine_again(self.style)]
             else:
                 return trial
 
     def _asking(
-        self, lines: Sequence[str], episode: Sequence[Trial], refused: Sequence[Message]
+        self, memory: Sequence[Remembered], episode: Sequence[Trial], refused: Sequence[Message]
     ) -> tuple[list[Message], int]:
         """The request for a query, as much of it as fits, and how many lines of long-term memory it shows."""
-        most_lines, most_trials = len(lines), len(episode)
+        most_lines, most_trials = len(memory), len(episode)
         while True:
-            opening = prompting.imagine_next(lines) if episode else prompting.imagine(self.tool.documentation(), lines)
-            messages = _joined([*self._said(episode), opening, *refused])
-            if self._fits(messages) or not (lines or episode or refused):
-                self.tally.lines_left_out += most_lines - len(lines)
+            messages = _joined([*self._opening(memory, episode), *refused])
+            if self._fits(messages) or not (memory or episode or refused):
+                self.tally.lines_left_out += most_lines - len(memory)
                 self.tally.trials_left_out += most_trials - len(episode)
-                return messages, len(lines)
-            if lines:
-                lines = lines[1:]
+                return messages, len(memory)
+            if memory:
+                memory = memory[1:]
             elif episode:
                 episode = episode[1:]
             else:
                 refused = refused[2:]
+
+    def _opening(self, memory: Sequence[Remembered], episode: Sequence[Trial]) -> list[Message]:
+        """The request for a query. `instruct` shows both memories as turns, each query with its verdict."""
+        rationale = self.settings.rationale
+        if self.style == "small":
+            lines = [memory_line(one, rationale) for one in memory]
+            if episode:
+                return [*self._said(episode), prompting.imagine_next(lines)]
+            return [prompting.imagine(self.tool.documentation(), lines)]
+        before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
+        told = [(one.query, _came_of(one, rationale)) for one in before]
+        told += [(one.query, _came_of(one, rationale)) for one in episode]
+        return prompting.imagine_in_turns(self.tool, told, self.style)
 
     def _tryable(self, trial: Trial) -> bool:
         return bool(trial.query) and self._fits(self._said([trial]))
@@ -338,6 +352,8 @@ class _Explorer:
             if reply is None:
                 break
             parsed = react.parse(reply, [self.tool.name])
+            if parsed.kind == "final" and self._calls_first(trial):
+                parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
             if parsed.kind == "final":
                 return _with(trial, Step(output=reply)).model_copy(update={"answer": parsed.answer})
             call = None if parsed.tool is None else Call(tool=parsed.tool, arguments=parsed.arguments)
@@ -355,6 +371,10 @@ class _Explorer:
             if not self.variant.feedback:
                 break
         return trial
+
+    def _calls_first(self, trial: Trial) -> bool:
+        """Whether an answer is out of place: pretrained models often answer before they have called anything."""
+        return self.style == "instruct" and all(step.call is None for step in trial.steps)
 
     def _told(self, trial: Trial, step: Step, text: str) -> Step:
         """The step with what the model is told after it, cut so that the trial alone fits; nothing without feedback."""
@@ -381,7 +401,13 @@ class _Explorer:
     # --- reflect ---
 
     async def _reflect(self, trial: Trial, episode: Sequence[Trial]) -> Trial:
-        messages = self._going_on(trial, episode, prompting.reflect(self.settings.rationale))
+        messages: list[Message] | None
+        if self.style == "small":
+            messages = self._going_on(trial, episode, prompting.reflect(self.settings.rationale))
+        else:
+            last = _last_step(trial)
+            call, result = (None, "none") if last is None else (last.call, last.observation or "none")
+            messages = prompting.reflect_apart(trial.query, call, result, self.style)
         if messages is None:
             self.tally.trials_ended += 1
             return trial.model_copy(update={"solved": False})
@@ -394,7 +420,7 @@ class _Explorer:
     # --- requests ---
 
     def _said(self, trials: Sequence[Trial]) -> list[Message]:
-        return conversation(self.tool, trials, self.settings.rationale)
+        return conversation(self.tool, trials, self.settings.rationale, self.style)
 
     def _fits(self, messages: Sequence[Message]) -> bool:
         return self.room is None or self.count(messages) <= self.room
@@ -403,10 +429,13 @@ class _Explorer:
         self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str]
     ) -> str | None:
         """The model's reply; None if its server refuses the text, as a content filter does, and would again."""
+        options = self.settings.sampling()
+        if purpose == "try" and self.settings.constrained:
+            answer, thought = not self._calls_first(trial), self.style == "small"
+            options["form"] = react.form([self.tool], answer=answer, thought=thought)
         completion = await answer_or_refusal(
             self.model, messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
-            seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step),
-            **({"form": react.form([self.tool])} if purpose == "try" and self.settings.constrained else {}),
+            seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step), **options,
         )  # fmt: skip
         if completion.finish_reason == REFUSED:
             self.tally.refused += 1
@@ -429,8 +458,12 @@ def memory_line(trial: Trial | Remembered, rationale: bool = False) -> str:
     >>> memory_line(Remembered("Is it late?", False, "No. It gave no time."), rationale=True)
     '- Is it late? (unsolved): It gave no time.'
     """
-    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE) if rationale else ""
-    return prompting.memory_line(trial.query, trial.solved, _cut(reason, REASON_CHARS))
+    return prompting.memory_line(trial.query, trial.solved, _reason(trial) if rationale else "")
+
+
+def _reason(trial: Trial | Remembered) -> str:
+    reason = re.sub(r"^\W*(yes|no)\b\W*", "", trial.reflection or "", flags=re.IGNORECASE)
+    return _cut(reason, REASON_CHARS)
 
 
 def read_query(reply: str) -> str:
@@ -465,21 +498,46 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - len(mark)] + mark
 
 
-def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False) -> list[Message]:
-    """Short-term memory: the trials as messages, the first one opened by the documentation."""
+def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False, style: Style = "small") -> list[Message]:
+    """Short-term memory: the trials as messages, the first one opened by the documentation.
+
+    `instruct` sets worked trials of other APIs before, and leaves out how queries were imagined and reflected upon:
+    both are asked apart.
+    """
     messages: list[Message] = []
+    if style == "instruct":
+        for other, worked in prompting.worked_trials(style):
+            messages += _tried(worked, style, other.documentation())
+        for number, trial in enumerate(trials):
+            messages += _tried(trial, style, None if number else tool.documentation())
+        return _joined(messages)
     for trial in trials:
         messages.append(prompting.imagine_next() if messages else prompting.imagine(tool.documentation()))
-        messages += [prompting.assistant(trial.query), prompting.attempt(trial.query)]
-        for step in trial.steps:
-            if step.problem is not None and step.observation is None:
-                continue  # asked for again as if it had not been
-            messages.append(prompting.assistant(step.output))
-            if step.observation is not None:
-                messages.append(prompting.observation(step.observation))
+        messages += [prompting.assistant(trial.query), *_tried(trial, style)]
         if trial.reflection is not None:
             messages += [prompting.reflect(rationale), prompting.assistant(trial.reflection)]
     return _joined(messages)
+
+
+def _tried(trial: Trial, style: Style, documentation: str | None = None) -> list[Message]:
+    """How a query was tried, as messages."""
+    messages = [prompting.attempt(trial.query, style, documentation)]
+    for step in trial.steps:
+        if step.problem is not None and step.observation is None:
+            continue  # asked for again as if it had not been
+        messages.append(prompting.assistant(step.output))
+        if step.observation is not None:
+            messages.append(prompting.observation(step.observation))
+    return messages
+
+
+def _last_step(trial: Trial) -> Step | None:
+    """The step of a trial's last call."""
+    return next((step for step in reversed(trial.steps) if step.call is not None), None)
+
+
+def _came_of(trial: Trial | Remembered, rationale: bool) -> str:
+    return prompting.came_of(trial.solved, _reason(trial) if rationale else "")
 
 
 def _joined(messages: Sequence[Message]) -> list[Message]:

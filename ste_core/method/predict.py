@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ste_core.core import prompting, react, store
+from ste_core.core.config import Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Message, Prediction, Record, TestItem, Tool
 from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, answer_or_refusal, gather, known_as, measure
@@ -109,6 +110,8 @@ async def predict(
     max_tokens: int = 96,
     context: int | None = None,
     constrained: bool = False,
+    style: Style = "small",
+    sampling: Mapping[str, Any] | None = None,
     done: Callable[[], object] = lambda: None,
 ) -> list[Prediction]:
     """A model's calls for a test set, asked for all at once and kept in `path`.
@@ -132,6 +135,8 @@ async def predict(
             are dropped, the farthest first, until a prompt fits; the summary counts them.
         constrained: hold each answer to the form of a call: of a documented tool by its arguments, and for "tuned",
             whose prompts document nothing, of any tool by its name (`react.form`).
+        style: of the requests; see `prompting`.
+        sampling: `top_p`, `top_k` and `min_p` where a temperature above 0 is asked for.
         done: called after each item (a progress bar's `update`).
 
     Returns:
@@ -148,12 +153,17 @@ async def predict(
     count, own = measure(model, _by_length)
     context = own if context is None else context
     room = None if context is None else context - max_tokens
-    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count)
+    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count, style)
     identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
     known = known_as(model.name, identity)
-    options: dict[str, Any] = {"temperature": float(temperature), "max_tokens": max_tokens, "stop": [STOP]}
+    options: dict[str, Any] = {
+        "temperature": float(temperature),
+        "max_tokens": max_tokens,
+        "stop": [STOP],
+        **(sampling or {}),
+    }
     seeds = [_item_seed(seed, item) for item in items]
-    held = _forms(items, tools, candidates) if constrained else [{}] * len(items)
+    held = _forms(items, tools, candidates, style) if constrained else [{}] * len(items)
     requests = [
         store.digest([known, prompt.messages, options | form, number])
         for prompt, number, form in zip(prompts, seeds, held, strict=True)
@@ -258,6 +268,7 @@ def _prompts(
     demonstrations: Sequence[Sequence[Example]] | None,
     room: int | None,
     count: Count,
+    style: Style,
 ) -> list[Prompt]:
     docs = {name: tool.documentation() for name, tool in tools.items()}
     prompts = []
@@ -268,7 +279,7 @@ def _prompts(
         def build(kept: int, item: TestItem = item, shown: list[str] = shown, near: list = near) -> list[Message]:
             if setting == "tuned":
                 return prompting.tuned(item.query)
-            return prompting.predict(item.query, shown, near[:kept])
+            return prompting.predict(item.query, shown, near[:kept], style)
 
         kept = len(near)
         while room is not None and (tokens := count(build(kept))) > room:
@@ -283,13 +294,16 @@ def _prompts(
 
 
 def _forms(
-    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None
+    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None, style: Style
 ) -> list[dict[str, str]]:
     """The form that each reply is held to: a call of a documented tool by its arguments; without documentation, of any
     tool by its name."""
+    thought = style == "small"
     if candidates is None:
-        return [{"form": react.form(tools.values(), arguments=False, answer=False)}] * len(items)
-    return [{"form": react.form([tools[name] for name in names], answer=False)} for names in candidates]
+        return [{"form": react.form(tools.values(), arguments=False, answer=False, thought=thought)}] * len(items)
+    return [
+        {"form": react.form([tools[name] for name in names], answer=False, thought=thought)} for names in candidates
+    ]
 
 
 def _by_length(messages: Sequence[Message]) -> int:

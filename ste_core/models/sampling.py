@@ -26,6 +26,9 @@ TIE = 1e-3
 #: where the number of tokens is not limited by top-k, so many of the likeliest are looked at first
 FIRST = 1_024
 
+#: logits whose largest is looked at first
+BLOCK = 64
+
 _GOLDEN, _MIX_1, _MIX_2 = (np.uint64(one) for one in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -136,13 +139,28 @@ def _candidates(logits: np.ndarray, sampling: Sampling) -> tuple[np.ndarray, np.
     little off."""
     size = min(len(logits), (sampling.top_k or FIRST) + 16)
     while True:
-        tokens = np.argpartition(logits, len(logits) - size)[len(logits) - size :]
+        tokens = _largest(logits, size)
         tokens = tokens[np.lexsort((tokens, -logits[tokens]))]  # the likeliest first; of equal ones the lower number
         values = logits[tokens].astype(np.float64)
         kept, surely, maybe = (_kept(logits, values, sampling, slack) for slack in (0.0, -1.0, 1.0))
         if size == len(logits) or not maybe[-1]:
             return tokens, kept, surely, maybe
         size = min(len(logits), size * 8)
+
+
+def _largest(logits: np.ndarray, size: int) -> np.ndarray:
+    """The places of the `size` largest, in any order; only the blocks with the largest maxima are looked into."""
+    whole = len(logits) // BLOCK * BLOCK
+    if size * BLOCK * 2 < whole:
+        maxima = logits[:whole].reshape(-1, BLOCK).max(axis=1)
+        blocks = np.argpartition(maxima, len(maxima) - size)[len(maxima) - size :]
+        places = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+        places = np.concatenate([places, np.arange(whole, len(logits))])
+    else:
+        places = np.arange(len(logits))
+    if size == len(places):
+        return places
+    return places[np.argpartition(logits[places], len(places) - size)[len(places) - size :]]
 
 
 def _kept(logits: np.ndarray, values: np.ndarray, sampling: Sampling, slack: float) -> np.ndarray:
@@ -161,9 +179,13 @@ def _kept(logits: np.ndarray, values: np.ndarray, sampling: Sampling, slack: flo
         if total is None:
             shares = (logits - np.float32(values[0])) / np.float32(sampling.temperature)
             total = np.exp(shares, out=shares).sum(dtype=np.float64)
-        before = np.concatenate([[0.0], np.cumsum(scaled)[:-1]]) / total
+        # Of the tokens that almost tie with one, any may come before it: all of them, or none, in the extreme.
+        shares = np.concatenate([[0.0], np.cumsum(scaled)]) / total
+        before = shares[:-1]
+        if slack:
+            before = shares[np.searchsorted(-values, -values - slack * TIE)] - (scaled / total if slack < 0 else 0)
         kept &= before < sampling.top_p + slack * TIE
     if sampling.min_p:
         kept &= scaled >= sampling.min_p * (1 - slack * TIE / sampling.temperature)
-    kept[0] = True
+    kept[0] |= slack >= 0
     return kept

@@ -350,7 +350,7 @@ class _Runner:
         async with self.toolbox:
             tools = part.choose(self.settings, self.toolbox)
             for tool in tools:
-                check_context(tool, self.settings, self.count, self.context)
+                check_context(tool, self.settings, self.count, self.context, self.study.style(self.settings.model))
             shelves = [[_Shelf(self.study, self.settings, *pair, tool) for tool in tools] for pair in pairs]
             for shelf in (one for row in shelves for one in row):
                 shelf.lock(locks)
@@ -366,7 +366,8 @@ class _Runner:
     def _depends(self, shelf: "_Shelf", identity: str) -> dict[str, JsonValue]:
         """What a tool's trials depend on."""
         settings, encoder = self.settings, self.encoder
-        templates = [prompting.template(name) for name in TEMPLATES]
+        style = self.study.style(settings.model)
+        small = [prompting.template(name) for name in TEMPLATES]  # kept apart, so that old trials stay what they are
         return {
             "method": METHOD,
             "model": known_as(self.model.name, identity),
@@ -378,7 +379,8 @@ class _Runner:
             "context": self.context,
             "counted": None if self.context is None else getattr(self.count, "__name__", "given"),
             "encoder": None if settings.novelty is None else "TF-IDF" if encoder is None else encoder.name,
-            "prompts": store.digest(templates)[:16],
+            "prompts": store.digest(small if style == "small" else prompting.texts(style))[:16],
+            **settings.sampling(),
         }
 
     async def _pair(self, variant: str, seed: int, shelves: Sequence["_Shelf"], watch: "_Watch") -> RunRecord:
@@ -412,7 +414,7 @@ class _Runner:
         trials = explore_tool(
             shelf.tool, self.model, self.toolbox, self.settings, variant=shelf.variant, seed=shelf.seed,
             study_seed=self.study.seed, past=shelf.past, count=self.count, context=self.context,
-            encoder=self.encoder, tally=tally,
+            encoder=self.encoder, tally=tally, style=self.study.style(self.settings.model),
         )  # fmt: skip
         async with aclosing(trials):
             for _ in range(shelf.done, self.settings.episodes * self.settings.trials):

@@ -86,7 +86,15 @@ def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
     paraphraser = judge if section.paraphraser in (None, section.model) else resources.chat(study, section.paraphraser)
     journal = folder / "journal.jsonl"
     made = aio.run(
-        distill.distill(trials, resources.toolbox(study).tools, judge, paraphraser, section, journal=journal)
+        distill.distill(
+            trials,
+            resources.toolbox(study).tools,
+            judge,
+            paraphraser,
+            section,
+            journal=journal,
+            styles=(study.style(section.model), study.style(section.paraphraser or section.model)),
+        )
     )
     made.write(folder)
     return made
@@ -242,7 +250,8 @@ def _predict(
     options: dict[str, Any] = {
         "path": path, "label": label(setting, part), "max_tokens": section.max_tokens,
         "temperature": section.temperature, "context": section.context, "constrained": section.constrained,
-        "seed": seed, "system": section.model, "done": done,
+        "seed": seed, "system": section.model, "done": done, "style": study.style(section.model),
+        "sampling": section.sampling(),
     }  # fmt: skip
     if setting == "tuned":
         threads = getattr(study.models[section.model], "threads", None)

@@ -371,6 +371,10 @@ FIGURES: dict[str, FigureSpec] = {
         "microworld", ("reference",), _reference, plots.reference_points,
         "What predictors without understanding reach on the microworld's test set, with intervals.",
     ),
+    "gold_correctness": FigureSpec(
+        "gold", ("main",), lambda tables: tables["main"], plots.gold_points,
+        "What two pretrained models make of gold examples, in context and by fine-tuning, with intervals.",
+    ),
     "exploration_outcomes": FigureSpec(
         EMBEDDED, ("exploration",), lambda tables: tables["exploration"], plots.variant_panels,
         "What came of the trials of each variant of the method, with intervals.",

@@ -1,0 +1,155 @@
+"""What models make of examples without a fault: no exploration, the development queries with their gold calls instead.
+
+>>> study = load("gold")                                                 # doctest: +SKIP
+>>> answers(study, "smollm2-135m", "FT", "free", seed=0)                 # doctest: +SKIP
+
+Each learner answers the test set from documentation alone (*baseline*), with the nearest gold examples as
+demonstrations (*ICL*), and fine-tuned on all of them (*FT*, no documentation in the prompt), decoding freely and
+constrained to the form of a call. Under `results/<study>/`: `predictions/<learner>/<setting>_<decoding>/seed<k>.jsonl`,
+`models/<learner>/seed<k>/`. What is there is not made again; an interrupted run goes on.
+
+Demonstrations are the nearest of all tools, not only of the documented ones, as in the paper.
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from ste_core.core import aio
+from ste_core.core.config import Decoding, Gold, Study
+from ste_core.core.errors import UserError
+from ste_core.core.records import Example, Prediction, TestItem
+from ste_core.method import finetune, predict, retrieve
+from ste_core.models.base import ChatModel, gather
+from ste_core.pipeline import resources
+
+Setting = Literal["baseline", "ICL", "FT", "baseline, wide", "ICL, wide"]
+
+#: settings by the prompt's form
+FORMS: dict[Setting, predict.Setting] = {
+    "baseline": "baseline", "ICL": "icl", "FT": "tuned", "baseline, wide": "baseline", "ICL, wide": "icl",
+}  # fmt: skip
+
+#: settings whose prompts document as many tools as the paper's
+WIDE: tuple[Setting, ...] = ("baseline, wide", "ICL, wide")
+
+
+def plan(study: Study) -> list[tuple[Setting, Decoding]]:
+    """The settings and decodings in which each learner answers."""
+    gold = section(study)
+    main: tuple[Setting, ...] = ("baseline", "ICL", "FT")
+    found: list[tuple[Setting, Decoding]] = [(setting, decoding) for setting in main for decoding in gold.decodings]
+    return [*found, *((setting, "free") for setting in WIDE if gold.wide_items)]
+
+
+def section(study: Study) -> Gold:
+    """The study's section.
+
+    Raises:
+        UserError: it has none.
+    """
+    if study.gold is None:
+        raise UserError(f"study '{study.name}': gold: missing; the stage needs it")
+    return study.gold
+
+
+def seeds(study: Study, setting: Setting) -> list[int]:
+    """The seeds of a setting: of fine-tuning those that are asked for; all else is deterministic and runs once."""
+    return section(study).seeds if setting == "FT" else [0]
+
+
+def place(study: Study, learner: str, setting: Setting, decoding: Decoding, seed: int) -> Path:
+    """Where the predictions lie."""
+    name = f"{setting.replace(', ', '_')}_{decoding}"
+    return study.results / "predictions" / learner / name / f"seed{seed}.jsonl"
+
+
+def model_folder(study: Study, learner: str, seed: int) -> Path:
+    """Where the fine-tuned model lies."""
+    return study.results / "models" / learner / f"seed{seed}"
+
+
+def examples(study: Study) -> list[Example]:
+    """The development queries with their gold calls."""
+    return [
+        Example(tool=one.gold.tool, episode=0, trial=one.item, paraphrase=0, query=one.query, call=one.gold,
+                observation="", answer="")
+        for one in resources.items(study, "dev")
+    ]  # fmt: skip
+
+
+def items(study: Study, setting: Setting) -> list[TestItem]:
+    """The test items of a setting; of the wide ones so many a tool, drawn by the study's seed."""
+    gold, found = section(study), resources.items(study, "test")
+    most = gold.wide_items if setting in WIDE else gold.items
+    if most is None:
+        return found
+    numbers = defaultdict(list)
+    for item in found:
+        numbers[item.gold.tool].append(item.item)
+    chosen = {
+        tool: set(random.Random(f"items/{study.seed}/{tool}").sample(own, min(most, len(own))))
+        for tool, own in numbers.items()
+    }
+    return [item for item in found if item.item in chosen[item.gold.tool]]
+
+
+def candidates(study: Study, setting: Setting) -> list[list[str]]:
+    """The documented tools of each item."""
+    gold = section(study)
+    count = gold.wide_count if setting in WIDE else gold.candidate_count
+    return retrieve.candidates(
+        items(study, setting), resources.listing(study).tools, "oracle", n=count, seed=study.seed, encoder=None
+    )
+
+
+def tune(
+    study: Study, learner: str, seed: int, done: Callable[[int, int, float], object] = lambda *_: None
+) -> finetune.Finetuned:
+    """Fine-tune a learner on the gold examples, calls only: nobody answered them."""
+    options = section(study).learners[learner]
+    chosen = options.model_copy(update={"seed": seed, "base": study.place(options.base), "answer_rows": False})
+    tools = resources.listing(study).tools
+    return finetune.finetune(examples(study), chosen, model_folder(study, learner, seed), tools=tools, done=done)
+
+
+def answers(
+    study: Study, learner: str, setting: Setting, seed: int = 0, done: Callable[[], object] = lambda: None
+) -> dict[Decoding, list[Prediction]]:
+    """A learner's answers in a setting, in all its decodings at once: they share their prompts.
+
+    Raises:
+        UserError: FT, and it was not fine-tuned yet; or what `predict` raises.
+    """
+    gold, chosen = section(study), study.models[learner]
+    decodings = [decoding for one, decoding in plan(study) if one == setting]
+    asked, tools = items(study, setting), resources.toolbox(study).tools
+    options: dict[str, Any] = {
+        "setting": FORMS[setting], "label": setting, "max_tokens": gold.max_tokens, "seed": seed, "system": learner,
+        "style": chosen.prompts, "done": done,
+    }  # fmt: skip
+    model: ChatModel
+    if setting == "FT":
+        local = {name: getattr(chosen, name) for name in ("threads", "dtype") if hasattr(chosen, name)}
+        model = finetune.load(model_folder(study, learner, seed), **local)
+    else:
+        model = resources.chat(study, learner)
+        options["candidates"] = candidates(study, setting)
+        if FORMS[setting] == "icl":
+            retriever = retrieve.Retriever(examples(study), None)
+            options["demonstrations"] = retriever.nearest([one.query for one in asked], gold.demonstrations, None)
+
+    async def all_decodings() -> list[list[Prediction]]:
+        return await gather(
+            [
+                predict.predict(
+                    asked, model, tools, path=place(study, learner, setting, decoding, seed),
+                    constrained=decoding == "constrained", **options,
+                )
+                for decoding in decodings
+            ]
+        )  # fmt: skip
+
+    return dict(zip(decodings, aio.run(all_decodings()), strict=True))
