@@ -124,7 +124,7 @@ def _draw_ablations(data: pd.DataFrame) -> Figure:
     worst = data.loc[data["value"].idxmin()]
     return plots.difference_forest(
         data,
-        title=f"Significantly less correct without {matter} of {len(data)} parts, in these runs; worst {worst['label']}",
+        title=f"Significantly less correct without {matter} of {len(data)} parts here; worst {worst['label']}",
         xlabel="change of correctness against the full method, points (95 % interval over APIs)",
     )
 
