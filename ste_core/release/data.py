@@ -187,6 +187,16 @@ class Release:
         """Names of the prediction files this copy has, in the order of `FILES`."""
         return [name for name in FILES if self.has(f"{PREDICTIONS}/{name}.json")]
 
+    def items(self) -> list[Prediction]:
+        """The test set, without answers; where the copy lacks its file, as the largest prediction file has it."""
+        if self.has(TEST_SET):
+            value = self.read(TEST_SET)
+            bare = {api: [row | {"model_output": ""} for row in _list(rows, TEST_SET)] for api, rows in value.items()}
+            return list(parse_predictions(bare, system="", setting="", shown=TEST_SET))
+        files = [self.predictions(name) for name in self.files()]
+        asked = max(files, key=len)
+        return [one.model_copy(update={"output": "", "stored": None, "system": "", "setting": ""}) for one in asked]
+
     def predictions(self, name: str) -> list[Prediction]:
         """The predictions of one file, in file order.
 

@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ste_core.core.config import Study
 from ste_core.core.react import render
-from ste_core.core.records import Call, Prediction
+from ste_core.core.records import Prediction
 from ste_core.release import data as paper
 from ste_core.release.data import Release
 from ste_core.scoring import score
@@ -45,7 +45,7 @@ def marks(release: Release, study: Study) -> pd.DataFrame:
             rows.append(
                 (system, candidates, metric, len(scored), int(counts["k"].sum()), found.value, found.low, found.high)
             )
-    gold = _gold(release)
+    gold = release.items()
     empty = np.mean([not one.gold.arguments for one in gold])
     for candidates in (15, 50):
         for metric, right in (("api_match_all", 1.0), ("correct_string", float(empty))):
@@ -57,14 +57,13 @@ def marks(release: Release, study: Study) -> pd.DataFrame:
 
 
 def _references(release: Release) -> Iterator[tuple[str, int, list[Prediction]]]:
-    gold, apis = _gold(release), release.apis()
-    described = release.read(paper.DOCUMENTATION)
+    gold, apis = release.items(), release.apis()
+    described = release.read(paper.DOCUMENTATION) if release.has(paper.DOCUMENTATION) else {}
+    neighbours = release.read(paper.NEIGHBOURS) if release.has(paper.NEIGHBOURS) else dict.fromkeys(apis, apis)
     texts = [_words(api, described.get(api, "")) for api in apis]
     vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts)
     nearness = (vectors.transform([one.query for one in gold]) @ vectors.transform(texts).T).toarray()
-    near = {
-        api: [apis.index(one) for one in names if one in apis] for api, names in release.read(paper.NEIGHBOURS).items()
-    }
+    near = {api: [apis.index(one) for one in names if one in apis] for api, names in neighbours.items()}
     for candidates in (15, 50):
         answers = []
         for one, row in zip(gold, nearness, strict=True):
@@ -75,24 +74,15 @@ def _references(release: Release) -> Iterator[tuple[str, int, list[Prediction]]]
     yield "oracle", 50, [one.model_copy(update={"output": render(one.gold.tool, one.gold.arguments)}) for one in gold]
 
 
-def _gold(release: Release) -> list[Prediction]:
-    """The test set, without an answer."""
-    found = []
-    for api, rows in release.read(paper.TEST_SET).items():
-        for number, row in enumerate(rows):
-            call = Call(tool=api, arguments=json.loads(row["action_input"]))
-            found.append(
-                Prediction(system=SETTING, setting=SETTING, item=number, query=row["query"], gold=call, output="")
-            )
-    return found
-
-
 def _words(api: str, description: object) -> str:
     return f"{api} {description}".replace("_", " ").replace("%%", " ")
 
 
 def as_csv(release: Release, path: Path) -> Path:
-    """The answers of TF-IDF among 15 candidates as a file for `ste score`: query, gold and output."""
+    """The answers of TF-IDF among 15 candidates as a file for `ste score`: query, gold and output.
+
+    Where the copy lacks the documentation or the candidates, names and all APIs stand in for them.
+    """
     answers = next(predictions for _, candidates, predictions in _references(release) if candidates == 15)
     rows = [
         (

@@ -138,11 +138,10 @@ def test_set_of(release: paper.Release) -> dict[str, tuple[str, int]]:
     """The released test set by query; queries that stand there twice are left out."""
     found: dict[str, tuple[str, int]] = {}
     twice = set()
-    for api, rows in release.read(paper.TEST_SET).items():
-        for number, row in enumerate(rows):
-            if row["query"] in found:
-                twice.add(row["query"])
-            found[row["query"]] = (api, number)
+    for one in release.items():
+        if one.query in found:
+            twice.add(one.query)
+        found[one.query] = (one.gold.tool, one.item)
     return {query: place for query, place in found.items() if query not in twice}
 
 
@@ -152,12 +151,13 @@ def extras(study: Study, release: paper.Release) -> list[list[Prediction]]:
     Raises:
         UserError: a file cannot be read, or holds items that the released test set has not.
     """
-    places = test_set_of(release)
-    found = []
-    for name, path in (study.audit.extra if study.audit else {}).items():
+    if study.audit is None or not study.audit.extra:
+        return []
+    places, found = test_set_of(release), []
+    asked = {(one.gold.tool, one.query) for one in release.items()}
+    for name, path in study.audit.extra.items():
         predictions = read(project_root() / path, places, name=name)
-        strangers = [one for one in predictions if places.get(one.query, (one.gold.tool,))[0] != one.gold.tool
-                     or one.gold.tool not in release.apis()]  # fmt: skip
+        strangers = [one for one in predictions if (one.gold.tool, one.query) not in asked]
         if strangers:
             raise UserError(f"audit.extra.{name}: '{strangers[0].query[:60]}' is no item of the released test set")
         found.append(predictions)

@@ -76,10 +76,12 @@ def selection_points(data: pd.DataFrame) -> Figure:
         axes.set_xticks(range(0, 101, 20))
         axes.set_xlabel(panel)
     first = data[data["panel"] == panels[0]]
-    mark = first[(first["kind"] == "mark") & first["label"].str.startswith("TF-IDF")]["value"].iloc[0]
+    marks = first[(first["kind"] == "mark") & first["label"].str.startswith("TF-IDF")]["value"]
     bare = first[(first["kind"] == "system") & (first["setting"] == "baseline")]["value"]
-    _title(figure, f"Matching words finds the API in {mark:.0f} % of items, models without STE in {bare.min():.0f} to "
-                   f"{bare.max():.0f} %")  # fmt: skip
+    words = "".join(f"Matching words finds the API in {mark:.0f} % of items, " for mark in marks)
+    _title(
+        figure, f"{words}models without STE{'' if words else ' find the API'} in {bare.min():.0f} to {bare.max():.0f} %"
+    )
     figure.tight_layout()
     return figure
 
