@@ -1,5 +1,6 @@
 """Continual learning: plans, real rounds on a tiny model, killed and resumed; measures against figures made by hand."""
 
+import functools
 import itertools
 import json
 import os
@@ -343,7 +344,7 @@ def test_general_tasks_need_a_world_that_has_them(base, tmp_path):
 
 
 def test_no_exam_item_is_ever_trained_on():
-    tasks = study.load("quick").general_tasks
+    tasks = functools.partial(resources.general_tasks, study.load("quick"))
     train = {one.task for seed in (0, 1) for one in tasks(600, seed, "train")}
     exam = {one.task for seed in (0, 1) for one in tasks(200, seed, "heldout")}
     assert not train & exam and len(exam) > 350

@@ -19,7 +19,7 @@ from ste_core.release import data as paper
 from ste_core.report import figures
 
 COMMITTED = ROOT / "results" / "audit"
-TABLES = sorted(path.name for path in (COMMITTED / "tables").glob("*.csv"))
+TABLES = sorted(path.name for path in (COMMITTED / "tables").iterdir())
 CORRECTNESS = (
     "system,setting,split,n,wellformed,api_match,api_match_all,correct_reported,correct_stored,correct_rule,"
     "correct_rule_identity,ci_low,ci_high,centre,se,df,correct_string"
