@@ -621,6 +621,8 @@ rule open_questions:
 rule record:
     input:
         tables(*AUDIT_TABLES) if STUDY.audit else [],
+        figures("audit_apis") if STUDY.audit else [],
+        tables(*SECOND_AUDIT) if STUDY.name == "second_audit" else [],
         tables("properties", "reference") if STUDY.name == "microworld" else [],
         tables("skills", "learning_curve") if STUDY.exam else [],
         tables(*EXPLORATION_TABLES) if EXPLORES and not OWN_TOOLS else [],
