@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ste_core.core import config as studies
+from ste_core.models.weight_table import TABLE
 from ste_core.report.figures import where
 
 STUDY = studies.load(config["study"])
@@ -23,8 +24,9 @@ EXPLORES = STUDY.exploration is not None and SOURCE == RESULTS
 
 
 def gpu(*places):
-    """A GPU, for jobs that load a model which is no folder of the project; the small one runs on a CPU."""
-    return {"gpu": 1} if any(place and not Path(STUDY.place(place)).is_dir() for place in places) else {}
+    """A GPU, for jobs that load a model which is no folder of the project and none that a laptop runs."""
+    small = [place in TABLE or Path(STUDY.place(place)).is_dir() for place in places if place]
+    return {} if all(small) else {"gpu": 1}
 
 
 def loaded(*sections):

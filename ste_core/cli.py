@@ -11,6 +11,7 @@
     ste run STUDY --dry-run             # what the whole study would take
     ste pack STUDY                      # its trials, examples and answers in one file that may be committed
     ste unpack STUDY                    # put them back, to go on from there or to score them again
+    ste models                          # the language models that one command fetches; get NAME fetches one
     ste serve MODEL --port 8017         # a model of ours behind the OpenAI protocol
 
 A user's mistake is one line on standard error and exit code 2 (1 where data cannot be had), never a traceback.
@@ -117,8 +118,14 @@ def _parser() -> argparse.ArgumentParser:
     unpack.add_argument("study")
     unpack.set_defaults(run=_unpack)
 
-    serve = commands.add_parser("serve", help="serve a model by path or hub name, over the OpenAI protocol")
-    serve.add_argument("model", help="a folder or hub name")
+    models = commands.add_parser("models", help="list the language models that one command fetches, or fetch one")
+    models.set_defaults(run=_models)
+    wanted = models.add_subparsers(metavar="get NAME").add_parser("get", help="fetch a model and make it ready")
+    wanted.add_argument("name", metavar="NAME")
+    wanted.set_defaults(run=_get_model)
+
+    serve = commands.add_parser("serve", help="serve a model over the OpenAI protocol")
+    serve.add_argument("model", help="a folder, a .gguf file, a name of `ste models` or a hub name")
     serve.add_argument("--name", help="what requests call it (default: the last part of the path)")
     serve.add_argument("--host", default="127.0.0.1", help="default: this machine only")
     serve.add_argument("--port", type=int, default=8017, metavar="N", help="0: any that is free")
@@ -189,6 +196,7 @@ def _run(options: argparse.Namespace) -> int:
         lacking = resources.lacking(study)
         if lacking:
             raise UserError(lacking[0])
+        _fetch_models(study)
     root = studies.project_root()
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
@@ -210,6 +218,19 @@ def _run(options: argparse.Namespace) -> int:
         return 1
     _report(study)
     return 0
+
+
+def _fetch_models(study: studies.Study) -> None:
+    """Get the models that a study needs, after saying how much that is."""
+    from ste_core.models import weights
+    from ste_core.pipeline import plan
+
+    missing = weights.lacking(plan.models_named(study))
+    for one in missing:
+        download, disk = weights.to_do(one)
+        print(f"{one.name}: {weights.size(download)} to download, {weights.size(disk)} of disk", flush=True)
+    for one in missing:
+        weights.get(one.name)
 
 
 def _jobs(command: list[str], environment: dict[str, str]) -> int:
@@ -415,6 +436,20 @@ def _alone(study: studies.Study) -> Iterator[studies.Study]:
             yield study
     except Timeout:
         raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
+
+
+def _models(options: argparse.Namespace) -> int:
+    from ste_core.models import weights
+
+    print(weights.listing(), end="")
+    return 0
+
+
+def _get_model(options: argparse.Namespace) -> int:
+    from ste_core.models import weights
+
+    print(weights.get(options.name))
+    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:

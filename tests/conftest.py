@@ -11,6 +11,10 @@ from support import write_json
 from ste_core.release import data as paper
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mutants", type=int, default=300, help="mutated server replies to try (all of them: 20000)")
+
+
 @pytest.fixture(scope="session")
 def release_dir() -> Path:
     """The authors' release; tests that ask for it are skipped where it is not at hand."""

@@ -31,3 +31,7 @@ def write_json(path: Path, value: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+#: what a model thinks in replies of made-up servers, and never says
+WORDS_OF_THINKING = "They want Action: triple with Action Input"

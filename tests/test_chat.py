@@ -150,7 +150,7 @@ def test_a_request_and_its_reply(url):
     assert done == Completion((Choice("hi/5/0", "stop", (-0.5,)),), 10, 4) and done.text == "hi/5/0"
     (body,) = Server.bodies
     assert body == {"model": "m", "messages": user("hi"), "temperature": 0.3, "max_completion_tokens": 7,
-                    "stop": ["\n"], "seed": 5, "logprobs": True}  # fmt: skip
+                    "max_tokens": 7, "stop": ["\n"], "seed": 5, "logprobs": True}  # fmt: skip
     assert ask(OpenAIChat("m", base_url=url)).choices[0].logprobs is None
     assert "stop" not in Server.bodies[1] and "seed" not in Server.bodies[1] and "n" not in Server.bodies[1]
 
@@ -238,7 +238,7 @@ def test_old_servers_that_know_only_max_tokens(url):
     for _ in range(2):
         ask(model, max_tokens=7)
     assert [("max_tokens" in body, "max_completion_tokens" in body) for body in Server.bodies] == [
-        (False, True), (True, False), (True, False),
+        (True, True), (True, False), (True, False),
     ]  # fmt: skip
 
 

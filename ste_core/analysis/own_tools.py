@@ -155,8 +155,14 @@ def frame(learnt: Iterable[Learnt]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write(folder: Path, learnt: Sequence[Learnt], examples: Sequence[Example], tools: Mapping[str, Tool]) -> None:
-    """Write all that others can use, each file whole; see the module's text.
+def write(
+    folder: Path,
+    learnt: Sequence[Learnt],
+    examples: Sequence[Example],
+    tools: Mapping[str, Tool],
+    note: str | None = None,
+) -> None:
+    """Write all that others can use, each file whole; see the module's text. `note` stands at the head of the report.
 
     Raises:
         UserError: an example of a tool that is not in `tools`, or a folder that cannot be written.
@@ -164,7 +170,7 @@ def write(folder: Path, learnt: Sequence[Learnt], examples: Sequence[Example], t
     ordered = sorted(examples, key=lambda one: (one.tool, one.episode, one.trial, one.paraphrase))
     rows = formats.chat_rows(ordered, tools)
     known = [tools[one.tool] for one in learnt if one.tool in tools]
-    store.write_text(folder / "report.md", markdown(learnt))
+    store.write_text(folder / "report.md", markdown(learnt, note))
     dumped = [one.model_dump(mode="json") for one in learnt]
     store.write_text(folder / "report.json", json.dumps(dumped, ensure_ascii=False, indent=1) + "\n")
     for name, records in (("demonstrations", ordered), ("tools", known)):
@@ -392,11 +398,12 @@ def code(text: str, length: int = LONGEST, *, cell: bool = False) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
-def markdown(learnt: Sequence[Learnt]) -> str:
-    """The report, to be read."""
+def markdown(learnt: Sequence[Learnt], note: str | None = None) -> str:
+    """The report, to be read; a note on the replies that stand behind it comes first."""
     trials, calls, ran = (sum(getattr(one, name) for one in learnt) for name in ("trials", "calls", "ran"))
     lines = [
         f"# What was learnt about {_count(len(learnt), 'tool')} by trying", "",
+        *([f"**Most replies of the model were of no use**: {note}.", ""] if note else []),
         f"{_count(trials, 'trial')}, {_count(calls, 'call')}; calls that ran: {ran:,}. A trial counts as "
         "solved where the agent said so; whether a result was the right one, nobody checked.", "",
         "| tool | trials | calls | ran | solved | conventions | other errors | arguments never tried |",

@@ -19,6 +19,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    JsonValue,
     PrivateAttr,
     StringConstraints,
     ValidationError,
@@ -117,7 +118,7 @@ class LocalModel(Section):
     """A language model in this process; see `ste_core.models.local.LocalChat`."""
 
     kind: Literal["local"]
-    path: str  # relative to the project, or a hub name
+    path: str  # a folder or .gguf file, relative to the project; a name of `ste models`; or a hub name
     adapter: str | None = None
     device: str | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -127,6 +128,12 @@ class LocalModel(Section):
     threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
     prompts: Style = "instruct"
     cache: bool = False  # keep completions on disk
+
+
+#: what a request can do without; see `ste_core.models.parameters.OPTIONAL`
+Parameter = Literal[
+    "temperature", "top_p", "top_k", "min_p", "stop", "seed", "n", "logprobs", "max_tokens", "max_completion_tokens"
+]
 
 
 class ServedModel(Section):
@@ -141,8 +148,10 @@ class ServedModel(Section):
     timeout: float = Field(120.0, gt=0)
     retries: int = Field(6, ge=0)
     prices: Annotated[list[Annotated[float, Field(ge=0)]], Field(min_length=2, max_length=2)] | None = None
-    tokenizer: str | None = None  # the model's own by path or hub name: prompts are counted exactly, as in process
+    tokenizer: str | None = None  # the model's own, named as `path` above: prompts are counted exactly, as in process
     context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer, as the server was started with
+    leave_out: list[Parameter] = []  # parameters that the server refuses or misreads: no request holds them
+    extra: dict[str, JsonValue] = {}  # further keys of each request, such as `reasoning_effort: low`
     prompts: Style = "instruct"
     cache: bool = False
 
@@ -254,7 +263,7 @@ class Lora(Section):
 class Finetuning(Section):
     """How a model is fine-tuned. The last group changes nothing in the result."""
 
-    base: str  # a model by path or hub name
+    base: str  # a model as `path` of `LocalModel` names it
     method: Literal["full", "lora"] = "full"
     lora: Lora = Lora()
     merge: bool = False  # of LoRA, write a whole model: for rounds, which go on from it (tool tokens always do)
@@ -420,8 +429,8 @@ class Study(Section):
         return self.models[model].prompts if model in self.models else "small"
 
     def place(self, model: str) -> str:
-        """A model's path, seen from anywhere, if the project has such a folder; else the hub name it is."""
-        return str(self._root / model) if (self._root / model).is_dir() else model
+        """A model's path, seen from anywhere, if the project has such a folder or GGUF file; else the name it is."""
+        return str(self._root / model) if (self._root / model).exists() else model
 
     def explored(self, variant: str, seed: int) -> Path:
         """Where the trials of a variant and seed lie, a file a tool."""

@@ -5,6 +5,8 @@ enters; what is wrong is raised as a `UserError` whose text is one line that nam
 line prints that line and leaves with its `exit_code`; no traceback.
 """
 
+import sys
+
 
 class UserError(Exception):
     """A mistake in what the user gave us: one line, exit code 2."""
@@ -19,7 +21,12 @@ class DataUnavailable(UserError):
 
 
 class RequestRefused(UserError):
-    """A model's server will not answer this request, however often it is asked: for its text, or for its options."""
+    """A model's server does not answer this request, however often it is asked: for its text, or for its options."""
+
+
+def tell(line: object) -> None:
+    """Say something while work goes on, as one line on standard error; `ste run` shows it of its notebooks too."""
+    print(f"ste: {one_line(line, 600)}", file=sys.stderr, flush=True)
 
 
 def one_line(said: object, length: int = 300) -> str:

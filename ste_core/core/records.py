@@ -7,16 +7,19 @@
 Records cross stages as JSON Lines on disk (see `ste_core.core.store`) and as data frames in notebooks.
 """
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 
 class Message(TypedDict):
-    """One message of a conversation."""
+    """One message of a conversation; the optional keys are those of native tool calling."""
 
     role: str
     content: str
+    tool_calls: NotRequired[list[dict[str, Any]]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
 
 
 class Record(BaseModel):

@@ -45,7 +45,8 @@ from ste_core.core import prompting, store
 from ste_core.core.config import Distillation, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Message, Record, Step, Tool, Trial
-from ste_core.models.base import ChatModel, answer_or_refusal, gather, known_as, request_seed
+from ste_core.models.base import ChatModel, gather, known_as, request_seed
+from ste_core.models.replies import Replies, answer_or_refusal
 
 #: the variant whose trials see no results and so have no final answer
 NO_FEEDBACK = "no_feedback"
@@ -496,6 +497,7 @@ class _Desk:
         self._waiting: list[Reply] = []
         self._writing = asyncio.Lock()
         self._identities: dict[int, asyncio.Task[str]] = {}
+        self._replies = {kind: Replies("distillation.max_tokens") for kind in ("judge", "paraphrase")}
 
     async def ask(self, kind: Kind, model: ChatModel, messages: list[Message], trial: Trial, number: int) -> Reply:
         """One reply, from the journal if it is there."""
@@ -510,8 +512,9 @@ class _Desk:
         if sha not in self._known:
             async with self._limit:
                 completion = await answer_or_refusal(
-                    model, messages, max_tokens=self.options.max_tokens, seed=seed, **options
-                )
+                    model, messages, replies=self._replies[kind], max_tokens=self.options.max_tokens, seed=seed,
+                    **options,
+                )  # fmt: skip
             reply = Reply(
                 kind=kind,
                 tool=trial.tool,

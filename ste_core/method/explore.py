@@ -40,7 +40,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ste_core.core import prompting, react
@@ -50,12 +50,14 @@ from ste_core.core.records import Call, Message, Step, Tool, Trial
 from ste_core.models.base import (  # fmt: skip
     REFUSED,
     SURELY_A_TOKEN,
+    TOKEN_CHARACTERS,
     ChatModel,
+    Choice,
     Count,
-    answer_or_refusal,
     measure,
     request_seed,
 )
+from ste_core.models.replies import Replies, answer_or_refusal, as_react
 from ste_core.tools.base import Toolbox
 
 if TYPE_CHECKING:  # needs scipy
@@ -70,11 +72,17 @@ REASON_CHARS = 200
 #: characters below which a result is not cut any further
 SHORTEST = 80
 
+#: what limits a reply, in the words of the study file
+LIMIT = "exploration.max_tokens"
+
+#: what a tally says of replies that hold no answer
+NO_ANSWERS = ("no_answer", "cut", "only_reasoning")
+
+#: what stands in the conversation for a reply that says nothing; many servers refuse an empty message
+SILENCE = "(no answer)"
+
 #: of a model that cannot count its tokens: characters that hold one, as English text has them; for estimates
 CHARACTERS_A_TOKEN = 4
-
-#: characters of an answer that one token may stand for; a server that ignores `max_tokens` is cut there
-TOKEN_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,9 @@ VARIANTS: Mapping[str, Variant] = {
 class Tally:
     """What an exploration did: requests and their tokens (answers from a cache too), calls executed and calls that
     failed; and, of what did not fit the context, memory lines and earlier trials left out (once per prompt), results
-    cut, trials ended early and queries too long; and requests that the model's server refused for their text."""
+    cut, trials ended early and queries too long; and requests that the model's server refused for their text.
+
+    `replies` counts those that hold no answer; see `Replies`."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -113,10 +123,13 @@ class Tally:
     trials_ended: int = 0
     queries_too_long: int = 0
     refused: int = 0
+    replies: Replies = field(default_factory=lambda: Replies(LIMIT))
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""
-        return asdict(self)
+        counts = asdict(self)
+        replies = counts.pop("replies")
+        return counts | {name: replies[name] for name in NO_ANSWERS}
 
 
 def by_length(messages: Sequence[Message]) -> int:
@@ -283,7 +296,7 @@ class _Explorer:
             messages, shown = self._asking(newest, episode, refused)
             stop = ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style == "instruct" else ()))
             reply = await self._ask(messages, trial, "imagine", useless + close, stop)
-            query = "" if reply is None else read_query(reply)
+            query = "" if reply is None else read_query(reply.text)
             trial = trial.model_copy(
                 update={"query": query, "memory": shown, "remembered": len(long_term), "asked_again": useless + close}
             )
@@ -351,15 +364,18 @@ class _Explorer:
             reply = await self._ask(messages, trial, "try", len(trial.steps), ("Observation:",))
             if reply is None:
                 break
-            parsed = react.parse(reply, [self.tool.name])
+            output = reply.text
+            parsed = react.parse(output, [self.tool.name])
             if parsed.kind == "final" and self._calls_first(trial):
                 parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
             if parsed.kind == "final":
-                return _with(trial, Step(output=reply)).model_copy(update={"answer": parsed.answer})
+                return _with(trial, Step(output=output)).model_copy(update={"answer": parsed.answer})
             call = None if parsed.tool is None else Call(tool=parsed.tool, arguments=parsed.arguments)
-            if call is None or not _writable(_with(trial, Step(output=reply, call=call))):
+            if call is None or not _writable(_with(trial, Step(output=output, call=call))):
                 problem = parsed.reason or "the arguments are not plain JSON"
-                told = self._told(trial, Step(output=reply, problem=problem), f"Error: {problem}")
+                if reply.missing:
+                    problem = f"the reply {reply.missing}"
+                told = self._told(trial, Step(output=output, problem=problem), f"Error: {problem}")
                 trial = _with(trial, told)
                 continue
             result = await self.toolbox.execute(call)
@@ -367,7 +383,7 @@ class _Explorer:
                 raise UserError(f"{self.toolbox.lost}; nothing is lost: start it and run the same command again")
             self.tally.calls += 1
             self.tally.failed_calls += not result.ok
-            trial = _with(trial, self._told(trial, Step(output=reply, call=call, ok=result.ok), result.text))
+            trial = _with(trial, self._told(trial, Step(output=output, call=call, ok=result.ok), result.text))
             if not self.variant.feedback:
                 break
         return trial
@@ -412,9 +428,9 @@ class _Explorer:
             self.tally.trials_ended += 1
             return trial.model_copy(update={"solved": False})
         said = await self._ask(messages, trial, "reflect", 0, ())
-        if said is None:
+        if said is None or said.missing:
             return trial.model_copy(update={"solved": False})
-        reply = _paragraph(said)
+        reply = _paragraph(said.text)
         return trial.model_copy(update={"reflection": reply, "solved": bool(prompting.read_yes_no(reply))})
 
     # --- requests ---
@@ -427,26 +443,28 @@ class _Explorer:
 
     async def _ask(
         self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str]
-    ) -> str | None:
+    ) -> Choice | None:
         """The model's reply; None if its server refuses the text, as a content filter does, and would again."""
         options = self.settings.sampling()
         if purpose == "try" and self.settings.constrained:
             answer, thought = not self._calls_first(trial), self.style == "small"
             options["form"] = react.form([self.tool], answer=answer, thought=thought)
         completion = await answer_or_refusal(
-            self.model, messages, temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
+            self.model, messages, replies=self.tally.replies,
+            temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
             seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step), **options,
         )  # fmt: skip
-        if completion.finish_reason == REFUSED:
+        choice = completion.choices[0]
+        if choice.finish_reason == REFUSED and choice.refusal is None:  # by the server, not by the model
             self.tally.refused += 1
             return None
         self.tally.requests += 1
         self.tally.prompt_tokens += completion.prompt_tokens or by_length(messages)
         self.tally.completion_tokens += completion.completion_tokens or len(completion.text) // CHARACTERS_A_TOKEN
-        text = completion.text[: TOKEN_CHARACTERS * self.settings.max_tokens]
-        for one in stop:  # some servers ignore it
+        text = (as_react(choice) if purpose == "try" else choice.text)[: TOKEN_CHARACTERS * self.settings.max_tokens]
+        for one in stop:  # some models ignore it
             text = text.split(one)[0]
-        return text.encode("utf-8", "replace").decode("utf-8").strip()
+        return replace(choice, text=text.encode("utf-8", "replace").decode("utf-8").strip())
 
 
 # --- what is shown and read -------------------------------------------------------------------------------------------
@@ -525,7 +543,7 @@ def _tried(trial: Trial, style: Style, documentation: str | None = None) -> list
     for step in trial.steps:
         if step.problem is not None and step.observation is None:
             continue  # asked for again as if it had not been
-        messages.append(prompting.assistant(step.output))
+        messages.append(prompting.assistant(step.output or SILENCE))
         if step.observation is not None:
             messages.append(prompting.observation(step.observation))
     return messages

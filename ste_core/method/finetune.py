@@ -37,6 +37,7 @@ from ste_core.core.config import Finetuning, explain
 from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Example, Record
 from ste_core.method.training_data import GeneralTask, conversations
+from ste_core.models import weights
 
 if TYPE_CHECKING:
     from ste_core.models.local import LocalChat
@@ -184,7 +185,7 @@ def load(folder: Path, **options: Any) -> "LocalChat":
     record = read(folder)
     if record.kind == "model":
         return LocalChat.load(folder, **options)
-    base = str(record.options["base"])
+    base = weights.folder(str(record.options["base"]))
     if Path(base).is_dir() and identity(base)[0] != record.base_sha256:
         raise UserError(f"{folder}: an adapter to another model than {base} holds now; fine-tune again")
     return LocalChat.load(base, adapter=folder, **options)
@@ -203,7 +204,7 @@ def _check(options: Finetuning) -> None:
     ):  # fmt: skip
         if wanted and not _version(package):
             raise UserError(f"finetuning: needs the package {package}: pip install {package}")
-    base = Path(options.base)
+    base = Path(weights.folder(options.base))
     beside = len(base.parts) == 2 and base.parent.is_dir()
     if (base.is_absolute() or len(base.parts) > 2 or beside) and not base.is_dir():  # surely no hub name
         raise UserError(f"finetuning.base: {base}: no such folder")
@@ -213,7 +214,7 @@ def _check(options: Finetuning) -> None:
 
 def identity(base: str) -> tuple[str | None, str | None]:
     """The digest of a model's files, or the commit of a hub model."""
-    folder = Path(base)
+    folder = Path(weights.folder(base))
     if folder.is_dir():
         digest = hashlib.sha256()
         for path in sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)}):

@@ -23,7 +23,8 @@ from ste_core.core import prompting, react, store
 from ste_core.core.config import Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Message, Prediction, Record, TestItem, Tool
-from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, answer_or_refusal, gather, known_as, measure
+from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, gather, known_as, measure
+from ste_core.models.replies import Replies, answer_or_refusal, as_react
 
 Setting = Literal["baseline", "icl", "tuned"]
 
@@ -61,6 +62,7 @@ class Summary(Record):
         context: tokens a prompt and its answer may take together; None if not limited.
         constrained: whether answers were held to the form of a call.
         cut: answers that ended at `max_tokens`.
+        empty: answers that say nothing: refused, filtered, or cut while the model was still reasoning.
         prompt_tokens, completion_tokens: over all requests, as far as the model tells.
         requests: digest of all that the answers depend on; a file with another one is made anew.
     """
@@ -80,6 +82,7 @@ class Summary(Record):
     max_tokens: int
     constrained: bool = False
     cut: int
+    empty: int = 0
     prompt_tokens: int
     completion_tokens: int
     requests: str
@@ -173,6 +176,7 @@ async def predict(
     if finished is not None:
         return finished
 
+    replies = Replies("exploitation.max_tokens")
     part = path.with_name(f"{path.name}.part")
     known = {(one.tool, one.item, one.request): one for one in store.read_jsonl(part, Answer)}
 
@@ -181,9 +185,9 @@ async def predict(
         answer = known.get((item.gold.tool, item.item, request))
         if answer is None:
             asked = options | held[number] | {"seed": seeds[number]}
-            reply = await answer_or_refusal(model, prompts[number].messages, **asked)
+            reply = await answer_or_refusal(model, prompts[number].messages, replies=replies, **asked)
             answer = Answer(
-                tool=item.gold.tool, item=item.item, request=request, output=_output(reply.text),
+                tool=item.gold.tool, item=item.item, request=request, output=_output(as_react(reply.choices[0])),
                 finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
             )  # fmt: skip
@@ -203,6 +207,7 @@ async def predict(
         dropped_items=sum(prompt.dropped > 0 for prompt in prompts), context=context, seed=seed,
         temperature=float(temperature), max_tokens=max_tokens, constrained=constrained,
         cut=sum(answer.finish_reason == "length" for answer in answers),
+        empty=sum(not answer.output.strip() for answer in answers),
         prompt_tokens=sum(answer.prompt_tokens for answer in answers),
         completion_tokens=sum(answer.completion_tokens for answer in answers), requests=whole,
     )  # fmt: skip

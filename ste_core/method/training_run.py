@@ -25,6 +25,7 @@ from ste_core.core.config import Finetuning
 from ste_core.core.errors import UserError, one_line
 from ste_core.method.trainer import CompleteCheckpoints, Report, ResponseTrainer, last_checkpoint, leaks, step_of
 from ste_core.method.training_data import Conversation, accumulation, encode, plan, split, token_of
+from ste_core.models import weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -200,7 +201,7 @@ def _tokenizer(options: Finetuning) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(options.base)
+        tokenizer = AutoTokenizer.from_pretrained(weights.folder(options.base))
     except Exception as error:  # each layer below has errors of its own
         raise UserError(f"finetuning.base: {options.base}: its tokenizer cannot be loaded: {one_line(error)}") from None
     tokenizer.chat_template = options.chat_template or tokenizer.chat_template
@@ -216,7 +217,7 @@ def _model(options: Finetuning, dtype: Any) -> "PreTrainedModel":
     if options.load_in is not None:
         extra["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{options.load_in}": True})
     try:
-        return AutoModelForCausalLM.from_pretrained(options.base, dtype=dtype, **extra)
+        return AutoModelForCausalLM.from_pretrained(weights.folder(options.base), dtype=dtype, **extra)
     except Exception as error:
         raise UserError(f"finetuning.base: {options.base}: cannot be loaded: {one_line(error)}") from None
 

@@ -11,13 +11,14 @@ cache on disk in front of either.
 import asyncio
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from ste_core.core.errors import RequestRefused, UserError
+from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Message
 
 T = TypeVar("T")
@@ -26,18 +27,56 @@ T = TypeVar("T")
 #: about 4, dense JSON fewer)
 SURELY_A_TOKEN = 3
 
-#: why an answer ended that never began: the server would not take the text
+#: characters of an answer that one token may stand for; a server that ignores `max_tokens` is cut there
+TOKEN_CHARACTERS = 32
+
+#: why an answer ended that never began: the server would not take the text, or the model will not answer it
 REFUSED = "refused"
+
+#: why an answer ended that a filter stopped
+FILTERED = "content_filter"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call in a server's own form. `arguments` is a JSON object, or the text that was to be one."""
+
+    name: str
+    arguments: dict[str, Any] | str
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer: its text (without the stop string), why it ended ("stop", "length", ...) and, where the model tells
-    them, the log-probabilities of its tokens at temperature 1."""
+    """One answer.
+
+    Attributes:
+        text: what is said, without the stop string; "" where nothing is.
+        finish_reason: why it ended: "stop", "length", `FILTERED`, `REFUSED`, ...
+        logprobs: of its tokens at temperature 1, where the model tells them.
+        reasoning: what was thought, where the model tells it; never a part of the answer.
+        tool_calls: calls in the server's own form.
+        refusal: in which words the model declined.
+    """
 
     text: str
     finish_reason: str
     logprobs: tuple[float, ...] | None = None
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """Why nothing is said, in words; None where something is."""
+        if self.text.strip() or self.tool_calls:
+            return None
+        if self.finish_reason == REFUSED:
+            return "refused" + (f": {one_line(self.refusal, 120)}" if self.refusal else "")
+        if self.finish_reason == FILTERED:
+            return "stopped by the server's content filter"
+        cut = " and was cut at max_tokens" if self.finish_reason == "length" else ""
+        return f"holds only reasoning{cut}" if self.reasoning else f"is empty{cut}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +101,17 @@ class Completion:
 def known_as(name: str, identity: str) -> str:
     """What answers already paid for are kept under: a local model's weights, a served model's name.
 
-    The address of a server may change from job to job.
+    The address of a server may change from job to job; what a request of it is told to hold or leave out counts.
 
     >>> known_as("mistral", "http://127.0.0.1:8000/v1 mistral"), known_as("micro", "sha256:12ab")
     ('mistral', 'sha256:12ab')
+    >>> known_as("gpt-5", 'https://api.openai.com/v1 gpt-5 without ["temperature"]')
+    'gpt-5 without ["temperature"]'
     """
-    return identity if identity.startswith("sha256:") else name
+    if identity.startswith("sha256:"):
+        return identity
+    changed = re.search(r" (?:without \[|with \{).*", identity)
+    return name + (changed[0] if changed else "")
 
 
 class ChatModel(Protocol):
@@ -93,6 +137,10 @@ class ChatModel(Protocol):
         seed: int | None = None,
         n: int = 1,
         form: str | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        min_p: float | None = None,
+        tools: Sequence[dict[str, Any]] | None = None,
     ) -> Completion:
         """Ask for `n` answers, each of at most `max_tokens` tokens, cut before the first of the `stop` strings.
 
@@ -102,28 +150,17 @@ class ChatModel(Protocol):
                 without one, each call samples anew.
             form: a regular expression that the answer must match as a whole: each token is chosen among those that can
                 still lead there. An answer cut at `max_tokens` is only the beginning of one.
+            top_p: sample among the likeliest tokens that together have this probability.
+            top_k: sample among so many of the likeliest tokens.
+            min_p: sample among tokens of at least this share of the likeliest one's probability.
+            tools: tools that may be called in the server's own form, as the OpenAI protocol describes them; the calls
+                are in `Choice.tool_calls`.
 
         Raises:
             BudgetSpent: the request could exceed the budget; it was not made.
             UserError: the model cannot be reached, or refuses the request, in one line.
         """
         ...
-
-
-async def answer_or_refusal(model: ChatModel, messages: Sequence[Message], **options: Any) -> Completion:
-    """The model's answer; an empty one that ended "refused" if its server will not take this text, and never will.
-
-    A content filter, or a text longer than the server allows, should cost one answer and not the run. Whether it is the
-    text is asked by a greeting with the same options.
-
-    Raises:
-        UserError: as `ChatModel.complete`; also if the greeting is refused, since an option is to blame then.
-    """
-    try:
-        return await model.complete(messages, **options)
-    except RequestRefused:
-        await model.complete([{"role": "user", "content": "Hello"}], **options)
-        return Completion((Choice("", REFUSED),), 0, 0)
 
 
 Count = Callable[[Sequence[Message]], int]
@@ -218,6 +255,12 @@ class Budget:
                 self.used_requests += 1
                 self.used_tokens += usage.tokens
                 self.cost += usage.cost
+
+    def leaves(self, prompt_tokens: int, completion_tokens: int, prices: tuple[float, float] = (0.0, 0.0)) -> bool:
+        """Whether so much would fit beside what is used so far, without regard to requests under way."""
+        more = Usage(prompt_tokens, completion_tokens, prices)
+        enough = self.tokens is None or self.used_tokens + more.tokens <= self.tokens
+        return enough and (self.money is None or self.cost + more.cost <= self.money)
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from filelock import FileLock
 from ste_core.core.errors import UserError
 from ste_core.core.records import Message
 from ste_core.core.store import digest
-from ste_core.models.base import ChatModel, Choice, Completion
+from ste_core.models.base import ChatModel, Choice, Completion, ToolCall
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class CompletionCache:
 
     def put(self, key: str, completion: Completion) -> Completion:
         """Keep a completion; returns the one that is kept, which is another caller's if that came first."""
-        value = json.dumps(asdict(completion))
+        value = _dump(completion)
 
         def write(db: sqlite3.Connection) -> Completion:
             if db.execute("INSERT INTO completions VALUES (?, ?) ON CONFLICT DO NOTHING", (key, value)).rowcount:
@@ -186,12 +186,17 @@ class CachedChat:
         seed: int | None = None,
         n: int = 1,
         form: str | None = None,
+        top_p: float | None = None,
+        top_k: int | None = None,
+        min_p: float | None = None,
+        tools: Sequence[dict[str, Any]] | None = None,
     ) -> Completion:
         """See `ChatModel.complete`; besides, a `UserError` where the cache cannot be used."""
         options: dict[str, Any] = {
             "temperature": temperature, "max_tokens": max_tokens, "stop": list(stop), "seed": seed, "n": n,
-            **({} if form is None else {"form": form}),
         }  # fmt: skip
+        later = {"form": form, "top_p": top_p, "top_k": top_k, "min_p": min_p, "tools": tools and list(tools)}
+        options |= {name: value for name, value in later.items() if value is not None}  # keys without them stay
         if temperature > 0 and seed is None:
             return await self.model.complete(messages, **options)
         if self._identity is None:  # a local model reads all its weights for it
@@ -225,14 +230,27 @@ def _broken(error: sqlite3.DatabaseError) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _BROKEN
 
 
+def _dump(completion: Completion) -> str:
+    """A completion as text; what a choice does not have is left out, but for what it always had."""
+    fields = asdict(completion)
+    fields["choices"] = [
+        {name: value for name, value in one.items() if value or name in ("text", "finish_reason", "logprobs")}
+        for one in fields["choices"]
+    ]
+    return json.dumps(fields)
+
+
 def _load(value: str) -> Completion | None:
     """A completion from its text; None if it is none."""
     try:
         fields = json.loads(value)
-        choices = tuple(
-            Choice(one["text"], one["finish_reason"], None if one["logprobs"] is None else tuple(one["logprobs"]))
-            for one in fields["choices"]
-        )
-        return Completion(choices, fields["prompt_tokens"], fields["completion_tokens"])
+        return Completion(tuple(map(_choice, fields["choices"])), fields["prompt_tokens"], fields["completion_tokens"])
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _choice(one: dict[str, Any]) -> Choice:
+    return Choice(
+        one["text"], one["finish_reason"], None if one["logprobs"] is None else tuple(one["logprobs"]),
+        one.get("reasoning", ""), tuple(ToolCall(**call) for call in one.get("tool_calls", ())), one.get("refusal"),
+    )  # fmt: skip

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ste_core.core import store
 from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Message
+from ste_core.models import weights
 from ste_core.models.base import Budget, Completion
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class LocalChat:
         name: str | None = None,
         **options: Any,
     ) -> "LocalChat":
-        """Load a model by path or hub name.
+        """Load a model by path, hub name or name of the table (see `weights.folder`).
 
         Args:
             adapter: a LoRA adapter by path or hub name, merged into the weights.
@@ -137,6 +138,8 @@ class LocalChat:
                 from peft import PeftModel
         except ImportError as error:
             raise UserError(f"model {model}: needs the package {error.name}: pip install {error.name}") from None
+        name = name or "+".join(Path(part).name for part in (model, adapter) if part is not None)
+        model = weights.folder(model)
         for place in (model, adapter):
             if place is not None and _folder(place) and not Path(place).is_dir():
                 raise UserError(f"model {place}: cannot be loaded: no such folder")
@@ -163,7 +166,6 @@ class LocalChat:
                 transformers_logging.enable_progress_bar()
         if loaded.device.type == "cpu":  # it would say twice that fused GPU kernels are not installed
             logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
-        name = name or "+".join(Path(part).name for part in (model, adapter) if part is not None)
         return cls(loaded, tokenizer, name=name, **options)
 
     @cached_property

@@ -53,6 +53,9 @@ class _Request(BaseModel):
     max_completion_tokens: int | None = Field(None, ge=1)
     stop: str | list[str] | None = None
     structured_outputs: _Form | None = None
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_k: int | None = Field(None, ge=1)
+    min_p: float | None = Field(None, ge=0, le=1)
     seed: int | None = None
     n: int = Field(1, ge=1, le=128)
 
@@ -100,11 +103,13 @@ class Server:
         if asked.model != self._model.name:
             raise _Refused(404, f"model: no model '{asked.model}' here; there is: {self._model.name}")
         try:
+            sampling = {name: getattr(asked, name) for name in ("top_p", "top_k", "min_p")}
             completion = await self._model.complete(
                 [{"role": one.role, "content": one.content} for one in asked.messages],
                 temperature=asked.temperature, max_tokens=asked.max_completion_tokens or asked.max_tokens or 256,
                 stop=[asked.stop] if isinstance(asked.stop, str) else asked.stop or (), seed=asked.seed, n=asked.n,
                 **({} if asked.structured_outputs is None else {"form": asked.structured_outputs.regex}),
+                **{name: value for name, value in sampling.items() if value is not None},
             )  # fmt: skip
         except UserError as error:
             raise _Refused(400, str(error)) from None

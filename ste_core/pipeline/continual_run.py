@@ -32,6 +32,7 @@ from ste_core.method import distill, finetune
 from ste_core.method import predict as predictions
 from ste_core.method.training_data import GeneralTask, Round
 from ste_core.models.base import ChatModel, gather
+from ste_core.models.replies import answer_or_refusal
 from ste_core.pipeline import curriculum, finetune_job, resources
 
 
@@ -246,7 +247,9 @@ class _Work:
 
 async def _examined(chat: ChatModel, exam: Sequence[GeneralTask], max_tokens: int) -> list[ExamAnswer]:
     async def ask(number: int, task: GeneralTask) -> ExamAnswer:
-        reply = await chat.complete(prompting.general(task.task), temperature=0.0, max_tokens=max_tokens, seed=0)
+        reply = await answer_or_refusal(
+            chat, prompting.general(task.task), temperature=0.0, max_tokens=max_tokens, seed=0
+        )
         text = reply.text.encode("utf-8", "replace").decode("utf-8")  # so that it can be written
         return ExamAnswer(item=number, task=task.task, expected=task.reply, reply=text)
 

@@ -32,8 +32,9 @@ from ste_core.core import aio, prompting, store
 from ste_core.core.config import Exploration, LocalModel, ServedModel, Study
 from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Record, Tool, Trial
-from ste_core.method.explore import VARIANTS, Past, Tally, by_length, check_context, explore_tool
+from ste_core.method.explore import LIMIT, NO_ANSWERS, VARIANTS, Past, Tally, by_length, check_context, explore_tool
 from ste_core.models.base import Budget, BudgetSpent, ChatModel, gather, known_as, measure
+from ste_core.models.replies import Replies
 from ste_core.pipeline import resources
 from ste_core.pipeline.cost import Estimate, Usual, most_requests, trial_sizes
 from ste_core.tools.base import Toolbox
@@ -137,6 +138,15 @@ def kept(study: Study) -> list[Trial]:
 def runs(study: Study, variant: str, seed: int) -> list[RunRecord]:
     """What earlier runs used; one that was killed left no record."""
     return store.read_jsonl(_runs_file(study, variant, seed), RunRecord)
+
+
+def note(study: Study, variant: str, seed: int) -> str | None:
+    """What a reader of the results has to know of the replies that stand behind them; None if all is well."""
+    did: Counter[str] = Counter()
+    for run in runs(study, variant, seed):
+        did.update(run.did)
+    asked = did["requests"] + did["refused"]
+    return Replies(LIMIT, asked, *(did[name] for name in NO_ANSWERS), refused=did["refused"]).problem()
 
 
 def _runs_file(study: Study, variant: str, seed: int) -> Path:

@@ -9,6 +9,7 @@ same results give the same file; a failure is one line, with the failed notebook
 
 import logging
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
     """
     if not notebook.is_file():
         raise UserError(f"{notebook}: no such notebook")
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is in our line
+    _listen(logging.getLogger("papermill"))
     known = _parameters(notebook)
     for name in parameters:
         if name not in known:
@@ -41,7 +42,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
             notebook, output, parameters, cwd=notebook.parent, kernel_name="python3", progress_bar=False,
-            log_output=False, extra_arguments=["--log-level=CRITICAL"],
+            log_output=True, extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:
         reason = one_line(error.evalue, 500)
@@ -57,6 +58,21 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
         if output.exists():
             with suppress(nbformat.reader.NotJSONError):  # half written, on a full disk
                 _clean(output)
+
+
+class _Told(logging.Handler):
+    """Shows what cells tell (`errors.tell`) while they run; all else that papermill would say is in our own line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for line in record.getMessage().splitlines():
+            if line.startswith("ste: "):
+                print(line, file=sys.stderr, flush=True)
+
+
+def _listen(logger: logging.Logger) -> None:
+    logger.setLevel(logging.WARNING)  # as which it reports a cell's standard error
+    logger.propagate = False
+    logger.handlers = [_Told()]
 
 
 def _parameters(notebook: Path) -> dict[str, Any]:

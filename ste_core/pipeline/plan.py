@@ -23,6 +23,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.records import TestItem, Tool
 from ste_core.method import distill
 from ste_core.method.explore import CHARACTERS_A_TOKEN
+from ste_core.models import weights
 from ste_core.pipeline import explore_run as exploration
 from ste_core.pipeline import resources
 from ste_core.pipeline.cost import Usual
@@ -164,10 +165,18 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     """The plan of a study: what is not done yet of exploration, distillation, prediction and fine-tuning."""
     work = _Work(study, assumed or Assumptions())
     work.notes += resources.lacking(study)
-    rows = [*work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
+    rows = [*work.fetch(), *work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
     if work.passing:
         rows.append(Row("disk", "while fine-tuning: two checkpoints, and what a hub sends", disk=round(work.passing)))
     return Plan(study.name, tuple(rows), work.assumed, tuple(dict.fromkeys(work.notes)))
+
+
+def models_named(study: Study) -> list[str]:
+    """The models that a study loads, or whose tokenizer it does, as its file names them."""
+    named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
+    tuned = [study.finetuning, *(study.gold.learners.values() if study.gold is not None else ())]
+    named += [one.base for one in tuned if one is not None]
+    return [study.place(one) for one in named if one is not None]
 
 
 @dataclass(slots=True)
@@ -202,6 +211,13 @@ class _Work:
                 self.notes.append(f"the test set cannot be read here, so its size is assumed ({error})")
 
     # --- stages ---
+
+    def fetch(self) -> list[Row]:
+        rows = []
+        for one in weights.lacking(models_named(self.study)):
+            download, disk = weights.to_do(one)
+            rows.append(Row("weights", f"{one.name}: {weights.size(download)} to download", disk=disk))
+        return rows
 
     def explore(self) -> list[Row]:
         settings = self.study.exploration
@@ -352,7 +368,7 @@ class _Work:
         return Row(stage, what, 0, round(tokens), 0, 0.0, gpu, cpu, round(kept * made))
 
     def _here(self, model: str) -> bool:
-        return Path(self.study.place(model)).is_dir()
+        return model in weights.TABLE or Path(self.study.place(model)).is_dir()
 
     # --- what is there, and how much there will be ---
 
@@ -419,6 +435,8 @@ class _Work:
 
     def _size(self, model: str) -> float:
         """A model's parameters: of a folder, its weights'; of a hub name, what the name says."""
+        if model in weights.TABLE:
+            return weights.TABLE[model].parameters
         folder = Path(self.study.place(model))
         counts = [_parameters(path) for path in sorted(folder.glob("*.safetensors"))] if folder.is_dir() else []
         if sum(counts):

@@ -42,6 +42,7 @@ def chat(study: Study, name: str, budget: Budget | None = None) -> ChatModel:
             requests_per_minute=chosen.requests_per_minute, timeout=chosen.timeout, retries=chosen.retries,
             budget=budget, prices=None if chosen.prices is None else (chosen.prices[0], chosen.prices[1]),
             tokenizer=None if chosen.tokenizer is None else study.place(chosen.tokenizer), context=chosen.context,
+            leave_out=chosen.leave_out, extra=chosen.extra,
         )  # fmt: skip
     else:
         from ste_core.models.local import LocalChat

@@ -23,6 +23,7 @@ from ste_core.core import prompting, react, store
 from ste_core.core.config import Study
 from ste_core.core.records import Judgement, Prediction
 from ste_core.models.base import ChatModel, gather
+from ste_core.models.replies import Replies, answer_or_refusal
 from ste_core.scoring import stats
 
 # --- argument rules ---------------------------------------------------------------------------------------------------
@@ -290,6 +291,7 @@ class ModelJudge:
         self.name = model.name
         self._seed = seed
         self._max_tokens = max_tokens
+        self._replies = Replies("the judge's max_tokens")
 
     def prompt(self, row: Any) -> str:
         """The exact prompt for one row of `verdicts`."""
@@ -303,9 +305,10 @@ class ModelJudge:
 
     async def judge(self, row: Any) -> Judgement:
         prompt = self.prompt(row)
-        completion = await self.model.complete(
-            [{"role": "user", "content": prompt}], temperature=0.0, max_tokens=self._max_tokens, seed=self._seed
-        )
+        completion = await answer_or_refusal(
+            self.model, [{"role": "user", "content": prompt}], replies=self._replies, temperature=0.0,
+            max_tokens=self._max_tokens, seed=self._seed,
+        )  # fmt: skip
         return _judgement(row, self.name, prompting.read_yes_no(completion.text), raw=completion.text, prompt=prompt)
 
 
