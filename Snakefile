@@ -105,12 +105,20 @@ MICROWORLD = sorted(
     for path in Path("microworld", part).rglob("*")
     if path.suffix in (".py", ".jsonl")
 )
-AUDIT_MODULES = modules("core/prompting", "core/react", "scoring/score", "scoring/stats", "release/data", "release/audit")
-FIGURE_MODULES = ["ste_core/report/figures.py", "ste_core/report/plots.py", "ste_core/report/style.mplstyle"]
-AUDIT_TABLES = (
-    "correctness", "intervals", "comparisons", "verdict_changes", "gold_changes",
-    "judge_noise", "forgetting", "forgetting_matrix", "claims",
+AUDIT_MODULES = modules(
+    "core/prompting", "core/react", "scoring/score", "scoring/stats", "scoring/verdicts", "scoring/tidy", "release/data",
+    "release/audit", "release/score_files",
 )  # fmt: skip
+FIGURE_MODULES = [
+    f"ste_core/report/{name}" for name in ("figures.py", "plots.py", "plots_audit.py", "style.mplstyle")
+]
+AUDIT_TABLES = (
+    "correctness", "intervals", "comparisons", "verdict_changes", "gold_changes", "marks", "by_api",
+    "judge_noise", "judged_bounds", "leniency", "forgetting", "forgetting_matrix", "claims", "example_scores",
+    "example_compared",
+)  # fmt: skip
+#: predictions of others that stand in the audit
+EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []
 EXPLORATION_TABLES = ("exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts",
                       "exploration_coverage", "exploration_curve")
 EXPLORATION_FIGURES = ("exploration_outcomes", "exploration_episodes", "exploration_coverage")
@@ -126,10 +134,17 @@ CONTINUAL_SEEDS = (STUDY.continual.seeds or (STUDY.exploration.seeds if STUDY.ex
 EXAMINED = ("continual_general",) if STUDY.continual and STUDY.world and STUDY.world.general else ()
 CONTINUAL_TABLES = ("continual_matrix", "continual_summary", "continual_differences", *EXAMINED)
 CONTINUAL_FIGURES = ("continual_matrices", "continual_replay", *EXAMINED)
-COMPARISON_MODULES = modules("scoring/stats", "scoring/score", "scoring/execution", "scoring/error_types", "pipeline/resources", "pipeline/stages", "analysis/compare")
+COMPARISON_MODULES = modules(
+    "scoring/stats", "scoring/verdicts", "scoring/score", "scoring/execution", "scoring/error_types", "pipeline/resources",
+    "pipeline/stages", "analysis/compare",
+)  # fmt: skip
 MICRO = sorted(str(path) for path in Path("microworld/checkpoint").iterdir())
 LANGUAGE = sorted(str(path) for path in Path("microworld/language").glob("*.py"))
-AUDIT_FIGURES = ("audit_correctness", "audit_ablations", "audit_judge", "audit_forgetting")
+AUDIT_FIGURES = (
+    "audit_correctness", "audit_selection", "audit_ablations", "audit_judge", "audit_leniency", "audit_forgetting",
+    "audit_apis",
+)  # fmt: skip
+SECOND_AUDIT = ("second_audit", "second_audit_rows", "second_audit_differences")
 
 
 TELLS = bool(STUDY.exploitation and STUDY.exploration and STUDY.finetuning)
@@ -142,6 +157,7 @@ rule all:
     input:
         tables(*AUDIT_TABLES) if STUDY.audit else [],
         figures(*AUDIT_FIGURES) if STUDY.audit else [],
+        tables(*SECOND_AUDIT) if STUDY.name == "second_audit" else [],
         tables("properties", "reference") if STUDY.name == "microworld" else [],
         figures("microworld_reference") if STUDY.name == "microworld" else [],
         tables("skills", "learning_curve") if STUDY.exam else [],
@@ -165,13 +181,17 @@ rule all:
 
 rule audit_verdicts:
     input:
-        AUDIT_MODULES + FIGURE_MODULES,
+        AUDIT_MODULES + modules("release/marks") + FIGURE_MODULES,
         tables("release"),
+        EXTRA,
         STUDY_FILE,
         notebook="notebooks/10_audit_verdicts.ipynb",
     output:
-        tables("correctness", "intervals", "comparisons", "verdict_changes", "gold_changes"),
-        figures("audit_correctness", "audit_ablations"),
+        tables("correctness", "intervals", "comparisons", "verdict_changes", "gold_changes", "marks", "by_api"),
+        f"{RESULTS}/tables/items.csv.xz",
+        multiext(f"{RESULTS}/export/correctness", ".tex", ".md"),
+        multiext(f"{RESULTS}/export/comparisons", ".tex", ".md"),
+        figures("audit_correctness", "audit_selection", "audit_ablations"),
         f"{RESULTS}/headline.txt",
     log:
         notebook=f"{RESULTS}/notebooks/10_audit_verdicts.ipynb",
@@ -183,13 +203,15 @@ rule audit_verdicts:
 
 rule audit_judge:
     input:
-        AUDIT_MODULES + FIGURE_MODULES,
+        AUDIT_MODULES + modules("release/leniency") + FIGURE_MODULES,
         tables("release"),
+        EXTRA,
         STUDY_FILE,
         notebook="notebooks/12_audit_judge.ipynb",
     output:
-        tables("judge_noise"),
-        figures("audit_judge"),
+        tables("judge_noise", "judged_bounds", "leniency"),
+        multiext(f"{RESULTS}/export/leniency", ".tex", ".md"),
+        figures("audit_judge", "audit_leniency"),
     log:
         notebook=f"{RESULTS}/notebooks/12_audit_judge.ipynb",
     benchmark:
@@ -206,6 +228,7 @@ rule audit_forgetting:
         notebook="notebooks/14_audit_forgetting.ipynb",
     output:
         tables("forgetting", "forgetting_matrix"),
+        multiext(f"{RESULTS}/export/forgetting", ".tex", ".md"),
         figures("audit_forgetting"),
     log:
         notebook=f"{RESULTS}/notebooks/14_audit_forgetting.ipynb",
@@ -217,18 +240,70 @@ rule audit_forgetting:
 
 rule audit_claims:
     input:
-        modules("analysis/claims", "scoring/stats"),
+        modules("analysis/claims", "scoring/stats", "scoring/verdicts", "scoring/tidy"),
         tables("correctness", "comparisons", "forgetting"),
         STUDY_FILE,
         notebook="notebooks/16_audit_claims.ipynb",
     output:
         tables("claims"),
+        multiext(f"{RESULTS}/export/claims", ".tex", ".md"),
     log:
         notebook=f"{RESULTS}/notebooks/16_audit_claims.ipynb",
     benchmark:
         f"{RESULTS}/benchmarks/16_audit_claims.tsv"
     shell:
         EXECUTE
+
+
+rule score_your_own:
+    input:
+        AUDIT_MODULES + modules("release/marks"),
+        tables("release"),
+        STUDY_FILE,
+        notebook="notebooks/17_score_your_own.ipynb",
+    output:
+        tables("example_scores", "example_compared"),
+    log:
+        notebook=f"{RESULTS}/notebooks/17_score_your_own.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/17_score_your_own.tsv"
+    shell:
+        EXECUTE
+
+
+rule audit_apis:
+    input:
+        modules("scoring/stats", "scoring/verdicts", "analysis/look"),
+        FIGURE_MODULES,
+        f"{RESULTS}/tables/items.csv.xz",
+        tables("by_api"),
+        STUDY_FILE,
+        notebook="notebooks/18_audit_apis.ipynb",
+    output:
+        figures("audit_apis"),
+    log:
+        notebook=f"{RESULTS}/notebooks/18_audit_apis.ipynb",
+    benchmark:
+        f"{RESULTS}/benchmarks/18_audit_apis.tsv"
+    shell:
+        EXECUTE
+
+
+if STUDY.name == "second_audit":
+
+    rule second_audit:
+        input:
+            modules("scoring/stats", "scoring/verdicts", "release/data", "release/second_audit"),
+            STUDY_FILE,
+            notebook="notebooks/19_second_audit.ipynb",
+        output:
+            tables(*SECOND_AUDIT),
+        log:
+            notebook=f"{RESULTS}/notebooks/19_second_audit.ipynb",
+        benchmark:
+            f"{RESULTS}/benchmarks/19_second_audit.tsv"
+        shell:
+            EXECUTE
 
 
 rule microworld:
@@ -429,7 +504,7 @@ rule continual:
 rule forgetting:
     input:
         [f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS],
-        modules("scoring/stats", "scoring/score", "scoring/execution", "scoring/error_types", "pipeline/curriculum", "pipeline/continual_run", "analysis/forgetting"),
+        modules("scoring/stats", "scoring/verdicts", "scoring/score", "scoring/execution", "scoring/error_types", "pipeline/curriculum", "pipeline/continual_run", "analysis/forgetting"),
         [path for path in (f"results/audit/tables/{name}.csv" for name in ("forgetting", "forgetting_matrix")) if Path(path).is_file()],
         [path for path in [f"{RESULTS}_gold/run.json"] if Path(path).is_file()],
         FIGURE_MODULES,
@@ -507,7 +582,7 @@ rule story:
         tables(*CONTROL),
         tables(*CONTINUAL_TABLES) if STUDY.continual else [],
         audited("claims"),
-        modules("analysis/claims", "analysis/headline", "analysis/ablations"),
+        modules("scoring/stats", "scoring/verdicts", "analysis/claims", "analysis/claims_embedded", "analysis/headline", "analysis/ablations"),
         FIGURE_MODULES,
         STUDY_FILE,
         notebook="notebooks/00_story.ipynb",
@@ -548,6 +623,8 @@ rule open_questions:
 rule record:
     input:
         tables(*AUDIT_TABLES) if STUDY.audit else [],
+        figures("audit_apis") if STUDY.audit else [],
+        tables(*SECOND_AUDIT) if STUDY.name == "second_audit" else [],
         tables("properties", "reference") if STUDY.name == "microworld" else [],
         tables("skills", "learning_curve") if STUDY.exam else [],
         tables(*EXPLORATION_TABLES) if EXPLORES and not OWN_TOOLS else [],
