@@ -56,6 +56,7 @@ PARTS = STUDY.ablations.parts(EXPLORATION.episodes) if STUDY.ablations and EXPLO
 CONTROL = ["control"] if "gold" in PARTS else []
 CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
 EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general else []
+EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
 # a side study answers a question of the study that it extends, whose name its own goes on from
@@ -73,6 +74,11 @@ def tables(*names):
 def figures(*names):
     folders = {name: seen(where(name, STUDY)) for name in names}
     return [f"{folders[name]}/{name}.{kind}" for name in names for kind in ("csv", "svg", "png")]
+
+
+def exported(*names):
+    """Tables as a paper has them."""
+    return [f"{RESULTS}/export/{name}.{kind}" for name in names for kind in ("tex", "md")]
 
 
 def explored(variant=None, seed=None):
@@ -177,15 +183,22 @@ MAKING = ["ste_core.pipeline.finetune_job", "ste_core.method.finetune.finetune",
           "ste_core.models.local", "ste_core.core.prompting.general"]  # fmt: skip
 
 STAGES = [
-    Stage("audit_verdicts", "notebooks/10_audit_verdicts.ipynb", STUDY.audit, tables("release"),
-          ["correctness", "intervals", "comparisons", "verdict_changes", "gold_changes"],
-          ["audit_correctness", "audit_ablations"], [f"{RESULTS}/headline.txt"]),
-    Stage("audit_judge", "notebooks/12_audit_judge.ipynb", STUDY.audit, tables("release"),
-          ["judge_noise"], ["audit_judge"]),
+    Stage("audit_verdicts", "notebooks/10_audit_verdicts.ipynb", STUDY.audit, [*tables("release"), *EXTRA],
+          ["correctness", "intervals", "comparisons", "verdict_changes", "gold_changes", "marks", "by_api"],
+          ["audit_correctness", "audit_selection", "audit_ablations"],
+          [f"{RESULTS}/headline.txt", f"{RESULTS}/tables/items.csv.xz", *exported("correctness", "comparisons")]),
+    Stage("audit_judge", "notebooks/12_audit_judge.ipynb", STUDY.audit, [*tables("release"), *EXTRA],
+          ["judge_noise", "judged_bounds", "leniency"], ["audit_judge", "audit_leniency"], exported("leniency")),
     Stage("audit_forgetting", "notebooks/14_audit_forgetting.ipynb", STUDY.audit, tables("release"),
-          ["forgetting", "forgetting_matrix"], ["audit_forgetting"]),
+          ["forgetting", "forgetting_matrix"], ["audit_forgetting"], exported("forgetting")),
     Stage("audit_claims", "notebooks/16_audit_claims.ipynb", STUDY.audit,
-          tables("correctness", "comparisons", "forgetting"), ["claims"]),
+          tables("correctness", "comparisons", "forgetting"), ["claims"], leaves=exported("claims")),
+    Stage("score_your_own", "notebooks/17_score_your_own.ipynb", STUDY.audit, tables("release"),
+          ["example_scores", "example_compared"]),
+    Stage("audit_apis", "notebooks/18_audit_apis.ipynb", STUDY.audit,
+          [f"{RESULTS}/tables/items.csv.xz", *tables("by_api")], figures=["audit_apis"]),
+    Stage("second_audit", "notebooks/19_second_audit.ipynb", STUDY.name == "second_audit", [],
+          ["second_audit", "second_audit_rows", "second_audit_differences"]),
     Stage("microworld", "notebooks/20_microworld.ipynb", STUDY.name == "microworld", [],
           ["properties", "reference"], ["microworld_reference"]),
     Stage("micro_lm", "notebooks/22_micro_lm.ipynb", STUDY.exam, tables("skills"),
@@ -276,7 +289,7 @@ def parameters(stage):
 
 rule all:
     input:
-        [path for stage in HERE.values() if stage.tables for path in stage.outputs],
+        [path for stage in HERE.values() if stage.tables or stage.figures for path in stage.outputs],
         tables("skills") if STUDY.exam else [],
         f"{RESULTS}/run.json",
 

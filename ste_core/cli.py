@@ -5,6 +5,7 @@
     ste figures [NAME ...]              # every figure again, or some, from committed tables
     ste site                            # results as pages that open from disk
     ste fetch                           # the authors' release into the user's cache
+    ste score FILE ... --against "Mistral-Instruct-7B/FT"       # predictions of your own; no key, no GPU
     ste judge --model NAME --base-url URL
     ste explore STUDY --dry-run         # what exploring would take; without --dry-run, explore
     ste run STUDY --dry-run             # what the whole study would take
@@ -128,6 +129,30 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=8017, metavar="N", help="0: any that is free")
     serve.add_argument("--threads", type=int, default=1, metavar="N", help="torch's, on a CPU")
     serve.set_defaults(run=_serve)
+
+    scoring = commands.add_parser(
+        "score", help="score predictions of your own, and compare them with the audit's systems"
+    )
+    scoring.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="release format (.json), ours (.jsonl) or query,gold,output (.csv)",
+    )
+    scoring.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="SYSTEM/SETTING",
+        help='of the audit, or "all"; may be repeated',
+    )
+    scoring.add_argument("--name", help="what to call the system (one file only; default: the file's name)")
+    scoring.add_argument(
+        "--release", metavar="DIR", help="a copy of the authors' release (else $STE_RELEASE, else download)"
+    )
+    scoring.add_argument("--out", type=Path, metavar="DIR", help="write the tables there: CSV, LaTeX, Markdown")
+    scoring.set_defaults(run=_score)
 
     judge = commands.add_parser("judge", help="judge released calls anew with a language model")
     judge.add_argument("--model", required=True)
@@ -316,6 +341,23 @@ def _record(options: argparse.Namespace) -> int:
         table = store.read_table(release)
         record["release"] = {"commit": paper.COMMIT, "files": dict(zip(table["path"], table["status"], strict=True))}
     store.write_text(study.results / "run.json", json.dumps(record, indent=1) + "\n")
+    return 0
+
+
+def _score(options: argparse.Namespace) -> int:
+    from ste_core.release import data as paper
+    from ste_core.release import score_files
+
+    if options.name and len(options.files) > 1:
+        raise UserError("--name: names one file, several are given")
+    study = studies.load("audit")
+    wanted = options.release or os.environ.get("STE_RELEASE") or options.against
+    release = paper.find_release(options.release) if wanted else None
+    report = score_files.report(options.files, study, release, against=options.against, name=options.name)
+    print(report.text())
+    if options.out is not None:
+        for path in score_files.write(options.out, report.scores, report.compared):
+            print(f"written: {os.path.relpath(path)}, with .tex and .md beside")
     return 0
 
 

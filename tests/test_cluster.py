@@ -118,7 +118,7 @@ def test_a_study_is_the_same_in_process_and_behind_a_server(tiny, url, tmp_path,
     """Trials and answers, byte for byte: prompts are counted, cut and sampled alike."""
     made = {}
     for way, model in (
-        ("local", {"kind": "local", "path": str(tiny), "threads": 1}),
+        ("local", {"kind": "local", "path": str(tiny), "threads": 1, "prompts": "small"}),
         ("served", {"kind": "openai", "model": "micro", "base_url": url, "tokenizer": str(tiny)}),
     ):
         monkeypatch.setenv("STE_RESULTS", str(tmp_path / way))

@@ -131,7 +131,7 @@ def test_a_model_in_process(make, tmp_path):
     from tiny import make_model
 
     path = make_model(tmp_path / "model")
-    model = {"kind": "local", "path": str(path), "batch": 8, "threads": 1}
+    model = {"kind": "local", "path": str(path), "batch": 8, "threads": 1, "prompts": "small"}
     content = yaml.safe_load((make().results.parent.parent / "trial.yaml").read_text())
     content["models"] = {"m": model}
     content["exploration"] |= {"max_tokens": 8, "calls": 1, "tools": known_tools()[:2], "episodes": 1}

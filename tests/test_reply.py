@@ -257,7 +257,7 @@ def test_a_stage_says_once_that_most_replies_are_of_no_use(capsys):
     for _ in range(10):
         replies.add(thinking)
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and said.startswith("ste: of 4 replies, 4 hold no answer")
+    assert said.count("\n") == 1 and said.startswith("ste: of 4 replies 4 hold no answer")
     assert "raise exploration.max_tokens" in said and "reasoning" in said
     well = Replies()
     for _ in range(10):

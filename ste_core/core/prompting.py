@@ -110,13 +110,18 @@ def imagine_next(memory: Sequence[str] = (), style: Style = "small") -> Message:
     return user(template("imagine_next", style) + _memory(memory, style))
 
 
+def about(tool: Tool, style: Style = "instruct") -> Message:
+    """What stands before all that is asked about a tool: its documentation."""
+    return system(fill("tool", style, tool=tool.documentation()))
+
+
 def imagine_in_turns(tool: Tool, earlier: Sequence[tuple[str, str]], style: Style = "instruct") -> list[Message]:
     """Asks for a query as one more turn after the earlier ones: a list of them in the request would be copied from.
 
     Args:
         earlier: queries with what came of each, in words (`came_of`).
     """
-    messages: list[Message] = []
+    messages = [about(tool, style)]
     for one in _lines("request_examples", style):
         told = [(query, came_of(verdict == "solved")) for query, verdict in one["requests"]]
         messages += _requests(one["tool"], told, style)[:-1]
@@ -170,7 +175,7 @@ def reflect_apart(query: str, call: Call | None, result: str, style: Style = "in
 
 
 def _reflected(query: str, call: Call | None, result: str, style: Style) -> Message:
-    called = "none" if call is None else react.render(call.tool, call.arguments)
+    called = "none" if call is None else f"{call.tool} {json.dumps(call.arguments, ensure_ascii=False)}"
     return user(fill("reflect", style, query=query, call=called, observation=result))
 
 

@@ -97,10 +97,13 @@ def write_lines(path: Path, lines: Iterable[str]) -> bool:
 
 
 def write_table(frame: pd.DataFrame, path: Path, *, decimals: int = 3) -> pd.DataFrame:
-    """Write a table as CSV, floats rounded to `decimals` places (p-values live with that); returns what was written.
+    """Write a table as CSV, floats rounded to `decimals` places; returns what was written.
 
-    The same frame gives the same bytes: fixed number format, `\\n` line ends, no index.
+    p-values (columns `p` and `p_...`) have three significant digits instead: rounded like the rest, small ones would be
+    0. The same frame gives the same bytes: fixed number format, `\\n` line ends, no index.
     """
+    small = [name for name in frame.select_dtypes("float") if str(name) == "p" or str(name).startswith("p_")]
+    frame = frame.assign(**{name: frame[name].map(lambda p: None if pd.isna(p) else f"{p:.3g}") for name in small})
     write_text(path, frame.to_csv(index=False, float_format=f"%.{decimals}f", lineterminator="\n"))
     return read_table(path)
 

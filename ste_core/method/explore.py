@@ -524,6 +524,7 @@ def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False, s
     """
     messages: list[Message] = []
     if style == "instruct":
+        messages.append(prompting.about(tool, style))
         for other, worked in prompting.worked_trials(style):
             messages += _tried(worked, style, other.documentation())
         for number, trial in enumerate(trials):

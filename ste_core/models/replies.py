@@ -3,7 +3,7 @@
 >>> replies = Replies("exploration.max_tokens")
 >>> completion = await answer_or_refusal(model, messages, replies=replies, max_tokens=360)          # doctest: +SKIP
 >>> print(replies.problem())                                                                        # doctest: +SKIP
-of 40 replies, 40 hold no answer: 40 were cut at exploration.max_tokens, 40 hold only reasoning; raise ...
+of 40 replies 40 hold no answer, 40 were cut at exploration.max_tokens, 40 hold only reasoning; raise ...
 """
 
 import json
@@ -25,8 +25,8 @@ class Replies:
 
     >>> replies = Replies("exploration.max_tokens")
     >>> for _ in range(4): replies.add(Completion((Choice("", "length", reasoning="Hm."),), 9, 9))
-    >>> replies.problem()[:72]
-    'of 4 replies, 4 hold no answer: 4 were cut at exploration.max_tokens, 4 '
+    >>> replies.problem()[:69]
+    'of 4 replies 4 hold no answer, 4 were cut at exploration.max_tokens, '
     """
 
     limit: str = "max_tokens"
@@ -69,8 +69,9 @@ class Replies:
             help_.append(f"raise {self.limit}")
         if self.only_reasoning:
             help_.append("turn the model's reasoning down or off (a key of `extra` of the model, or of its server)")
-        start = f"of {self.replies:,} replies, {self.no_answer:,} hold no answer"
-        return f"{start}{': ' if parts else ''}{', '.join(parts)}{'; ' if help_ else ''}{', or '.join(help_)}"
+        if self.no_answer:
+            parts.insert(0, f"{self.no_answer:,} hold no answer")
+        return f"of {self.replies:,} replies {', '.join(parts)}{'; ' if help_ else ''}{', or '.join(help_)}"
 
 
 def as_react(choice: Choice) -> str:

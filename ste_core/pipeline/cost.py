@@ -24,7 +24,8 @@ FRAMES = ("imagine", "imagine_next", "try", "reflect")
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is to come: trials, requests (likely, and at most), tokens, seconds and money where they can be known."""
+    """What is to come: trials, requests (likely, and at most), tokens, seconds and money where they can be known; and
+    what there is to know of the tools (`Toolbox.notes`)."""
 
     trials: int
     done: int
@@ -34,6 +35,7 @@ class Estimate:
     completion_tokens: int
     rate: float | None = None
     prices: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float | None:
@@ -47,7 +49,10 @@ class Estimate:
         return (self.prompt_tokens * self.prices[0] + self.completion_tokens * self.prices[1]) / 1e6
 
     def text(self) -> str:
-        """All of it in a line."""
+        """All of it in a line, and a line for each note."""
+        return "\n".join((self._line(), *self.notes))
+
+    def _line(self) -> str:
         if not self.trials:
             return f"nothing to do: all {self.done:,} trials are done"
         done = f" ({self.done:,} are done)" if self.done else ""
