@@ -15,6 +15,8 @@ Departures: the paper has neither comparison; its ablations are of Llama-2-Chat-
 leave. With equal sizes only calls are learnt, since a variant without feedback has no answers to learn.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from ste_core.analysis import compare
@@ -232,6 +234,12 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
     return made.assign(p_holm=verdicts.holm(made["p"], made["metric"]))
 
 
+def _said(row: Any, level: float) -> str:
+    """The word on a difference; beside "inconclusive" what could have been seen."""
+    word = verdicts.contrast(row.difference, row.p_holm, level)
+    return f"{word} ({verdicts.seen(row.detectable)})" if word == verdicts.INCONCLUSIVE else word
+
+
 def told_limit(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> list[str]:
     """What examples without a fault give beside experience, a sentence a setting.
 
@@ -244,7 +252,7 @@ def told_limit(made: pd.DataFrame, metric: str | None = None, level: float = LEV
     return [
         f"{row.setting}: {row.value:.1f} % right, of {row.examples:,.0f} examples; by experience {row.full:.1f} %, of "
         f"{row.examples_full:,.0f}: {row.difference:+.1f} points [{row.ci_low:+.1f}, {row.ci_high:+.1f}], "
-        f"{verdicts.show_p(row.p_holm, 'Holm p')}: {verdicts.contrast(row.difference, row.p_holm, level)}."
+        f"{verdicts.show_p(row.p_holm, 'Holm p')}: {_said(row, level)}."
         for row in made[(made["metric"] == metric) & (made["n"] > 0)].itertuples()
     ]
 
