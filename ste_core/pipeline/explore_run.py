@@ -279,7 +279,10 @@ def estimate(
             numbers = range(there[variant, seed, tool.name], settings.episodes * settings.trials)
             done += there[variant, seed, tool.name]
             most += len(numbers) * most_requests(settings, variant)
-            sizes += (trial_sizes(tool, settings, variant, number, usual, settings.context) for number in numbers)
+            style = study.style(settings.model)
+            sizes += (
+                trial_sizes(tool, settings, variant, number, usual, settings.context, style) for number in numbers
+            )
     requests, shown, written = (round(sum(column)) for column in zip(*sizes, strict=True)) if sizes else (0, 0, 0)
     model = study.models.get(settings.model)
     rate = _rate([one for pair in pairs for one in runs(study, *pair)], model)
@@ -465,7 +468,10 @@ class _Runner:
 
     def _gate(self, variant: str, shelves: Sequence["_Shelf"]) -> "_Gate":
         last = self.settings.episodes * self.settings.trials - 1
-        sizes = [trial_sizes(shelf.tool, self.settings, variant, last, Usual(), self.context) for shelf in shelves]
+        style = self.study.style(self.settings.model)
+        sizes = [
+            trial_sizes(shelf.tool, self.settings, variant, last, Usual(), self.context, style) for shelf in shelves
+        ]
         tokens = max((shown + written for _, shown, written in sizes), default=0.0)
         slots = self.settings.concurrency or max(1, len(shelves))
         return _Gate(self.budget, slots, most_requests(self.settings, variant), CAUTION * tokens)
