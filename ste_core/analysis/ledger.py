@@ -191,10 +191,10 @@ class Ledger:
         self._add(question, what, one, missing, unit, note, tested=0)
 
     def audit(self, question: int, hypothesis: str, row: pd.Series | None) -> None:
-        """A loss, by the paper's own runs, tested and corrected in the audit's family (claim 5)."""
+        """A loss, by the paper's own runs, tested and corrected in the audit's family."""
         one = None if row is None else Estimate(
             stats.Estimate(row["difference"], row["ci_low"], row["ci_high"]), int(row["n"]), 0, p_holm=row["p_holm"],
-            family="claim 5",
+            family="ablation",
         )  # fmt: skip
         self._add(question, hypothesis, one, "the audit has not run", "points", "", tested=0, below=True,
                   source="audit")  # fmt: skip
