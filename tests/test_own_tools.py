@@ -36,7 +36,7 @@ def make(tmp_path, monkeypatch):
         content = {
             "name": "mine",
             "world": world,
-            "models": {"m": {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}},
+            "models": {"m": {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "prompts": "small"}},
             "exploration": {"model": "m", "episodes": 2, "trials": 2} | exploring,
             "distillation": {"model": "m", "judge": False, "max_paraphrases": 0},
         }
