@@ -36,7 +36,7 @@ def make(tmp_path, monkeypatch):
         content = {
             "name": "mine",
             "world": world,
-            "models": {"m": {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}},
+            "models": {"m": {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "prompts": "small"}},
             "exploration": {"model": "m", "episodes": 2, "trials": 2} | exploring,
             "distillation": {"model": "m", "judge": False, "max_paraphrases": 0},
         }
@@ -355,7 +355,7 @@ def test_tools_with_little_to_go_on_are_left_out_by_name_and_the_others_explored
     told = exploration.estimate(at).text().splitlines()
     exploration.explore(at, model=Scripted(calls))
     assert {one.tool: one.steps[0].ok for one in exploration.read(at, "full", 0)} == {"good": True, "bad": True}
-    assert told[1].startswith("tool 'bad': its schema is not quite JSON Schema (properties: \"none\"")
+    assert told[1].startswith("tool 'bad': its schema is not quite JSON Schema (required: 7 and 1 more)")
     assert told[2:] == [
         "tool 'good': listed more than once; the first is taken, the other left out",
         "tool 'mute': left out, it has no description to imagine by",

@@ -250,7 +250,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 def explored(world: dict[str, Any], name: str, folder: Path) -> dict[str, bytes]:
     """Explore, as often as it stops with a line that says so; the files of trials."""
-    model = {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1"}
+    model = {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9/v1", "prompts": "small"}
     content = {
         "name": name, "world": world, "models": {"m": model},
         "exploration": {"model": "m", "episodes": 2, "trials": 3},
