@@ -23,7 +23,7 @@ def lenient(text):
         'Action: double\nAction Input: {"number": 7}',
         '**Thought:** double it\n**Action:** double\n**Action Input:** {"number": 7}',  # open-coscientist-agents#18
         '**Action**: double\n**Action Input**: {"number": 7}\n**',  # cut at the stop sequence "Observation:"
-        '## thought:\nit is easy\n\n## action:\ndouble\n\n## action input:\n{"number": 7}',  # XiaoConstantine/dspy-go#167
+        '## thought:\nit is easy\n\n## action:\ndouble\n\n## action input:\n{"number": 7}',  # dspy-go#167
         '### Action\n`double`\n### Action Input\n```json\n{"number": 7}\n```',
         'Action: `double`\nAction Input: `{"number": 7}`',  # datawhalechina/hello-agents PR#127
         'Action: double\nAction Input:\n```json\n{\n  "number": 7\n}\n```',
@@ -31,19 +31,19 @@ def lenient(text):
         'Action: double ({"number": 7})',  # run-llama/llama_index#12455
         "Action: double(number=7)",
         'Action: double {"number": 7}',
-        'Action:\n```json\n{"action": "double", "action_input": {"number": 7}}\n```',  # langchain's structured chat agent
+        'Action:\n```json\n{"action": "double", "action_input": {"number": 7}}\n```',  # langchain's structured chat
         "Action: double\nAction Input: {'number': 7}",
         'Action: double\nAction Input: {"number": 7,}',
         'Action: double\nAction Input: "{\\"number\\": 7}"',
         'Action 1: double\nAction Input 1: {"number": 7}',  # langchain's react_single_input allows a number
-        'Thought: the action: is double\naction: double\naction_input: {"number": 7}',  # langgenius/dify-official-plugins#3703
+        'Thought: the action: is double\naction: double\naction_input: {"number": 7}',  # dify-official-plugins#3703
         'ACTION: double\nACTION INPUT: {"number": 7}',
         '- Action: double\n- Action Input: {"number": 7}',
         '1. Action: "double"\n2. Action Input: {"number": 7}\nI hope this helps!',
         'Action：double\nAction Input：{"number": 7}',  # full-width colons
         'Thought: I need the Final Answer: of it.\nAction: double\nAction Input: {"number": 7}',
         'Sure! Action: double Action Input: {"number": 7}',
-        'As in\n```\nAction: get_today_date\nAction Input: {}\n```\nI write\nAction: double\nAction Input: {"number": 7}',
+        'As in\n```\nAction: get_today_date\nAction Input: {}\n```\nI do\nAction: double\nAction Input: {"number": 7}',
     ],
 )  # fmt: skip
 def test_a_call_is_read_as_it_is_meant(text):
@@ -64,7 +64,7 @@ def test_names_of_any_characters():
     ("text", "more"),
     [
         # a model that plays the whole conversation: langchain-ai/langchain#20704, XiaoConstantine/dspy-go#167
-        ('Action: double\nAction Input: {"number": 7}\nObservation: 14\nAction: double\nAction Input: {"number": 1}', 1),
+        ('Action: double\nAction Input: {"number": 7}\nObservation: 4\nAction: double\nAction Input: {"number": 1}', 1),
         ('**Action:** double\n**Action Input:** {"number": 7}\n\n**Action:** double\n**Action Input:** {"number": 8}\n'
          '**Action:** double\n**Action Input:** {"number": 9}', 2),
         ('Action: double\nAction Input: {"number": 7}\nFinal Answer: 14\n\nAction: nothing', 1),
@@ -147,9 +147,8 @@ def test_strings_are_kept_letter_by_letter():
         ("{'text': 'Action: x\\nFinal Answer: {y'}", "Action: x\nFinal Answer: {y"),
     ):  # fmt: skip
         assert lenient(f"**Action:** double\n**Action Input:** {written}").arguments["text"] == value
-    assert lenient("Action: double\nAction Input: {'a': True, 'b': None, 'c': false, 'd': -1, 'e': [1.5]}").arguments == {
-        "a": True, "b": None, "c": False, "d": -1, "e": [1.5],
-    }  # fmt: skip
+    python = lenient("Action: double\nAction Input: {'a': True, 'b': None, 'c': false, 'd': -1, 'e': [1.5]}")
+    assert python.arguments == {"a": True, "b": None, "c": False, "d": -1, "e": [1.5]}
 
 
 def test_the_strict_rule_names_the_form():
@@ -169,8 +168,8 @@ def test_what_tools_say_does_not_pass_for_a_call():
 
 def test_no_text_raises_and_what_the_strict_rule_calls_is_called():
     rng = random.Random(5)
-    pieces = [*FRAGMENTS, "**", "`", "```\n", "###", "\n", "action_input:", "action", "'", "(", ")", "double", "1.", "Action：",
-              "_", "\\", ",}", "-"]  # fmt: skip
+    pieces = [*FRAGMENTS, "**", "`", "```\n", "###", "\n", "action_input:", "action", "'", "(", ")", "double", "1.",
+              "Action：", "_", "\\", ",}", "-"]  # fmt: skip
     seeds = [*SEEDS, '**Action:** double\n**Action Input:** {"number": 7}', "Action: double(number=7)"]
     kinds = set()
     for _ in range(4_000):
