@@ -5,6 +5,7 @@
     ste figures [NAME ...]              # every figure again, or some, from committed tables
     ste site                            # results as pages that open from disk
     ste fetch                           # the authors' release into the user's cache
+    ste score FILE ... --against "Mistral-Instruct-7B/FT"       # predictions of your own; no key, no GPU
     ste judge --model NAME --base-url URL
     ste explore STUDY --dry-run         # what exploring would take; without --dry-run, explore
     ste run STUDY --dry-run             # what the whole study would take
@@ -28,8 +29,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from ste_core.core import config as studies
 from ste_core.core.errors import UserError
@@ -135,6 +134,30 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--threads", type=int, default=1, metavar="N", help="torch's, on a CPU")
     serve.set_defaults(run=_serve)
 
+    scoring = commands.add_parser(
+        "score", help="score predictions of your own, and compare them with the audit's systems"
+    )
+    scoring.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="release format (.json), ours (.jsonl) or query,gold,output (.csv)",
+    )
+    scoring.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="SYSTEM/SETTING",
+        help='of the audit, or "all"; may be repeated',
+    )
+    scoring.add_argument("--name", help="what to call the system (one file only; default: the file's name)")
+    scoring.add_argument(
+        "--release", metavar="DIR", help="a copy of the authors' release (else $STE_RELEASE, else download)"
+    )
+    scoring.add_argument("--out", type=Path, metavar="DIR", help="write the tables there: CSV, LaTeX, Markdown")
+    scoring.set_defaults(run=_score)
+
     judge = commands.add_parser("judge", help="judge released calls anew with a language model")
     judge.add_argument("--model", required=True)
     judge.add_argument("--base-url", help="an OpenAI-compatible server (default: the OpenAI API)")
@@ -177,9 +200,11 @@ def _run(options: argparse.Namespace) -> int:
             raise UserError(lacking[0])
         _fetch_models(study)
     root = studies.project_root()
+    path = Path(options.study)
+    named = str(path.resolve()) if path.suffix in (".yaml", ".yml") else options.study  # seen from the project's folder
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
-        "--config", f"study={options.study}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
+        "--config", f"study={json.dumps(named)}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
     ]  # fmt: skip
     if options.profile is None:
         command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
@@ -323,6 +348,23 @@ def _record(options: argparse.Namespace) -> int:
     return 0
 
 
+def _score(options: argparse.Namespace) -> int:
+    from ste_core.release import data as paper
+    from ste_core.release import score_files
+
+    if options.name and len(options.files) > 1:
+        raise UserError("--name: names one file, several are given")
+    study = studies.load("audit")
+    wanted = options.release or os.environ.get("STE_RELEASE") or options.against
+    release = paper.find_release(options.release) if wanted else None
+    report = score_files.report(options.files, study, release, against=options.against, name=options.name)
+    print(report.text())
+    if options.out is not None:
+        for path in score_files.write(options.out, report.scores, report.compared):
+            print(f"written: {os.path.relpath(path)}, with .tex and .md beside")
+    return 0
+
+
 def _judge(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
@@ -392,12 +434,11 @@ def _unpack(options: argparse.Namespace) -> int:
 @contextmanager
 def _alone(study: studies.Study) -> Iterator[studies.Study]:
     """Keep other runs away from a study's results."""
-    study.results.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(study.results / ".lock", timeout=0):  # the kernel drops it when a run is killed
-            yield study
-    except Timeout:
-        raise UserError(f"{study.results}: another run is at work there; wait for it, or stop it") from None
+    from ste_core.core import store
+
+    busy = f"{study.results}: another run is at work there; wait for it, or stop it"
+    with store.alone(study.results / ".lock", busy):
+        yield study
 
 
 def _models(options: argparse.Namespace) -> int:

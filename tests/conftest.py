@@ -12,6 +12,8 @@ from ste_core.release import data as paper
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--kills 20`: at how many random moments of an exploration its tools' server is killed."""
+    parser.addoption("--kills", type=int, default=3, help="moments at which an MCP server is killed (default 3)")
     parser.addoption("--mutants", type=int, default=300, help="mutated server replies to try (all of them: 20000)")
 
 

@@ -118,7 +118,7 @@ def test_a_study_is_the_same_in_process_and_behind_a_server(tiny, url, tmp_path,
     """Trials and answers, byte for byte: prompts are counted, cut and sampled alike."""
     made = {}
     for way, model in (
-        ("local", {"kind": "local", "path": str(tiny), "threads": 1}),
+        ("local", {"kind": "local", "path": str(tiny), "threads": 1, "prompts": "small"}),
         ("served", {"kind": "openai", "model": "micro", "base_url": url, "tokenizer": str(tiny)}),
     ):
         monkeypatch.setenv("STE_RESULTS", str(tmp_path / way))
@@ -219,7 +219,7 @@ def test_submitted_jobs_run_end_fail_and_are_cancelled(tmp_path):
 def test_profiles_are_what_snakemake_reads():
     """Each key is an option of Snakemake, of a plugin that is there, or a rule's resource."""
     options = subprocess.run([sys.executable, "-m", "snakemake", "--help"], capture_output=True, text=True).stdout
-    rules = set(re.findall(r"^rule (\w+):", (ROOT / "Snakefile").read_text(), re.MULTILINE))
+    rules = set(re.findall(r'^    Stage\("(\w+)"', (ROOT / "Snakefile").read_text(), re.MULTILINE))
     for path in sorted((ROOT / "profiles").glob("*/config.yaml")):
         profile = yaml.safe_load(path.read_text())
         for key in profile:

@@ -1,5 +1,6 @@
 """Continual learning: plans, real rounds on a tiny model, killed and resumed; measures against figures made by hand."""
 
+import functools
 import itertools
 import json
 import os
@@ -343,7 +344,7 @@ def test_general_tasks_need_a_world_that_has_them(base, tmp_path):
 
 
 def test_no_exam_item_is_ever_trained_on():
-    tasks = study.load("quick").general_tasks
+    tasks = functools.partial(resources.general_tasks, study.load("quick"))
     train = {one.task for seed in (0, 1) for one in tasks(600, seed, "train")}
     exam = {one.task for seed in (0, 1) for one in tasks(200, seed, "heldout")}
     assert not train & exam and len(exam) > 350
@@ -355,9 +356,16 @@ def test_no_exam_item_is_ever_trained_on():
 MATRIX = np.array([[10.0, 0.0, 4.0], [80.0, 6.0, 4.0], [50.0, 70.0, 10.0], [60.0, 40.0, 90.0]])
 
 
+def measured(matrix, kind, exam=None):
+    """The measures of an arm with one tool a batch."""
+    batches = tuple(matrix[:, batch][None, :] for batch in range(matrix.shape[1]))
+    shares = forgetting.Shares(kind, batches, tuple(range(len(batches))), None if exam is None else np.array([exam]))
+    return {name: one.value for name, one in forgetting.estimates([shares]).items()}
+
+
 def test_measures_as_counted_by_hand():
-    found = forgetting.measures(MATRIX, "sequential", [50.0, 45.0, 60.0, 38.0])
-    assert {name: round(value.item(), 6) for name, value in found.items()} == {
+    found = measured(MATRIX, "sequential", [50.0, 45.0, 60.0, 38.0])
+    assert {name: round(value, 6) for name, value in found.items()} == {
         "final_average": round((60 + 40 + 90) / 3, 6),
         "backward_transfer": (60 - 80 + 40 - 70) / 2,
         "drop_from_best": (80 - 60 + 70 - 40) / 2,
@@ -366,10 +374,10 @@ def test_measures_as_counted_by_hand():
         "general_kept": -12.0,
     }
     assert found.keys() == forgetting.MEASURES.keys()
-    interleaved = forgetting.measures(MATRIX, "interleaved")
+    interleaved = measured(MATRIX, "interleaved")
     assert interleaved.keys() == {"final_average", "drop_from_best"}
     assert interleaved["drop_from_best"] == pytest.approx(((80 - 60) + (70 - 40) + (10 - 90)) / 3)
-    assert forgetting.measures(MATRIX[:2], "joint") == {"final_average": pytest.approx(30)}
+    assert measured(MATRIX[:2], "joint") == {"final_average": pytest.approx(30)}
 
 
 def made_up(arms, correct, seeds=(0, 1), tools=3, items=4, batches=2):
@@ -477,10 +485,29 @@ def test_intervals_grow_with_the_spread_between_tools_and_pair_arms():
     wide = np.clip(even + rng.normal(0, 30, (12, 1)), 0, 100) * np.array([0, 1, 1])
     first = forgetting.Shares("sequential", (wide, wide), (0, 1))
     second = forgetting.Shares("sequential", (wide - 5 * np.array([0, 0, 1]), wide), (0, 1))
-    alone = forgetting.intervals([first], rng=np.random.default_rng(1), resamples=499)["final_average"]
-    paired = forgetting.intervals([first, second], rng=np.random.default_rng(1), resamples=499)["final_average"]
+    alone = forgetting.estimates([first])["final_average"]
+    paired = forgetting.estimates([first, second])["final_average"]
     assert alone.low < alone.value < alone.high and alone.high - alone.low > 5
-    assert (paired.value, paired.low, paired.high) == pytest.approx((2.5, 2.5, 2.5))
+    assert paired.value == pytest.approx(2.5) and paired.se < alone.se
+
+
+def test_arms_of_another_order_are_paired_batch_by_batch():
+    rng = np.random.default_rng(0)
+    first, second = rng.uniform(0, 100, (6, 3)), rng.uniform(0, 100, (4, 3))
+    straight = forgetting.Shares("sequential", (first, second), (0, 1))
+    turned = forgetting.Shares("sequential", (first, second), (1, 0))
+    found = forgetting.estimates([straight, turned])
+    assert found["final_average"].value == pytest.approx(0) and found["final_average"].se < 10
+    own, other = (first[:, 2] - first[:, 1]).mean(), (second[:, 2] - second[:, 1]).mean()
+    assert found["backward_transfer"].value == pytest.approx(own - other), "each leaves its own last batch out"
+
+
+def test_seeds_that_differ_widen_what_an_arm_has_kept():
+    rng = np.random.default_rng(0)
+    steady = np.repeat(rng.uniform(20, 80, (12, 3, 1)), 3, axis=2) + rng.normal(0, 1, (12, 3, 3))
+    moved = steady + np.array([-15, 0, 15])
+    few, many = (forgetting.estimates([forgetting.Shares("sequential", (one, one), (0, 1))]) for one in (steady, moved))
+    assert many["final_average"].se > 1.3 * few["final_average"].se and many["final_average"].seeds == 3
 
 
 # --- from answers to tables ---

@@ -13,7 +13,7 @@ from support import ROOT
 from microworld import test_set
 from microworld.tools import toolbox
 from ste_core.analysis import baselines as reference
-from ste_core.analysis import claims, compare
+from ste_core.analysis import claims_embedded, compare
 from ste_core.analysis import headline as story
 from ste_core.core import aio, store
 from ste_core.core import config as study
@@ -239,10 +239,10 @@ def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_p
     assert not {"correct_execution", "task_success", "observation"} & set(rows)
     assert rows["category"].tolist() == ["right", "wrong value", "right", "right"]
     table, gains = compare.correctness(rows, made), compare.gains(rows, made)
-    assert set(table["metric"]) == {"wellformed", "api_match_all", "correct_rule"}
-    assert set(gains["metric"]) == {"correct_rule"} and gains["difference"].tolist() == [50]
+    assert set(table["metric"]) == {"wellformed", "api_match_all", "correct_rule", "correct_call"}
+    assert set(gains["metric"]) == {"correct_rule", "correct_call"} and gains["difference"].tolist() == [50, 50]
     assert compare.expectation(gains)["difference"].iloc[0] == 50
-    text = story.headline(table, claims.embedded(table, gains))
+    text = story.headline(table, claims_embedded.embedded(table, gains))
     assert "right call" in text and "right result" not in text and "50.0 [" in text
     examples, families = pd.Series({"look": 3.0}), pd.Series({"look": ""})
     tools = compare.tools(rows, examples, families)

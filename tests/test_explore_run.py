@@ -131,7 +131,7 @@ def test_a_model_in_process(make, tmp_path):
     from tiny import make_model
 
     path = make_model(tmp_path / "model")
-    model = {"kind": "local", "path": str(path), "batch": 8, "threads": 1}
+    model = {"kind": "local", "path": str(path), "batch": 8, "threads": 1, "prompts": "small"}
     content = yaml.safe_load((make().results.parent.parent / "trial.yaml").read_text())
     content["models"] = {"m": model}
     content["exploration"] |= {"max_tokens": 8, "calls": 1, "tools": known_tools()[:2], "episodes": 1}
@@ -231,7 +231,8 @@ def test_another_model_tool_or_study_seed_does_not_mix_either(make, monkeypatch)
         explore(at.model_copy(update={"seed": 7}), model=Scripted())
     box = resources.toolbox(at)
     name = known_tools()[2]
-    box._set_tools([*box.tools.values(), box.tools[name].model_copy(update={"description": "Something else."})])
+    changed = {name: box.tools[name].model_copy(update={"description": "Something else."})}
+    box._set_tools((dict(box.tools) | changed).values())
     with pytest.raises(UserError, match=f'{name}.jsonl: was explored with tool: ".*Something else'):
         explore(at, model=Scripted(), toolbox=box)
     (at.explored("full", 0) / ".run" / f"{name}.json").write_text("{")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ste_core.core.records import Call, Prediction, StoredVerdict
+from ste_core.core.records import Call, Prediction, StoredVerdict, Tool
 from ste_core.scoring import score
 
 TOOLS = ["add_date", "judged_api"]
@@ -42,6 +42,47 @@ def test_json_equal():
     assert not score.json_equal({"a": False}, {"a": 0})
     assert not score.json_equal({"a": 1}, {"a": 1, "b": 1})
     assert not score.json_equal([1, 2], [2, 1])
+
+
+DEFAULTS = Tool(
+    name="t",
+    parameters={
+        "properties": {
+            "base": {"type": "number", "default": 10},
+            "where": {"$ref": "#/$defs/Where"},
+            "limit": {"type": ["integer", "null"], "default": None},
+        },
+        "$defs": {"Where": {"type": "object", "properties": {"city": {}, "zone": {"default": "UTC"}}}},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("gold", "given", "same"),
+    [
+        # aisa-group/PostTrainBench#63: a documented default may be written or left out
+        ({}, {"base": 10.0}, True),
+        ({"base": 10}, {}, True),
+        ({"base": 2}, {}, False),
+        ({}, {"base": 2}, False),
+        ({}, {"limit": None}, True),
+        ({"where": {"city": "a"}}, {"where": {"zone": "UTC", "city": "a"}}, True),
+        # thinking-machines-lab/tinker-cookbook#937: an argument that nobody asked for
+        ({"base": 2}, {"base": 2, "made_up": 1}, False),
+        ({"where": {"city": "a"}}, {"where": {"city": "a", "made_up": 1}}, False),
+        # UiPath/uipath-python#1370, ServiceNow/AU-Harness#31: numbers by value at any depth, and values at all
+        ({"x": [{"y": [1, 2.5]}]}, {"x": [{"y": [1.0, 2.5]}]}, True),
+        ({"base": 999}, {"base": 10}, False),
+        ({"x": 10**17 + 1}, {"x": float(10**17)}, False),
+        ({"x": "1"}, {"x": 1}, False),
+        ({"x": True}, {"x": 1}, False),
+        ({"x": [1, 2]}, {"x": [2, 1]}, False),
+        ({"x": " a"}, {"x": "a"}, False),
+        ({"x": None}, {}, False),
+    ],
+)
+def test_the_same_call(gold, given, same):
+    assert score.same_call(gold, given, DEFAULTS) is same and score.same_call(given, gold, DEFAULTS) is same
 
 
 def test_right_call():

@@ -100,3 +100,10 @@ def test_kill_loses_nothing_that_was_appended(tmp_path):
         records = store.read_jsonl(path, Call)
         assert len(records) >= known + 5
         assert [int(one.tool) for one in records[known:]] == list(range(len(records) - known))
+
+
+def test_p_values_keep_three_digits_and_never_become_zero(tmp_path):
+    frame = pd.DataFrame({"value": [1.23456, 2.0], "p": [3.2e-9, None], "p_holm": [0.0312345, 1.0]})
+    back = store.write_table(frame, tmp_path / "table.csv")
+    assert (tmp_path / "table.csv").read_text() == "value,p,p_holm\n1.235,3.2e-09,0.0312\n2.000,,1\n"
+    assert back["p"].iloc[0] == 3.2e-9 and pd.isna(back["p"].iloc[1])

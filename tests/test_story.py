@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ste_core.analysis import claims
+from ste_core.analysis import claims_embedded
 from ste_core.analysis import headline as story
 
 
@@ -20,7 +20,14 @@ def correctness(**shares: float) -> pd.DataFrame:
 def gains(icl: float, ft: float, half: float = 3.0) -> pd.DataFrame:
     found = {"ICL - baseline": icl, "FT - baseline": ft, "FT - ICL": ft - icl}
     return pd.DataFrame(
-        {"comparison": name, "difference": value, "ci_low": value - half, "ci_high": value + half, "p_holm": 0.001}
+        {
+            "comparison": name,
+            "difference": value,
+            "ci_low": value - half,
+            "ci_high": value + half,
+            "p": 0.0005,
+            "p_holm": 0.001,
+        }
         for name, value in found.items()
     )
 
@@ -28,7 +35,8 @@ def gains(icl: float, ft: float, half: float = 3.0) -> pd.DataFrame:
 def ablations(**differences: float) -> pd.DataFrame:
     return pd.DataFrame(
         {"variant": variant, "size": "all", "setting": "FT", "metric": "correct_execution", "examples": 10,
-         "examples_full": 20, "difference": value, "ci_low": value - 1, "ci_high": value + 1, "p_holm": 0.01}
+         "examples_full": 20, "difference": value, "ci_low": value - 1, "ci_high": value + 1, "p": 0.001,
+         "p_holm": 0.01 if abs(value) > 1 else 0.5}
         for variant, value in differences.items()
     )  # fmt: skip
 
@@ -37,7 +45,8 @@ def continual(gain: float, kept: float, learnt: float = 52.0) -> tuple[pd.DataFr
     arm = {"arm": "replay_10", "kind": "sequential", "replay": 0.1, "general": 30}
     other = arm | {"arm": "none", "replay": 0.0}
     summary = pd.DataFrame(
-        one | {"measure": name, "value": value, "ci_low": value - 1, "ci_high": value + 1}
+        one | {"measure": name, "value": value, "ci_low": value - 1, "ci_high": value + 1, "centre": value, "se": 0.5,
+               "df": 40}
         for one in (arm, other)
         for name, value in (
             ("final_average", learnt - 2), ("backward_transfer", -2.0), ("learning_accuracy", learnt),
@@ -46,7 +55,7 @@ def continual(gain: float, kept: float, learnt: float = 52.0) -> tuple[pd.DataFr
     )  # fmt: skip
     differences = pd.DataFrame(
         {"contrast": "replay", "comparison": "replay_10 - none", "measure": name, "difference": gain,
-         "ci_low": gain - 1, "ci_high": gain + 1}
+         "ci_low": gain - 1, "ci_high": gain + 1, "centre": gain, "se": 0.5, "df": 40, "p": 0.001, "p_holm": 0.002}
         for name in ("final_average", "backward_transfer")
     )  # fmt: skip
     return summary, differences
@@ -56,43 +65,43 @@ def verdicts(table: pd.DataFrame) -> dict[tuple[int, str], str]:
     return {(row.claim, row.part): row.verdict for row in table.itertuples()}
 
 
-def test_each_statement_follows_its_interval():
-    table = claims.embedded(
+def test_each_statement_follows_its_test():
+    table = claims_embedded.embedded(
         correctness(baseline=10, ICL=25, FT=20), gains(15, 10),
         ablations(no_feedback=-9.0, no_short_term=0.5, no_long_term=6.0, no_reflection=-2.0), continual(8.0, -20.0),
     )  # fmt: skip
     found = verdicts(table)
-    assert found[2, "a"] == "supported" and found[3, "a"] == "contradicted"
-    assert found[5, "a"] == "supported" and found[5, "b"] == "undecided" and found[5, "c"] == "contradicted"
-    assert found[4, "a"] == found[4, "b"] == "supported" and found[4, "e"] == "contradicted"
-    assert found[3, "as worded"] == found[4, "as worded"] == found[5, "as worded"] == "contradicted"
+    assert found[2, "a"] == "supported" and found[3, "a"] == "not supported"
+    assert found[5, "a"] == "supported" and found[5, "b"] == "inconclusive" and found[5, "c"] == "not supported"
+    assert found[4, "a"] == found[4, "b"] == "supported" and found[4, "e"] == "not supported"
+    assert found[3, "as worded"] == found[4, "as worded"] == found[5, "as worded"] == "not supported"
 
 
-@pytest.mark.parametrize(("learnt", "verdict"), [(52.0, "supported"), (4.0, "undecided")])
+@pytest.mark.parametrize(("learnt", "verdict"), [(52.0, "supported"), (4.0, "inconclusive")])
 def test_little_is_kept_only_where_there_was_more_than_the_margin_to_lose(learnt, verdict):
-    table = claims.embedded(correctness(baseline=10), gains(0, 0), None, continual(8.0, 0.0, learnt))
+    table = claims_embedded.embedded(correctness(baseline=10), gains(0, 0), None, continual(8.0, 0.0, learnt))
     assert verdicts(table)[4, "c"] == verdict
 
 
-def test_what_a_study_cannot_decide_stays_undecided():
-    table = claims.embedded(correctness(baseline=45, ICL=60, FT=70), gains(15, 25))
+def test_what_a_study_cannot_decide_stays_inconclusive():
+    table = claims_embedded.embedded(correctness(baseline=45, ICL=60, FT=70), gains(15, 25))
     found = verdicts(table)
-    assert found[1, "a"] == "supported"
-    assert all(found[claim, "as worded"] == "undecided" for claim in range(1, 6))
+    assert found[1, "a"] == "descriptive"
+    assert all(found[claim, "as worded"] == "inconclusive" for claim in range(1, 6))
     assert set(table["claim"]) == {1, 2, 3, 4, 5}
 
 
 def test_nothing_to_compare_is_no_crash():
-    bare = gains(0, 0).assign(difference=np.nan, ci_low=np.nan, ci_high=np.nan, p_holm=np.nan)
-    found = verdicts(claims.embedded(correctness(baseline=0), bare, ablations(no_feedback=np.nan)))
-    assert found[2, "a"] == found[5, "a"] == "undecided"
+    bare = gains(0, 0).assign(difference=np.nan, ci_low=np.nan, ci_high=np.nan, p=np.nan, p_holm=np.nan)
+    found = verdicts(claims_embedded.embedded(correctness(baseline=0), bare, ablations(no_feedback=np.nan)))
+    assert found[2, "a"] == found[5, "a"] == "inconclusive"
 
 
 def test_the_headline_has_every_setting_and_claim():
-    table = claims.embedded(correctness(baseline=10, ICL=25), gains(15, 30))
+    table = claims_embedded.embedded(correctness(baseline=10, ICL=25), gains(15, 30))
     text = story.headline(correctness(baseline=10, ICL=25), table)
     assert "25.0 [21.0, 29.0]" in text and "fine-tuned" not in text
-    assert text.count("undecided") == 5
+    assert text.count("inconclusive") == 5
     assert max(map(len, text.splitlines())) <= 100
 
 

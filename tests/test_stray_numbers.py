@@ -129,7 +129,8 @@ def apis() -> list[float]:
 
 def claimed() -> list[float]:
     """The figures in the wording of the claims under test."""
-    return [float(one) for text in claims.CLAIMS.values() for one in re.findall(NUMBER, plain(text))]
+    said = (text for wordings in claims.CLAIMS.values() for text in wordings.values())
+    return [float(one) for text in said for one in re.findall(NUMBER, plain(text))]
 
 
 def cited() -> list[float]:
@@ -199,7 +200,7 @@ FACTS: list[tuple[str, Callable[[], Collection[float]] | None]] = [
     (r"\bpaper\b[^.]* # trials", lambda: [Exploration.model_fields["trials"].default]),
     (r"\btemperature #", lambda: [0, Exploration.model_fields["temperature"].default]),
     (r"# % (?:confidence )?interval", lambda: [100 * Statistics().level]),
-    (r"\bp < #", lambda: [claims.SIGNIFICANT]),
+    (r"\bp < #", lambda: [round(1 - Statistics().level, 6)]),
     (r"\breplaying # %|# % of (?:their|its|the earlier|the|a few) examples", replayed),
     (r"\bgain of # points|\"# % correct\"", claimed),
     (r"# items of each skill", curve_items),

@@ -198,13 +198,15 @@ def nested(depth: int) -> Any:
 
 @pytest.mark.parametrize(
     "result",
-    [{1, 2}, b"bytes", object(), 1j, float("nan"), [1.0, float("-inf")], 10**5000, nested(300), nested(100_000)],
-    ids=["set", "bytes", "object", "complex", "nan", "infinity", "long", "deep", "deeper"],
+    [b"\xff", object(), 1j, 10**5000, nested(300), nested(100_000)],
+    ids=["bytes", "object", "complex", "long", "deep", "deeper"],
 )
 def test_a_result_that_is_no_json_is_an_error(result: Any) -> None:
     observation = execute(returning(result))
     assert (observation.ok, observation.value) == (False, None)
-    assert observation.text == "Error: the tool's result is not JSON"
+    assert observation.text.startswith("Error: the tool's result is not JSON: ")
+    if type(result) in (object, complex):
+        assert f"a value of type {type(result).__name__} has no JSON form" in observation.text
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ class StudyScore:
         names = sorted(set(self.tools))
         k = [sum(ok for ok, tool in zip(self.right, self.tools, strict=True) if tool == name) for name in names]
         n = [self.tools.count(name) for name in names]
-        found = stats.percent(np.array(k), np.array(n), rng=np.random.default_rng(0))
+        found = stats.percent(k, n)
         shown = {"value": f"{found.value:.1f}", "ci_low": f"{found.low:.1f}", "ci_high": f"{found.high:.1f}"}
         return {"skill": self.skill, "set": "study_dev", "n": len(self.right), **shown, "gate": ""}
 

@@ -15,6 +15,8 @@ Departures: the paper has neither comparison; its ablations are of Llama-2-Chat-
 leave. With equal sizes only calls are learnt, since a variant without feedback has no answers to learn.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from ste_core.analysis import compare
@@ -22,11 +24,12 @@ from ste_core.analysis.compare import DIFFERENCE, Run
 from ste_core.core.config import Study
 from ste_core.pipeline import stages
 from ste_core.pipeline.stages import ALL, EQUAL, FULL, GOLD, NO_VARIANT
-from ste_core.scoring import score
+from ste_core.scoring import score, verdicts
 from ste_core.scoring.stats import LEVEL
 
-#: what is compared: the right tool, the paper's correctness (by its string rule), and the right result if calls ran
-COMPARED = ("api_match_all", "correct_rule", "correct_execution")
+#: what is compared: the right tool, the paper's correctness (by its string rule), and the right result if calls ran,
+#: else the right call
+COMPARED = ("api_match_all", "correct_rule", "correct_call", "correct_execution")
 
 #: how the tables call the parts of an experience that ablations are compared on
 SIZES = {ALL: "all", EQUAL: "equal"}
@@ -108,10 +111,11 @@ def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFram
         counts: `sizes`.
 
     Returns:
-        `comparison, setting, size, variant, examples, examples_full, seeds, metric, value, full, n, difference, ci_low,
-        ci_high, p, p_mcnemar, p_holm`: examples are means over seeds; `value` and `full` are the percentages of the
-        variant and of the full method over the `n` pairs' items, differences are in points. Holm's correction is over
-        the variants of one setting, size and metric. A variant that left nothing to learn from has a row with n = 0.
+        `comparison, setting, size, variant, examples, examples_full, seeds, metric, value, full, n, difference,
+        ci_low, ci_high, se, df, p, detectable, p_holm`: examples are means over seeds; `value` and `full` are the
+        percentages of the variant and of the full method over the `n` pairs' items, differences are in points. Holm's
+        correction is over the variants of one setting, size and metric. A variant that left nothing to learn from has a
+        row with n = 0.
     """
     examples = counts.groupby(["variant", "part"])["examples"].mean()
     found = []
@@ -128,7 +132,7 @@ def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFram
             }  # fmt: skip
             for metric in (one for one in COMPARED if one in compare.metrics(rows)):
                 verdict = compare.VERDICT_OF[metric]
-                test = compare.difference(other, full, study, metric, "ablations", label, variant)
+                test = compare.difference(other, full, study, metric)
                 shares = {"value": 100 * other[verdict].mean(), "full": 100 * full[verdict].mean()}
                 found.append(about | {"metric": metric} | shares | test)
     columns = [
@@ -136,7 +140,7 @@ def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFram
         *DIFFERENCE,
     ]  # fmt: skip
     made = pd.DataFrame(found, columns=columns)
-    return made.assign(p_holm=made.groupby(["setting", "metric"])["p"].transform(compare.holm))
+    return made.assign(p_holm=verdicts.holm(made["p"], made["setting"] + "/" + made["metric"]))
 
 
 def paper(study: Study) -> pd.DataFrame:
@@ -162,15 +166,17 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
 
     Returns:
         `setting, episodes, examples, seeds, n, metric, value, ci_low, ci_high`, percent, and `difference,
-        difference_low, difference_high, p, p_holm`: paired, against all episodes, in points. No episode is the
-        baseline, in both settings. An amount that left nothing to learn from has n = 0.
+        difference_low, difference_high, p, detectable, p_holm`: paired, against all episodes, in points. No episode is
+        the baseline, in context; fine-tuning starts at what the model reaches untuned and without documentation, which
+        is not asked. An amount that left nothing to learn from has n = 0.
     """
     examples = counts.groupby(["variant", "part"])["examples"].mean()
     assert study.exploration is not None
     found = []
     for setting in dict.fromkeys(setting for setting, _, _ in amount_runs(study) if setting != "baseline"):
         whole = rows[rows["setting"] == stages.label(setting)]
-        for part in [None, *stages.amounts(study), ALL]:
+        nothing = [None] if setting == "icl" else []  # a tuned model is shown no documentation, the baseline is
+        for part in [*nothing, *stages.amounts(study), ALL]:
             name = stages.label("baseline") if part is None else stages.label(setting, part)
             own = rows[rows["setting"] == name]
             if part is None:
@@ -180,21 +186,21 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
                 about = {"setting": stages.label(setting), "episodes": episodes, "examples": examples[FULL, part]}
             about |= {"seeds": own["seed"].nunique(), "n": len(own)}
             for metric in (one for one in COMPARED if one in compare.metrics(rows)):
-                share = score.interval(own, metric, study, "amount", name)
+                share = score.interval(own, metric, study)
                 shown = about | {"metric": metric, "value": share.value, "ci_low": share.low, "ci_high": share.high}
                 if part != ALL:
-                    test = compare.difference(own, whole, study, metric, "amount", name, setting)
+                    test = compare.difference(own, whole, study, metric)
                     shown |= {
                         "difference": test["difference"], "difference_low": test["ci_low"],
-                        "difference_high": test["ci_high"], "p": test["p"],
+                        "difference_high": test["ci_high"], "p": test["p"], "detectable": test["detectable"],
                     }  # fmt: skip
                 found.append(shown)
     columns = [
         "setting", "episodes", "examples", "seeds", "n", "metric", "value", "ci_low", "ci_high", "difference",
-        "difference_low", "difference_high", "p",
+        "difference_low", "difference_high", "p", "detectable",
     ]  # fmt: skip
     made = pd.DataFrame(found, columns=columns)
-    return made.assign(p_holm=made.groupby(["setting", "metric"])["p"].transform(compare.holm))
+    return made.assign(p_holm=verdicts.holm(made["p"], made["setting"] + "/" + made["metric"]))
 
 
 def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -221,11 +227,17 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
         for metric in (one for one in COMPARED if one in compare.metrics(rows)):
             verdict = compare.VERDICT_OF[metric]
             shares = {"value": 100 * own[verdict].mean(), "full": 100 * whole[verdict].mean()}
-            test = compare.difference(own, whole, study, metric, "control", setting, part)
+            test = compare.difference(own, whole, study, metric)
             found.append(about | {"metric": metric} | shares | test)
     columns = ["setting", "examples", "examples_full", "seeds", "metric", "value", "full", *DIFFERENCE]
     made = pd.DataFrame(found, columns=columns)
-    return made.assign(p_holm=made.groupby("metric")["p"].transform(compare.holm))
+    return made.assign(p_holm=verdicts.holm(made["p"], made["metric"]))
+
+
+def _said(row: Any, level: float) -> str:
+    """The word on a difference; beside "inconclusive" what could have been seen."""
+    word = verdicts.contrast(row.difference, row.p_holm, level)
+    return f"{word} ({verdicts.seen(row.detectable)})" if word == verdicts.INCONCLUSIVE else word
 
 
 def told_limit(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> list[str]:
@@ -240,7 +252,7 @@ def told_limit(made: pd.DataFrame, metric: str | None = None, level: float = LEV
     return [
         f"{row.setting}: {row.value:.1f} % right, of {row.examples:,.0f} examples; by experience {row.full:.1f} %, of "
         f"{row.examples_full:,.0f}: {row.difference:+.1f} points [{row.ci_low:+.1f}, {row.ci_high:+.1f}], "
-        f"p {row.p_holm:.3f} (Holm): {compare.told(row.difference, row.p_holm, level)}."
+        f"{verdicts.show_p(row.p_holm, 'Holm p')}: {_said(row, level)}."
         for row in made[(made["metric"] == metric) & (made["n"] > 0)].itertuples()
     ]
 
@@ -257,10 +269,13 @@ def told_apart(made: pd.DataFrame, metric: str | None = None, level: float = LEV
     own = made[(made["metric"] == metric) & made["setting"].str.startswith("FT") & (made["n"] > 0)]
     if own.empty:
         return "No variant can be compared: none left anything to learn from."
-    own = own.assign(told=[compare.told(row.difference, row.p_holm, level) for row in own.itertuples()])
-    worse = {size: list(part.loc[part["told"] == "less", "variant"]) for size, part in own.groupby("size")}
+    own = own.assign(found=[verdicts.contrast(row.difference, row.p_holm, level) for row in own.itertuples()])
+    worse = {size: list(part.loc[part["found"] == "lower", "variant"]) for size, part in own.groupby("size")}
     if not worse.get("all"):
-        return "No variant is told apart from the full method, whatever it left: nothing is to be explained."
+        return (
+            "No variant falls behind the full method by more than chance explains "
+            f"({verdicts.seen(float(own['detectable'].max()))} in the widest comparison): inconclusive."
+        )
     if "equal" not in worse:
         return f"Behind the full method: {', '.join(worse['all'])}. Sizes were not made equal, so the reason is open."
     still = [one for one in worse["all"] if one in worse["equal"]]

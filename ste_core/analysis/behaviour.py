@@ -22,11 +22,10 @@ def arguments_covered(trials: Sequence[Trial], tools: Mapping[str, Tool]) -> pd.
     """
     rows = []
     for (variant, seed, name), forms in _forms(trials).items():
-        known = tools[name].parameters.get("properties")
-        required = tools[name].parameters.get("required") or ()
+        known, required = tools[name].arguments, tools[name].required
         used = set().union(*forms)
-        for argument in known if isinstance(known, dict) else ():
-            if argument not in required:  # type: ignore[operator]
+        for argument in known:
+            if argument not in required:
                 rows.append((variant, seed, name, argument, argument in used))
     return pd.DataFrame(rows, columns=["variant", "seed", "tool", "argument", "covered"])
 
@@ -64,8 +63,7 @@ def errors_met(trials: Sequence[Trial], tools: Mapping[str, Tool]) -> pd.DataFra
         calls = [step for step in trial.steps if step.call is not None]
         mended = overcame([bool(step.ok) for step in calls])
         if mended is not None and calls[0].observation is not None:
-            known = tools[trial.tool].parameters.get("properties")
-            named = any(_stands(name, calls[0].observation) for name in (known if isinstance(known, dict) else ()))
+            named = any(_stands(name, calls[0].observation) for name in tools[trial.tool].arguments)
             rows.append((trial.tool, named, mended))
     return pd.DataFrame(rows, columns=["tool", "group", "right"])
 

@@ -23,7 +23,7 @@ from ste_core.method.predict import LABELS, Setting
 from ste_core.pipeline import resources, stages
 from ste_core.pipeline.stages import ALL, FULL, NO_VARIANT
 from ste_core.scoring import error_types as taxonomy
-from ste_core.scoring import execution, score, stats
+from ste_core.scoring import execution, score, stats, verdicts
 
 #: a setting, the variant whose experience it uses, and which part of it
 Run = tuple[Setting, str, str]
@@ -61,9 +61,9 @@ def seeds_of(study: Study) -> list[int]:
 
 
 #: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them; the last two only where calls
-#: were executed
-VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_execution", "task_success")
-METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_execution", "task_success")
+#: were executed, the same call only where none were
+VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_call", "correct_execution", "task_success")
+METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_call", "correct_execution", "task_success")
 VERDICT_OF = dict(zip(METRICS, VERDICTS, strict=True))
 
 
@@ -81,7 +81,7 @@ def correctness(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     found = []
     for (system, setting, variant), group in rows.groupby(["system", "setting", "variant"], sort=False):
         for metric in metrics(rows):
-            interval = score.interval(group, metric, study, system, setting, variant)
+            interval = score.interval(group, metric, study)
             found.append(
                 {"system": system, "setting": setting, "variant": variant, "seeds": group["seed"].nunique(),
                  "n": len(group), "metric": metric, "value": interval.value, "ci_low": interval.low,
@@ -106,24 +106,33 @@ def gains(rows: pd.DataFrame, study: Study, metric: str | None = None) -> pd.Dat
     for better, worse in (("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL")):
         if better not in tables or worse not in tables:
             continue
-        test = difference(tables[better], tables[worse], study, metric, "gains", better, worse)
+        test = difference(tables[better], tables[worse], study, metric)
         found.append({"comparison": f"{better} - {worse}", "metric": metric} | test)
     table = pd.DataFrame(found, columns=["comparison", "metric", *DIFFERENCE])
-    return table.assign(p_holm=holm(table["p"]))
+    return table.assign(p_holm=verdicts.holm(table["p"]))
 
 
-#: columns of a paired difference
-DIFFERENCE = ("n", "difference", "ci_low", "ci_high", "p", "p_mcnemar")
+#: columns of a paired difference: pairs, points, the t behind interval and p, and what could have been seen
+DIFFERENCE = ("n", "difference", "ci_low", "ci_high", "se", "df", "p", "detectable")
 
 
-def difference(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str, *label: object) -> dict[str, Any]:
+def difference(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> dict[str, Any]:
     """A paired difference of two tables of outcomes: `DIFFERENCE`, in points.
 
-    Items are paired by tool, item and seed; where one table is the baseline, which has no seed, by tool and item. What
-    only one of them has is left out.
-
     Returns:
-        `n` counts pairs; it is 0, and all else missing, where there are none.
+        `n` counts pairs; it is 0, and all else missing, where there are none (see `paired`).
+    """
+    found = paired(a, b, study, metric)
+    if found is None:
+        return dict.fromkeys(DIFFERENCE, float("nan")) | {"n": 0}
+    return dict(zip(DIFFERENCE, (found[0], *estimated(found[1], study)), strict=True))
+
+
+def paired(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> tuple[int, stats.Difference] | None:
+    """The number of pairs, and the difference of two tables of outcomes.
+
+    Items are paired by tool, item and seed; where one table is the baseline, which has no seed, by tool and item. What
+    only one of them has is left out. Seeds that give the same verdicts throughout are counted once.
     """
     seedless = NO_VARIANT in {*a["variant"], *b["variant"]}
     keys = ["tool", "item"] if seedless else ["tool", "item", "seed"]
@@ -131,18 +140,24 @@ def difference(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str, *lab
     wanted = ["tool", "item", "seed", verdict]
     both = a[wanted].merge(b[wanted], on=keys, suffixes=("_a", "_b")).sort_values(["tool", "item"], kind="stable")
     if both.empty:
-        return dict.fromkeys(DIFFERENCE, float("nan")) | {"n": 0}
+        return None
+    seed = _seeds(both) if seedless else both["seed"]
     test = stats.difference(
-        both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], rng=study.rng(*label, metric),
-        level=study.statistics.level, resamples=study.statistics.resamples,
-    )  # fmt: skip
-    values = (len(both), test.value, test.low, test.high, test.p, test.p_mcnemar)
-    return dict(zip(DIFFERENCE, values, strict=True))
+        both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], seed, level=study.statistics.level
+    )
+    return len(both) // (seed.nunique() if test.seeds == 1 else 1), test
 
 
-def holm(p: pd.Series) -> pd.Series:
-    """Holm-corrected p-values, those that are missing left out."""
-    return pd.Series(stats.holm(p.dropna()), index=p.dropna().index, dtype=float).reindex(p.index)
+def _seeds(both: pd.DataFrame) -> pd.Series:
+    """The seeds of pairs with the baseline, which has none of its own: those of the other side."""
+    several = both["seed_a"].nunique() > 1
+    return both["seed_a" if several else "seed_b"]
+
+
+def estimated(found: stats.Estimate, study: Study) -> tuple[float, ...]:
+    """The columns of `DIFFERENCE` after `n`."""
+    level = study.statistics.level
+    return found.value, found.low, found.high, found.se, found.df, found.p(), found.detectable(level)
 
 
 def errors(rows: pd.DataFrame) -> pd.DataFrame:
@@ -185,17 +200,6 @@ def examples_by_tool(study: Study, variant: str = FULL) -> pd.Series:
 EXPECTED = ("ICL - baseline", "FT - ICL")
 
 
-def told(difference: float, p: float, level: float = stats.LEVEL) -> str:
-    """A paired difference in a word, by its test: with few tools, intervals alone are too sure.
-
-    >>> told(3.0, 0.01), told(-3.0, 0.2)
-    ('more', 'not told apart')
-    """
-    if pd.isna(p):
-        return "not compared"
-    return "not told apart" if p >= 1 - level else "more" if difference > 0 else "less"
-
-
 def expectation(gain_table: pd.DataFrame, metric: str | None = None, level: float = stats.LEVEL) -> pd.DataFrame:
     """Whether the paper's order, baseline < ICL < FT, is found, by the tests of the paired differences.
 
@@ -205,15 +209,15 @@ def expectation(gain_table: pd.DataFrame, metric: str | None = None, level: floa
         level: 1 less the Holm-corrected p below which a difference counts.
 
     Returns:
-        `comparison, n, difference, ci_low, ci_high, p_holm, found`, a row a step; found is "as in the paper",
-        "the other way round", "not told apart", or "not compared".
+        `comparison, n, difference, ci_low, ci_high, p_holm, detectable, found`, a row a step; found is "as in the
+        paper", "the other way round", "inconclusive", or "not compared".
     """
     metric = metric or score.right(gain_table["metric"])
     table = gain_table[gain_table["metric"] == metric].set_index("comparison").reindex(list(EXPECTED)).reset_index()
-    words = {"more": "as in the paper", "less": "the other way round"}
-    verdicts = [told(row.difference, row.p_holm, level) for row in table.itertuples()]
-    found = [words.get(one, one) for one in verdicts]
-    return table.assign(found=found)[["comparison", "n", "difference", "ci_low", "ci_high", "p_holm", "found"]]
+    words = {"higher": "as in the paper", "lower": "the other way round"}
+    found = [verdicts.contrast(row.difference, row.p_holm, level) for row in table.itertuples()]
+    columns = ["comparison", "n", "difference", "ci_low", "ci_high", "p_holm", "detectable", "found"]
+    return table.assign(found=[words.get(one, one) for one in found])[columns]
 
 
 def reading(steps: pd.DataFrame) -> str:
@@ -225,13 +229,9 @@ def reading(steps: pd.DataFrame) -> str:
             continue
         shown = (
             f"{row.comparison} is {row.difference:+.1f} points [{row.ci_low:+.1f}, {row.ci_high:+.1f}], "
-            f"p {row.p_holm:.3f} (Holm), {row.found}"
+            f"{verdicts.show_p(row.p_holm, 'Holm p')}, {row.found}"
         )
-        if row.found == "not told apart":
-            half = (row.ci_high - row.ci_low) / 2
-            seen = f"with {row.n:.0f} pairs, differences below about {half:.1f} points cannot be seen"
-            shown += f" ({seen if half else 'every tool shows the same difference, so there is no spread to judge by'})"
-        said.append(shown)
+        said.append(f"{shown} ({verdicts.seen(row.detectable)})" if row.found == "inconclusive" else shown)
     found = set(steps["found"])
     order = "baseline < ICL < FT"
     if found == {"as in the paper"}:

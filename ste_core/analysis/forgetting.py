@@ -1,13 +1,13 @@
 """What is kept and what is forgotten: measures of continual learning, with intervals over tools.
 
->>> matrix = np.array([[0.0, 0.0], [80.0, 0.0], [60.0, 70.0]])  # before, after the first and after the second batch
->>> measures(matrix, "sequential")["backward_transfer"].item()
+>>> first, second = np.array([[0.0, 80.0, 60.0]]), np.array([[0.0, 0.0, 70.0]])  # a tool each; base, two rounds
+>>> estimates([Shares("sequential", (first, second), (0, 1))])["backward_transfer"].value
 -20.0
 
-From answers on disk (`pipeline.continual_run`) to tidy rows (`outcomes`, `examined`), from those to tables. Seeds are
-put together: a tool's share is over its items and seeds. What is resampled is tools within their batch, and the items
-of the exam; arms are compared on the same resamples. Departures: the paper has one run, no intervals, and public
-benchmarks in the place of the exam.
+From answers on disk (`pipeline.continual_run`) to tidy rows (`outcomes`, `examined`), from those to tables. Intervals
+are over tools within their batch (over the items of the exam) and over seeds (`scoring.stats`); arms are compared tool
+by tool and seed by seed. Departures: the paper has one run, no intervals, and public benchmarks in the place of the
+exam.
 """
 
 import itertools
@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats as scipy_stats
+from numpy.typing import NDArray
 
 from ste_core.core import store
 from ste_core.core.config import Arm, Study, load, path_of, project_root
@@ -25,8 +24,7 @@ from ste_core.core.records import Prediction
 from ste_core.pipeline import continual_run as continual
 from ste_core.pipeline import curriculum, resources
 from ste_core.scoring import error_types as taxonomy
-from ste_core.scoring import execution, score, stats
-from ste_core.scoring.stats import Interval
+from ste_core.scoring import execution, score, stats, verdicts
 
 MEASURES = stats.FORGETTING | {
     "learning_accuracy": "mean correctness on each batch just after it was learnt",
@@ -104,43 +102,15 @@ def _rounds(study: Study, seeds: Sequence[int] | None) -> list[continual.RoundDo
 # --- measures ---------------------------------------------------------------------------------------------------------
 
 
-def measures(matrix: ArrayLike, kind: str, exam: ArrayLike | None = None) -> dict[str, NDArray[np.float64]]:
-    """The measures of `MEASURES` that an arm has.
-
-    A sequential arm has all; an interleaved one, which learns every batch all the time, the final average and the drop
-    from the best round after which all batches were asked; a joint one the final average. What general ability is
-    kept, each has.
-
-    Args:
-        matrix: shape (..., 1 + rounds, batches), percent, batches in the order of learning; row 0 is the base. Leading
-            axes (resamples) are kept.
-        kind: of the arm.
-        exam: shape (..., 1 + rounds), percent; None without an exam.
-    """
-    m = np.asarray(matrix, dtype=float)
-    if kind == "sequential":
-        found = stats.forgetting(m[..., 1:, :])
-        later = range(1, m.shape[-1])
-        found["learning_accuracy"] = np.stack([m[..., one + 1, one] for one in range(m.shape[-1])], -1).mean(-1)
-        found["forward_transfer"] = np.stack([m[..., one, one] - m[..., 0, one] for one in later], -1).mean(-1)
-    else:
-        found = {"final_average": m[..., -1, :].mean(-1)}
-        if kind == "interleaved":
-            found["drop_from_best"] = (m[..., 1:-1, :].max(-2) - m[..., -1, :]).mean(-1)
-    if exam is not None:
-        e = np.asarray(exam, dtype=float)
-        found["general_kept"] = e[..., -1] - e[..., 0]
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What an arm got right, in percent, over all seeds.
+    """What an arm got right, in percent.
 
     Attributes:
-        batches: by the batch's number, shape (tools, 1 + rounds) each, tools by name.
+        batches: by the batch's number, shape (tools, 1 + rounds) or (tools, 1 + rounds, seeds) each, tools by name;
+            round 0 is the base.
         order: the batches' numbers in the order of learning.
-        exam: shape (items, 1 + rounds); None without an exam.
+        exam: shape (items, 1 + rounds) or (items, 1 + rounds, seeds); None without an exam.
     """
 
     kind: str
@@ -163,51 +133,65 @@ def shares(rows: pd.DataFrame, exam: pd.DataFrame | None = None) -> dict[str, Sh
 
 
 def _table(rows: pd.DataFrame, index: str) -> NDArray[np.float64]:
-    """Percent right, shape (tools or items, rounds)."""
-    return 100 * rows.groupby([index, "round"])["correct"].mean().unstack().to_numpy(dtype=float)
+    """Percent right, shape (tools or items, rounds, seeds)."""
+    means = 100 * rows.groupby([index, "round", "seed"])["correct"].mean().unstack("seed")
+    shape = (rows[index].nunique(), rows["round"].nunique(), rows["seed"].nunique())
+    return means.to_numpy(dtype=float).reshape(shape)
 
 
-def intervals(
-    runs: Sequence[Shares],
-    *,
-    rng: np.random.Generator,
-    level: float = stats.LEVEL,
-    resamples: int = stats.RESAMPLES,
-) -> dict[str, Interval]:
-    """The measures of one arm, or of two their differences first - second, with bootstrap intervals (percentile).
+#: what each tool of a batch adds to a measure: by the batch's number, shape (tools,) or (tools, seeds)
+Parts = dict[int, NDArray[np.float64]]
 
-    Tools are resampled within their batch, exam items among themselves; both arms have the same resample.
+
+def parts(run: Shares) -> dict[str, Parts]:
+    """What each tool adds to the measures of `MEASURES` that an arm has; a measure is the mean of its batches' means.
+
+    A sequential arm has all; an interleaved one, which learns every batch all the time, the final average and the drop
+    from the best round after which all batches were asked; a joint one the final average. What general ability is
+    kept, each has (the exam's items stand in the place of tools).
+    """
+    order, batches = run.order, [run.batches[number] for number in run.order]
+    if run.kind == "sequential":
+        lists = stats.forgetting([batch[:, 1:] for batch in batches])
+        found = {name: dict(zip(order, arrays, strict=False)) for name, arrays in lists.items()}
+        found["learning_accuracy"] = {order[place]: batch[:, place + 1] for place, batch in enumerate(batches)}
+        found["forward_transfer"] = {
+            order[place]: batch[:, place] - batch[:, 0] for place, batch in enumerate(batches) if place
+        }
+    else:
+        found = {"final_average": {number: run.batches[number][:, -1] for number in order}}
+        last = batches[0].shape[1] - 1
+        if run.kind == "interleaved":
+            found["drop_from_best"] = {
+                number: batch[:, stats.best_round(batch, 1, last)] - batch[:, last]
+                for number, batch in zip(order, batches, strict=True)
+            }
+    if run.exam is not None:
+        found["general_kept"] = {0: run.exam[:, -1] - run.exam[:, 0]}
+    return {name: found[name] for name in MEASURES if found.get(name)}
+
+
+def estimates(runs: Sequence[Shares], *, level: float = stats.LEVEL) -> dict[str, stats.Estimate]:
+    """The measures of one arm, or of two their differences first - second, with intervals over tools and seeds.
 
     Args:
-        runs: one arm, or two with the same tools, batches and exam items.
+        runs: one arm, or two with the same tools, batches, seeds and exam items, which are paired.
     """
-    exam = all(run.exam is not None for run in runs)
-    kept = [
-        name
-        for name in MEASURES
-        if all(name in measures(np.zeros((3, 2)), run.kind, np.zeros(3) if exam else None) for run in runs)
+    first, *second = [parts(run) for run in runs]
+    if not second:
+        return stats.forgetting_estimates({name: list(own.values()) for name, own in first.items()}, level=level)
+    paired = {name: _paired(own, second[0][name]) for name, own in first.items() if name in second[0]}
+    return stats.forgetting_estimates(paired, gap=True, level=level)
+
+
+def _paired(a: Parts, b: Parts) -> list[NDArray[np.float64]]:
+    """First - second, tool by tool; with another order of learning a measure may leave out another batch."""
+    batches = sorted({*a, *b})
+    size = {number: (a if number in a else b)[number] for number in batches}
+    return [
+        len(batches) * (a.get(number, 0 * size[number]) / len(a) - b.get(number, 0 * size[number]) / len(b))
+        for number in batches
     ]
-
-    def values(*picks: NDArray[np.intp], axis: int) -> NDArray[np.float64]:
-        picks = tuple(np.moveaxis(pick, axis, -1) for pick in picks)
-        found = []
-        for run in runs:
-            # (..., tools, rounds) -> (..., rounds) a batch -> (..., rounds, batches)
-            matrix = np.stack([run.batches[one][picks[one]].mean(-2) for one in run.order], -1)
-            # the exam's items are the last sample
-            own = measures(matrix, run.kind, run.exam[picks[-1]].mean(-2) if exam and run.exam is not None else None)
-            found.append(np.stack([own[name] for name in kept], 0))
-        return found[0] - found[1] if len(found) == 2 else found[0]
-
-    picks = tuple(np.arange(len(batch)) for batch in runs[0].batches)
-    if exam and runs[0].exam is not None:
-        picks = (*picks, np.arange(len(runs[0].exam)))
-    drawn = scipy_stats.bootstrap(
-        picks, values, vectorized=True, paired=False, method="percentile", n_resamples=resamples,
-        confidence_level=level, rng=rng, batch=1_000,
-    ).confidence_interval  # fmt: skip
-    estimates = zip(kept, values(*picks, axis=-1), drawn.low, drawn.high, strict=True)
-    return {name: Interval(float(value), float(low), float(high)) for name, value, low, high in estimates}
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -232,8 +216,8 @@ def matrix(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     for (arm, kind, number, batch, position), part in rows.groupby(
         ["arm", "kind", "round", "batch", "position"], sort=False
     ):
-        group = part.groupby("tool")["correct"]
-        cell = score.share(group.sum(), group.size(), study, "continual", arm, number, batch)
+        group = part.groupby(["tool", "seed"] if part["seed"].nunique() > 1 else "tool")["correct"]
+        cell = score.share(group.sum(), group.size(), study)
         found.append((arm, kind, number, batch, position, len(part), cell.value, cell.low, cell.high))
     columns = ["arm", "kind", "round", "batch", "position", "n", "value", "ci_low", "ci_high"]
     paper = _paper("forgetting_matrix")
@@ -247,19 +231,21 @@ def summary(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFram
     """The measures of every arm, the paper's below ours.
 
     Returns:
-        `arm, kind, replay, general, order, seeds, measure, value, ci_low, ci_high`, percent or points.
+        `arm, kind, replay, general, order, seeds, measure, value, ci_low, ci_high, centre, se, df`, percent or points.
     """
     found, own = [], shares(rows, exam)
     for arm in curriculum.section(study).arms:
         order = "" if in_order(arm) else " ".join(map(str, arm.order or ()))
-        for name, one in _intervals(study, own[arm.name], label=arm.name).items():
-            found.append((arm.name, arm.kind, arm.replay, arm.general, order, rows["seed"].nunique(), name, *one))
-    columns = ["arm", "kind", "replay", "general", "order", "seeds", "measure", "value", "ci_low", "ci_high"]
+        for name, one in estimates([own[arm.name]], level=study.statistics.level).items():
+            about = (arm.name, arm.kind, arm.replay, arm.general, order, rows["seed"].nunique(), name)
+            found.append((*about, one.value, one.low, one.high, one.centre, one.se, one.df))
+    columns = ["arm", "kind", "replay", "general", "order", "seeds", "measure", "value", "ci_low", "ci_high", "centre",
+               "se", "df"]  # fmt: skip
     paper = _paper("forgetting")
     if paper is not None:
         paper = paper[paper["verdict"] == "rule"].assign(kind="sequential", general=PAPER_GENERAL, order="", seeds=1)
         paper = paper.assign(replay=paper["arm"].map({name: replay for name, (_, replay) in PAPER.items()}))
-        return pd.concat([pd.DataFrame(found, columns=columns), paper[columns]], ignore_index=True)
+        return pd.concat([pd.DataFrame(found, columns=columns), paper.reindex(columns=columns)], ignore_index=True)
     return pd.DataFrame(found, columns=columns)
 
 
@@ -274,16 +260,22 @@ def differences(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.Data
     """Paired differences between arms that differ in one thing (`contrast`).
 
     Returns:
-        `contrast, comparison, measure, difference, ci_low, ci_high`, points; for `drop_from_best` less is better.
+        `contrast, comparison, measure, difference, ci_low, ci_high, centre, se, df, p, detectable, p_holm`, points; for
+        `drop_from_best` less is better. Holm's correction is over the contrasts of one measure.
     """
     found, own = [], shares(rows, exam)
     for a, b in itertools.permutations(curriculum.section(study).arms, 2):
         what = contrast(a, b)
         if what is not None:
             label = f"{a.name} - {b.name}"
-            for name, one in _intervals(study, own[a.name], own[b.name], label=label).items():
-                found.append((what, label, name, *one))
-    return pd.DataFrame(found, columns=["contrast", "comparison", "measure", "difference", "ci_low", "ci_high"])
+            level = study.statistics.level
+            for name, one in estimates([own[a.name], own[b.name]], level=level).items():
+                shown = (one.value, one.low, one.high, one.centre, one.se, one.df, one.p(), one.detectable(level))
+                found.append((what, label, name, *shown))
+    columns = ["contrast", "comparison", "measure", "difference", "ci_low", "ci_high", "centre", "se", "df", "p",
+               "detectable"]  # fmt: skip
+    table = pd.DataFrame(found, columns=columns)
+    return table.assign(p_holm=verdicts.holm(table["p"], table["measure"]))
 
 
 def general(exam: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -294,8 +286,8 @@ def general(exam: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     found, tasks = [], {arm.name: arm.general for arm in curriculum.section(study).arms}
     for (arm, kind, number), part in exam.groupby(["arm", "kind", "round"], sort=False):
-        group = part.groupby("item")["correct"]
-        one = score.share(group.sum(), group.size(), study, "general", arm, number)
+        group = part.groupby(["item", "seed"] if part["seed"].nunique() > 1 else "item")["correct"]
+        one = score.share(group.sum(), group.size(), study)
         found.append((arm, kind, tasks[arm], number, len(part), one.value, one.low, one.high))
     return pd.DataFrame(found, columns=["arm", "kind", "general", "round", "n", "value", "ci_low", "ci_high"])
 
@@ -317,13 +309,6 @@ def contrast(a: Arm, b: Arm) -> str | None:
 def in_order(arm: Arm) -> bool:
     """Whether an arm learns the batches in the order they have."""
     return arm.order is None or arm.order == sorted(arm.order)
-
-
-def _intervals(study: Study, *runs: Shares, label: str) -> dict[str, tuple[float, float, float]]:
-    found = intervals(
-        runs, rng=study.rng("continual", label), level=study.statistics.level, resamples=study.statistics.resamples
-    )
-    return {name: (one.value, one.low, one.high) for name, one in found.items()}
 
 
 def _paper(name: str) -> pd.DataFrame | None:

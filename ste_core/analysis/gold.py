@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from ste_core.analysis import compare
 from ste_core.core import aio, store
 from ste_core.core.config import Study
 from ste_core.core.records import Prediction
 from ste_core.pipeline import gold_run, resources
-from ste_core.scoring import execution, score
+from ste_core.scoring import execution, score, stats, verdicts
 
 #: what tables show, by the verdict it is made of
 VERDICTS = {"tool_selection": "api_match", "execution": "correct_execution"}
@@ -53,8 +52,9 @@ def main(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     found: list[dict[str, Any]] = []
     for (model, setting, decoding), group in rows.groupby(["model", "setting", "decoding"], sort=False):
         for metric, verdict in VERDICTS.items():
-            counts = group.groupby("tool")[verdict].agg(["sum", "size"])
-            interval = score.share(counts["sum"], counts["size"], study, model, setting, decoding, metric)
+            by = ["tool", "seed"] if group["seed"].nunique() > 1 else "tool"
+            counts = group.groupby(by)[verdict].agg(["sum", "size"])
+            interval = score.share(counts["sum"], counts["size"], study)
             found.append(
                 {"model": model, "setting": setting, "decoding": decoding, "metric": metric, "n": len(group),
                  "seeds": group["seed"].nunique(), "value": interval.value, "ci_low": interval.low,
@@ -71,7 +71,7 @@ def references(study: Study) -> pd.DataFrame:
         items, shown = gold_run.items(study, setting), gold_run.candidates(study, setting)
         right = nearest(study, setting)
         counts = pd.DataFrame({"tool": [one.gold.tool for one in items], "right": right}).groupby("tool")["right"]
-        interval = score.share(counts.sum(), counts.size(), study, "TF-IDF", setting)
+        interval = score.share(counts.sum(), counts.size(), study)
         chance = 100 * float(np.mean([1 / len(names) for names in shown]))
         for model, value, low, high in (
             ("TF-IDF", interval.value, interval.low, interval.high), ("chance", chance, chance, chance),
@@ -101,8 +101,8 @@ def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences on the same items: of settings in one decoding, and of decodings in one setting.
 
     Returns:
-        `model, decoding, contrast, metric, n, difference, ci_low, ci_high, p, p_holm`, points; Holm's correction over
-        the whole table.
+        `model, decoding, contrast, metric, n, difference, ci_low, ci_high, p, detectable, p_holm, verdict`, points;
+        Holm's correction over the whole table, the verdict by `scoring.verdicts`.
     """
     found = []
     for model, own in rows.groupby("model", sort=False):
@@ -120,18 +120,21 @@ def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
                 continue
             for metric, verdict in VERDICTS.items():
                 about = {"model": model, "decoding": decoding, "contrast": contrast, "metric": metric}
-                found.append(about | _difference(parts[first], parts[second], verdict, study, *about.values()))
+                found.append(about | _difference(parts[first], parts[second], verdict, study))
     table = pd.DataFrame(found)
-    return table.assign(p_holm=compare.holm(table["p"]))
+    table = table.assign(p_holm=verdicts.holm(table["p"]))
+    words = [verdicts.contrast(row.difference, row.p_holm, study.statistics.level) for row in table.itertuples()]
+    return table.assign(verdict=words)
 
 
-def _difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Study, *label: object) -> dict[str, Any]:
-    from ste_core.scoring import stats
-
-    keys = ["tool", "item"]
-    both = a[[*keys, verdict]].merge(b[[*keys, verdict]], on=keys, suffixes=("_a", "_b")).sort_values(keys)
-    test = stats.difference(
-        both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], rng=study.rng("gold", *label),
-        level=study.statistics.level, resamples=study.statistics.resamples,
-    )  # fmt: skip
-    return {"n": len(both), "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p}
+def _difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Study) -> dict[str, Any]:
+    """Paired by tool and item, and by seed where both sides have several."""
+    several = [part["seed"].nunique() > 1 for part in (a, b)]
+    keys = ["tool", "item", "seed"] if all(several) else ["tool", "item"]
+    wanted = ["tool", "item", "seed", verdict]
+    both = a[wanted].merge(b[wanted], on=keys, suffixes=("_a", "_b")).sort_values(keys)
+    seed = both["seed"] if all(several) else both["seed_a" if several[0] else "seed_b"]
+    level = study.statistics.level
+    test = stats.difference(both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], seed, level=level)
+    return {"n": len(both), "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p(),
+            "detectable": test.detectable(level)}  # fmt: skip

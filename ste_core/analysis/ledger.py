@@ -1,14 +1,15 @@
 """The ledger of the open questions: estimates, and the statements that they decide.
 
 >>> ledger = Ledger()
->>> ledger.state(1, "memory helps", Estimate(Interval(4.0, 1.0, 7.0), n=100, tools=50, p=0.01))
+>>> found = stats.Estimate(4.0, 1.0, 7.0, centre=4.0, se=1.5, df=49)
+>>> ledger.state(1, "memory helps", Estimate(found, n=100, tools=50))
 >>> ledger.closed()["verdict"].tolist()
 ['supported']
 
-An `Estimator` makes estimates at a study's level; tools are resampled (where batches are learnt, within their batch)
-and seeds put together; p-values are of permutations over tools. A `Ledger` keeps rows and closes them: Holm's
-correction over all statements that rest on a test, one family, and verdicts by the whole interval and the test together
-(`claims.above`). What left nothing to compare is a row as well: undecided, and it says why.
+An `Estimator` makes estimates at a study's level (`scoring.stats`). A `Ledger` keeps rows and closes them by the one
+rule of `scoring.verdicts`: the statements on this page are one family, but for contrasts that another table has, which
+keep the p-value of their own family there. What left nothing to compare is a row as well: inconclusive, and it says
+why.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +19,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
 
-from ste_core.analysis import claims, compare, forgetting
+from ste_core.analysis import compare, forgetting
 from ste_core.core.config import Study
-from ste_core.scoring import score, stats
-from ste_core.scoring.stats import Interval
+from ste_core.scoring import score, stats, verdicts
 
 COLUMNS = ("question", "part", "source", "hypothesis", "tested", "test", "unit", "n", "tools", "effect", "ci_low",
-           "ci_high", "p", "p_holm", "verdict", "evidence")  # fmt: skip
+           "ci_high", "p", "family", "p_holm", "detectable", "verdict", "evidence")  # fmt: skip
 
-#: what a statement rests on
-PERMUTED, RESAMPLED = "permutation over tools, Holm", "bootstrap over tools"
+#: what a statement rests on, and the family of those that no other table has
+TESTED, FAMILY = "tools and seeds at random, Holm", "open questions"
 
 NOTHING = "nothing to compare"
 
@@ -39,85 +38,71 @@ METRIC = "correct_execution"
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """An interval, in percent or points, of `n` units of so many tools; `p` of a test against zero, if there is one."""
+    """A figure, in percent or points, of `n` units.
 
-    found: Interval
+    Attributes:
+        found: the figure; its test against a bound is its own (`stats.Estimate.p`).
+        tested: whether there is a test, or the figure only describes.
+        p: of a test of its own, where it is not that of the figure.
+        p_holm: corrected in the family of another table, if it belongs to one.
+    """
+
+    found: stats.Estimate
     n: int
     tools: int
-    p: float = np.nan
+    tested: bool = True
+    p: float | None = None
+    p_holm: float = np.nan
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
-    """The estimates that the questions need, at a study's level and with its generators."""
+    """The estimates that the questions need, at a study's level."""
 
     study: Study
 
-    def paired(self, units: pd.DataFrame, *label: object) -> Estimate | None:
+    def paired(self, units: pd.DataFrame) -> Estimate | None:
         """Percent right of `a` less `b`, booleans of the same units, in points; None where neither is ever right.
 
         Args:
-            units: `tool, a, b`.
+            units: `tool, a, b`, and `seed` where there are several.
         """
         if not (units["a"].any() or units["b"].any()):
             return None
-        units = units.sort_values("tool", kind="stable")
-        one = stats.difference(units["a"], units["b"], units["tool"].tolist(), rng=self._rng(label), **self._size)
-        return Estimate(Interval(one.value, one.low, one.high), len(units), units["tool"].nunique(), one.p)
+        seeds = units["seed"] if "seed" in units else None
+        one = stats.difference(units["a"], units["b"], units["tool"].tolist(), seeds, level=self._level)
+        return Estimate(one, len(units), units["tool"].nunique())
 
-    def predicted(self, a: pd.DataFrame, b: pd.DataFrame, *label: object) -> Estimate | None:
-        """Paired difference of two tables of `compare.outcomes`; None where neither is ever right.
-
-        A label that another table's difference has gives that table's figures to the digit.
-        """
-        one = compare.difference(a, b, self.study, METRIC, *label)
-        if not one["n"] or not (a[METRIC].any() or b[METRIC].any()):
+    def predicted(
+        self, a: pd.DataFrame, b: pd.DataFrame, *, p_holm: float = np.nan, family: str = ""
+    ) -> Estimate | None:
+        """Paired difference of two tables of `compare.outcomes`; None where neither is ever right."""
+        one = compare.paired(a, b, self.study, METRIC)
+        if one is None or not (a[METRIC].any() or b[METRIC].any()):
             return None
         tools = len({*a["tool"]} & {*b["tool"]})
-        return Estimate(Interval(one["difference"], one["ci_low"], one["ci_high"]), int(one["n"]), tools, one["p"])
+        return Estimate(one[1], one[0], tools, p_holm=p_holm, family=family)
 
-    def mean(self, values: pd.Series, *label: object, n: int | None = None) -> Estimate | None:
-        """The mean of a difference that each tool has; its test turns signs round, tool by tool.
+    def mean(self, values: pd.Series, n: int | None = None) -> Estimate | None:
+        """The mean of a difference that each tool has.
 
         Args:
             values: in points, the index names tools; tools without one are missing.
         """
-        values = values.dropna().sort_index()
+        values = values.dropna()
         if values.empty:
             return None
-        rng, x = self._rng(label), values.to_numpy(float)
-        found = stats.mean(x, rng=rng, **self._size)
-        if np.ptp(x) == 0:
-            p = 1.0 if x[0] == 0 else 2.0 ** (1 - x.size)
-        else:
-            p = float(scipy_stats.permutation_test(
-                (x, np.zeros_like(x)), lambda a, b, axis: (a - b).mean(axis), permutation_type="samples",
-                vectorized=True, n_resamples=self.study.statistics.resamples, rng=rng,
-            ).pvalue)  # fmt: skip
-        return Estimate(found, x.size if n is None else n, x.size, p)
+        return Estimate(stats.change(values.to_numpy(float), level=self._level), n or len(values), len(values))
 
-    def between(self, a: pd.Series, b: pd.Series, *label: object, n: int) -> Estimate | None:
-        """The mean of one group of tools less that of another; resampled within groups, tested by exchanging tools."""
-        a, b = a.dropna().sort_index(), b.dropna().sort_index()
+    def between(self, a: pd.Series, b: pd.Series, n: int) -> Estimate | None:
+        """The mean of one group of tools less that of another."""
+        a, b = a.dropna(), b.dropna()
         if min(len(a), len(b)) < 2:
             return None
-        rng, samples = self._rng(label), (a.to_numpy(float), b.to_numpy(float))
+        return Estimate(stats.apart(a, b, level=self._level), n, len(a) + len(b))
 
-        def apart(x: NDArray[np.float64], y: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-            return x.mean(axis) - y.mean(axis)
-
-        drawn = scipy_stats.bootstrap(
-            samples, apart, paired=False, vectorized=True, method="percentile", rng=rng,
-            n_resamples=self.study.statistics.resamples, confidence_level=self.study.statistics.level,
-        ).confidence_interval  # fmt: skip
-        p = scipy_stats.permutation_test(
-            samples, apart, permutation_type="independent", vectorized=True, rng=rng,
-            n_resamples=self.study.statistics.resamples,
-        ).pvalue  # fmt: skip
-        value = float(apart(*samples, axis=-1))
-        return Estimate(Interval(value, float(drawn.low), float(drawn.high)), n, len(a) + len(b), float(p))
-
-    def share(self, units: pd.DataFrame, *label: object) -> Estimate | None:
+    def share(self, units: pd.DataFrame) -> Estimate | None:
         """Percent of units that are `right`.
 
         Args:
@@ -126,11 +111,10 @@ class Estimator:
         if units.empty:
             return None
         group = units.groupby("tool")["right"]
-        found = score.share(group.sum(), group.size(), self.study, "questions", *label)
-        return Estimate(found, len(units), group.ngroups)
+        return Estimate(score.share(group.sum(), group.size(), self.study), len(units), group.ngroups, tested=False)
 
-    def gap(self, units: pd.DataFrame, *label: object) -> Estimate | None:
-        """Percent right where `group` is true less where it is false, tools resampled: an association, without a test.
+    def gap(self, units: pd.DataFrame) -> Estimate | None:
+        """Percent right where `group` is true less where it is false: an association, without a test.
 
         Args:
             units: `tool, group, right`.
@@ -139,21 +123,13 @@ class Estimator:
             return None
         groups = [units[units["group"] == one].groupby("tool")["right"] for one in (True, False)]
         tools = sorted(set(units["tool"]))
-        counts = np.stack([one.reindex(tools, fill_value=0).to_numpy(float)
-                           for group in groups for one in (group.sum(), group.size())])  # fmt: skip
-        picks = self._rng(label).integers(len(tools), size=(self.study.statistics.resamples, len(tools)))
-        k_a, n_a, k_b, n_b = counts[:, picks].sum(-1)
-        with np.errstate(invalid="ignore", divide="ignore"):  # a resample without one of the groups is passed over
-            drawn = 100 * (k_a / n_a - k_b / n_b)
-        k_a, n_a, k_b, n_b = counts.sum(-1)
-        value = 100 * (k_a / n_a - k_b / n_b)
-        tail = (1 - self.study.statistics.level) / 2
-        low, high = np.nanquantile(drawn, [tail, 1 - tail])
-        return Estimate(Interval(float(value), float(low), float(high)), len(units), len(tools))
+        counts = [one.reindex(tools, fill_value=0).to_numpy(float)
+                  for group in groups for one in (group.sum(), group.size())]  # fmt: skip
+        return Estimate(stats.gap(*counts, level=self._level), len(units), len(tools), tested=False)
 
-    def learnt(self, a: forgetting.Shares, b: forgetting.Shares, measure: str, *label: object) -> Estimate:
-        """A measure of continual learning of one arm less another's, tools resampled within their batch; no test."""
-        found = forgetting.intervals((replace(a, exam=None), replace(b, exam=None)), rng=self._rng(label), **self._size)
+    def learnt(self, a: forgetting.Shares, b: forgetting.Shares, measure: str) -> Estimate:
+        """A measure of continual learning of one arm less another's."""
+        found = forgetting.estimates((replace(a, exam=None), replace(b, exam=None)), level=self._level)
         tools = sum(len(batch) for batch in a.batches)
         return Estimate(found[measure], tools, tools)
 
@@ -164,8 +140,11 @@ class Estimator:
         about if, within each tool, what the arms got right is dealt to them by chance: a difference of extremes is
         never below zero, so its interval alone says nothing.
         """
-        rng, resamples = self._rng(label), self.study.statistics.resamples
-        last = [np.stack([run.batches[batch][:, -1] for run in runs]) for batch in range(len(runs[0].batches))]
+        rng, resamples = self.study.rng("questions", *label), self.study.statistics.resamples
+        last = [
+            np.stack([run.batches[batch][:, -1].reshape(len(run.batches[batch]), -1).mean(1) for run in runs])
+            for batch in range(len(runs[0].batches))
+        ]
 
         def apart(parts: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
             return np.ptp(np.mean([part.mean(-1) for part in parts], axis=0), axis=-1)  # of (..., arms, tools)
@@ -179,14 +158,11 @@ class Estimator:
         low, high = np.quantile(drawn, [tail, 1 - tail])
         tools = sum(part.shape[1] for part in last)
         p = (1 + np.count_nonzero(dealt >= value - 1e-9)) / (1 + resamples)
-        return Estimate(Interval(value, float(low), float(high)), tools, tools, p)
+        return Estimate(stats.Estimate(value, float(low), float(high)), tools, tools, p=p)
 
     @property
-    def _size(self) -> dict[str, Any]:
-        return {"level": self.study.statistics.level, "resamples": self.study.statistics.resamples}
-
-    def _rng(self, label: Sequence[object]) -> np.random.Generator:
-        return self.study.rng("questions", *label)
+    def _level(self) -> float:
+        return self.study.statistics.level
 
 
 @dataclass
@@ -215,24 +191,32 @@ class Ledger:
         self._add(question, what, one, missing, unit, note, tested=0)
 
     def audit(self, question: int, hypothesis: str, row: pd.Series | None) -> None:
-        """A loss, by the paper's own runs, tested and corrected in the audit's table."""
+        """A loss, by the paper's own runs, tested and corrected in the audit's family."""
         one = None if row is None else Estimate(
-            Interval(row["difference"], row["ci_low"], row["ci_high"]), int(row["n"]), 0, row["p_holm"]
+            stats.Estimate(row["difference"], row["ci_low"], row["ci_high"]), int(row["n"]), 0, p_holm=row["p_holm"],
+            family="ablation",
         )  # fmt: skip
-        self._add(question, hypothesis, one, "the audit has not run", "points", "Holm within the audit's table",
-                  tested=0, below=True, source="audit")  # fmt: skip
+        self._add(question, hypothesis, one, "the audit has not run", "points", "", tested=0, below=True,
+                  source="audit")  # fmt: skip
 
     def _add(
         self, question: int, hypothesis: str, one: Estimate | None, missing: str, unit: str, note: str, *, tested: int,
         below: bool = False, bound: float = 0.0, source: str = "experiment",
     ) -> None:  # fmt: skip
-        found = Interval(np.nan, np.nan, np.nan) if one is None else one.found
-        p = np.nan if one is None else one.p
-        test = "" if not tested or one is None else RESAMPLED if pd.isna(p) else PERMUTED
+        found = stats.NOTHING if one is None else one.found
+        decision, p = verdicts.Decision(np.nan, "neither"), np.nan
+        if one is not None and (tested or source == "audit"):
+            decision = verdicts.decide(found, "below" if below else "above", bound)
+            if pd.isna(found.centre):  # a figure without a test of its own: its side is the estimate's
+                stated = found.value < bound if below else found.value > bound
+                decision = verdicts.Decision(np.nan if one.p is None else one.p, "for" if stated else "against")
+            p = decision.p if one.p is None else one.p
         self.rows.append(
-            {"question": question, "source": source, "hypothesis": hypothesis, "tested": tested, "test": test,
-             "unit": unit, "n": 0 if one is None else one.n, "tools": 0 if one is None else one.tools,
-             "effect": found.value, "ci_low": found.low, "ci_high": found.high, "p": p, "below": below, "bound": bound,
+            {"question": question, "source": source, "hypothesis": hypothesis, "tested": tested,
+             "test": TESTED if tested and one is not None else "", "unit": unit, "n": 0 if one is None else one.n,
+             "tools": 0 if one is None else one.tools, "effect": found.value, "ci_low": found.low,
+             "ci_high": found.high, "p": p, "side": decision.side, "detectable": found.detectable(),
+             "family": "" if one is None else one.family, "own_p_holm": np.nan if one is None else one.p_holm,
              "missing": missing if one is None else "", "note": note}
         )  # fmt: skip
 
@@ -244,9 +228,9 @@ class Ledger:
         self.rows.sort(key=lambda row: (row["question"], order[row["source"]]))
         table = pd.DataFrame(self.rows)
         table["part"] = [chr(ord("a") + number) for number in table.groupby("question").cumcount()]
-        ours = table["source"] == "experiment"
-        table["p_holm"] = compare.holm(table["p"].where(ours & (table["tested"] == 1))).where(ours, table["p"])
-        table["p"] = table["p"].where(ours)  # the audit's is corrected already
+        own = (table["tested"] == 1) & (table["family"] == "") & table["p"].notna()
+        table.loc[own, "family"] = FAMILY
+        table["p_holm"] = verdicts.holm(table["p"].where(own)).where(own, table["own_p_holm"])
         table["verdict"] = [self._verdict(row) for row in table.itertuples()]
         table["evidence"] = [self._evidence(row) for row in table.itertuples()]
         return table[list(COLUMNS)]
@@ -255,13 +239,7 @@ class Ledger:
     def _verdict(row: Any) -> str:
         if not (row.tested or row.source == "audit"):
             return ""
-        if row.missing:
-            return "undecided"
-        found = Interval(row.effect, row.ci_low, row.ci_high)
-        if row.below:
-            found = Interval(-row.effect, -row.ci_high, -row.ci_low)
-        p = 0.0 if pd.isna(row.p_holm) else row.p_holm
-        return claims.above(found, -row.bound if row.below else row.bound, p)
+        return verdicts.INCONCLUSIVE if row.missing else verdicts.word(row.side, row.p_holm)
 
     @staticmethod
     def _evidence(row: Any) -> str:
@@ -270,7 +248,9 @@ class Ledger:
         if row.missing:
             return row.missing
         sign = "+" if row.unit == "points" else ""
-        text = f"{Interval(row.effect, row.ci_low, row.ci_high):{sign}.1f} {row.unit}"
+        text = f"{stats.Estimate(row.effect, row.ci_low, row.ci_high):{sign}.1f} {row.unit}"
         if not pd.isna(row.p_holm):
-            text += f", Holm p {'< 0.001' if row.p_holm < 0.001 else f'= {row.p_holm:.3f}'}"
+            text += f", {verdicts.show_p(row.p_holm, 'Holm p')}"
+        if row.verdict == verdicts.INCONCLUSIVE and not pd.isna(row.detectable):
+            text += f", {verdicts.seen(row.detectable)}"
         return text + (f" ({row.tools} tools)" if row.tools else "") + (f"; {row.note}" if row.note else "")

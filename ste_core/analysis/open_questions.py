@@ -4,10 +4,10 @@
 >>> for line in reading(found, 1):                                       # doctest: +SKIP
 ...     print(line)
 
-A *statement* is a hypothesis that an estimate decides: supported or contradicted if its whole interval says so, and
-its test agrees, else undecided (`analysis.ledger`). Beside it stand *descriptions*, which nothing is concluded from,
+A *statement* is a hypothesis that an estimate decides: supported or not supported if its corrected test says so, else
+inconclusive (`scoring.verdicts`, `analysis.ledger`). Beside it stand *descriptions*, which nothing is concluded from,
 and what the audit of the paper's own runs says. What is compared is paired on the same item or trial. What a study does
-not have, or what left nothing to compare, is a row as well: undecided, and it says why.
+not have, or what left nothing to compare, is a row as well: inconclusive, and it says why.
 
 Side studies extend a study by one change (`study/<study>_<side>.yaml`, see `SIDES`) and are read where they have run.
 
@@ -19,7 +19,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
 from ste_core.analysis import ablations, behaviour, claims, compare, forgetting
@@ -35,8 +34,7 @@ from ste_core.method import distill
 from ste_core.pipeline import explore_run as exploration
 from ste_core.pipeline import resources, stages
 from ste_core.pipeline.stages import ALL, EQUAL, FULL, NO_VARIANT
-from ste_core.scoring import score
-from ste_core.scoring.stats import Interval
+from ste_core.scoring import score, stats
 
 QUESTIONS = {
     1: "Does memory buy coverage of what a tool can do?",
@@ -200,6 +198,35 @@ class _Case:
     def of(self, setting: str, variant: str = FULL) -> pd.DataFrame:
         return self.rows[(self.rows["setting"] == setting) & (self.rows["variant"] == variant)]
 
+    def contrast(self, a: tuple[str, str], b: tuple[str, str]) -> Estimate | None:
+        """A paired difference of two settings and variants; if another table has it, its p-value is corrected there."""
+        known = self._corrected.get((*a, *b))
+        family, p = known or ("", float("nan"))
+        return self.estimate.predicted(self.of(*a), self.of(*b), p_holm=p, family=family)
+
+    @cached_property
+    def _corrected(self) -> dict[tuple[str, str, str, str], tuple[str, float]]:
+        """(setting, variant) of either side -> family and p-value, of contrasts that other notebooks' tables hold."""
+        found: dict[tuple[str, str, str, str], tuple[str, float]] = {}
+        right = score.right(self.rows.columns)
+        parts_of = [ALL, EQUAL, *stages.amounts(self.study)]
+        uncounted = [(variant, part, 0) for variant in self.variants for part in parts_of]  # only p-values are wanted
+        sizes = pd.DataFrame(uncounted, columns=["variant", "part", "examples"])
+        for row in compare.gains(self.rows, self.study, right).itertuples():
+            found[(*_ends(row.comparison),)] = ("settings", row.p_holm)
+        parts = ablations.table(self.rows, sizes, self.study)
+        for row in parts[parts["metric"] == right].itertuples():
+            found[row.setting, row.variant, row.setting, FULL] = ("ablations", row.p_holm)
+        full = self.rows[self.rows["variant"].isin([FULL, NO_VARIANT])]
+        amounts = ablations.amount(full, sizes, self.study)
+        known = amounts[amounts["metric"] == right].set_index(["setting", "episodes"])["p_holm"]
+        for setting in ("tuned", "icl"):
+            for part in stages.amounts(self.study):
+                key = (stages.label(setting), stages.episodes_of(part))
+                if key in known.index:
+                    found[stages.label(setting, part), FULL, key[0], FULL] = ("amount", known[key])
+        return found
+
     def told_by(self, rows: pd.DataFrame, group: str) -> pd.DataFrame:
         """The rows of the tools whose hidden convention an "error" tells, or a "result"; "": of those without any."""
         return rows[rows["tool"].isin([tool for tool in self.tools if self.shown_by.get(tool, "") == group])]
@@ -274,6 +301,12 @@ class _InTurn:
         return found
 
 
+def _ends(comparison: str) -> tuple[str, str, str, str]:
+    """ "FT - ICL" as setting and variant of either side."""
+    a, b = comparison.split(" - ")
+    return a, FULL if a != BASELINE else NO_VARIANT, b, FULL if b != BASELINE else NO_VARIANT
+
+
 def _against(table: pd.DataFrame, keys: list[str], value: str, a: str, b: str) -> pd.DataFrame:
     """The units that two variants share: the keys, and each one's value as `a` and `b`."""
     own, other = (table.loc[table["variant"] == one, [*keys, value]] for one in (a, b))
@@ -294,7 +327,7 @@ def answers(study: Study, shown_by: Mapping[str, str]) -> pd.DataFrame:
     Returns:
         The rows of `open_questions.csv`: `question, part, source` (experiment, audit, not from here), `hypothesis`,
         `tested` (1: a statement, 0: a description), `test, unit, n` (units), `tools, effect, ci_low, ci_high, p,
-        p_holm, verdict, evidence`. A statement about what is not there has no effect and is undecided.
+        p_holm, verdict, evidence`. A statement about what is not there has no effect and is inconclusive.
 
     Raises:
         UserError: no predictions at all, or an arm of continual learning that is not done.
@@ -321,7 +354,7 @@ def _coverage(case: _Case) -> None:
         missing = NOTHING if variant in case.variants else NO_PART
 
         def gained(table: pd.DataFrame, keys: list[str], what: str, variant: str = variant) -> Estimate | None:
-            return estimate.paired(_against(table, keys, "covered", FULL, variant), 1, what, variant)
+            return estimate.paired(_against(table, keys, "covered", FULL, variant))
 
         state(
             1,
@@ -337,10 +370,10 @@ def _coverage(case: _Case) -> None:
     if len(case.frame):
         keys = ["tool", "seed", "episode", "trial"]
         units = _against(case.frame[case.frame["later"]], keys, "repeats", FULL, "no_long_term")
-        describe(1, "queries repeated with long-term memory, less without", estimate.paired(units, 1, "repeats"))
+        describe(1, "queries repeated with long-term memory, less without", estimate.paired(units))
     full = forms.loc[forms["variant"] == FULL, [*item, "covered"]]
     worth = case.of(FT).merge(full, on=item).rename(columns={"covered": "group", METRIC: "right"})
-    describe(1, "FT right where the form was covered, less where not", estimate.gap(worth, 1, "worth"),
+    describe(1, "FT right where the form was covered, less where not", estimate.gap(worth),
              note="an association: hard tools are covered less and solved less")  # fmt: skip
     for variant, memory in MEMORIES.items():
         case.ledger.audit(1, f"without {memory} memory FT is less often right", _audited(case, variant))
@@ -367,7 +400,7 @@ def _analogy(case: _Case) -> None:
         none, little, most = (learnt.shares[learnt.by_share[one].name] for one in (shares[0], shares[1], shares[-1]))
         # over half: little - none > (most - none) / 2, and the measure is linear in what was right
         half = replace(none, batches=tuple((a + b) / 2 for a, b in zip(none.batches, most.batches, strict=True)))
-        one = case.estimate.learnt(little, half, "backward_transfer", 2, f"replay{after}")
+        one = case.estimate.learnt(little, half, "backward_transfer")
         note = f"backward transfer: {shares[1]:.0%} of the examples, less the mean of none and {shares[-1]:.0%}"
         case.ledger.state(2, hypothesis + after, one, note=note)
 
@@ -381,20 +414,20 @@ def _feedback(case: _Case) -> None:
     missing = NOTHING if variant in case.variants else NO_PART
     full, other = case.of(FT), case.of(FT, variant)
     for group, words in GROUPS.items():
-        one = case.estimate.predicted(case.told_by(full, group), case.told_by(other, group), "questions", 3, group)
+        one = case.estimate.predicted(case.told_by(full, group), case.told_by(other, group))
         (case.ledger.state if group else describe)(3, f"feedback helps FT where {words}", one, missing=missing)
     groups = [_by_tool(case.told_by(full, group), case.told_by(other, group)) for group in ("error", "")]
-    one = case.estimate.between(*groups, 3, "contrast", n=sum(map(len, groups)))
+    one = case.estimate.between(*groups, n=sum(map(len, groups)))
     case.ledger.state(3, "it helps more where an error tells than where there is none to tell", one, missing=missing)
     if case.study.ablations is not None and case.study.ablations.equal_size:
         label = stages.label("tuned", EQUAL)
         for group, words in GROUPS.items():
             own = (case.told_by(case.of(label, one), group) for one in (FULL, variant))
-            one = case.estimate.predicted(*own, "questions", 3, "equal", group)
+            one = case.estimate.predicted(*own)
             describe(3, f"with equally many examples, where {words}", one, missing=missing)
     met = behaviour.errors_met(case.full, case.tools)
-    describe(3, "errors overcome, of first calls refused", case.estimate.share(met, 3, "met"), unit="%")
-    describe(3, "errors that name an argument are overcome more often by", case.estimate.gap(met, 3, "named"))
+    describe(3, "errors overcome, of first calls refused", case.estimate.share(met), unit="%")
+    describe(3, "errors that name an argument are overcome more often by", case.estimate.gap(met))
     case.ledger.audit(3, "without feedback FT is less often right", _audited(case, variant))
 
 
@@ -410,17 +443,17 @@ def _reflection(case: _Case) -> None:
     variant, estimate = "no_reflection", case.estimate
     describe = case.ledger.describe
     missing = NOTHING if variant in case.variants else NO_PART
-    one = estimate.predicted(case.of(FT, variant), case.of(FT), "ablations", FT, variant)
+    one = case.contrast((FT, variant), (FT, FULL))
     case.ledger.state(4, "without reflection FT is less often right", one, missing=missing, below=True)
     if len(case.frame):
         told = case.frame[case.frame["variant"] == FULL].rename(columns={"ran": "group", "solved": "right"})
-        describe(4, "called solved where a call ran, less where none did", estimate.gap(told, 4, "told"),
+        describe(4, "called solved where a call ran, less where none did", estimate.gap(told),
                  note="zero: its verdict does not tell them apart")  # fmt: skip
     other, reasons, missing = case.side("rationale"), None, _not_run("rationale")
     if other is not None:
         asked = [one for one in case.explored(other) if one.reflection is not None]
         units = [(one.tool, behaviour.gives_reason(one.reflection or "")) for one in asked]
-        reasons, missing = estimate.share(pd.DataFrame(units, columns=["tool", "right"]), 4, "reasons"), NOTHING
+        reasons, missing = estimate.share(pd.DataFrame(units, columns=["tool", "right"])), NOTHING
     describe(4, "verdicts that come with a reason, when one is asked for", reasons, unit="%", missing=missing)
     case.ledger.audit(4, "without reflection FT is less often right", _audited(case, variant))
 
@@ -440,7 +473,7 @@ def _dependence(case: _Case) -> None:
         for kind in ("result", "error"):
             units = pd.DataFrame([(tool, held == kind) for tool, held in found], columns=["tool", "right"])
             what = f"trials in which a call uses a value that only an earlier {kind} told ({variant.replace('_', ' ')})"
-            one = case.estimate.share(units, 5, variant, kind)
+            one = case.estimate.share(units)
             case.ledger.describe(5, what, one, unit="%", missing=NOTHING if variant in case.variants else NO_PART)
 
 
@@ -449,7 +482,7 @@ def _depth(case: _Case) -> None:
     for setting, label in (("tuned", FT), ("icl", ICL)):
         for part in dict.fromkeys([*parts[:1], *parts[-1:]]):
             name = stages.label(setting, part)
-            one = estimate.predicted(case.of(name), case.of(label), "amount", name, setting)
+            one = case.contrast((name, FULL), (label, FULL))
             state(6, f"{name}: worse than all {case.episodes}", one, below=True)
         if not parts:
             state(6, f"{label}: less exploration is worse than all of it", None, missing=NO_PART, below=True)
@@ -461,7 +494,7 @@ def _depth(case: _Case) -> None:
     rates = (100 * told.groupby(["variant", "tool"])["first_ran"].mean()).unstack("variant")
     rates = rates.reindex(columns=[FULL, "no_short_term"])
     state(6, "after an error, remembering the episode makes first calls run",
-          estimate.mean(rates[FULL] - rates["no_short_term"], 6, "discovery", n=len(told)),
+          estimate.mean(rates[FULL] - rates["no_short_term"], n=len(told)),
           missing=NOTHING if "no_short_term" in case.variants else NO_PART,
           note="later trials of the episode, full less no short-term memory, mean over tools")  # fmt: skip
     _faulty(case)
@@ -475,7 +508,7 @@ def _late(case: _Case) -> Estimate | None:
     ends = frame[frame["episode"] >= case.episodes - third], frame[frame["episode"] < third]
     late, early = (100 * one.groupby(["variant", "tool"])["ran"].mean() for one in ends)
     change = (late - early).unstack("variant").reindex(columns=[FULL, "no_long_term"])
-    return case.estimate.mean(change[FULL] - change["no_long_term"], 6, "late", n=sum(map(len, ends)))
+    return case.estimate.mean(change[FULL] - change["no_long_term"], n=sum(map(len, ends)))
 
 
 def _faulty(case: _Case) -> None:
@@ -484,7 +517,7 @@ def _faulty(case: _Case) -> None:
     if other is None:
         case.ledger.state(6, hypothesis, None, missing=_not_run("unfiltered"))
     else:
-        one = case.estimate.predicted(_tuned(other), case.of(FT), "questions", 6, "unfiltered")
+        one = case.estimate.predicted(_tuned(other), case.of(FT))
         counts = [sum(len(stages.examples(study, FULL, seed)) for seed in compare.seeds_of(case.study))
                   for study in (other, case.study)]  # fmt: skip
         case.ledger.state(6, hypothesis, one, note=f"{counts[0]:,} examples instead of {counts[1]:,}")
@@ -494,8 +527,8 @@ def _faulty(case: _Case) -> None:
     if found:
         card = pd.concat(found).groupby("tool")[["judged_no", "judged"]].sum()
         card = card.drop(index=distill.TOTAL, errors="ignore")
-        share = score.share(card["judged_no"], card["judged"], case.study, "questions", 6, "card")
-        refused = Estimate(share, int(card["judged"].sum()), int((card["judged"] > 0).sum()))
+        share = score.share(card["judged_no"], card["judged"], case.study)
+        refused = Estimate(share, int(card["judged"].sum()), int((card["judged"] > 0).sum()), tested=False)
     case.ledger.describe(6, "trials that the judge refuses, of those it is shown",
                          refused if refused and refused.n else None, unit="%")  # fmt: skip
 
@@ -514,11 +547,11 @@ def _tuned(study: Study) -> pd.DataFrame:
 def _exploitation(case: _Case) -> None:
     icl, ft = case.of(ICL), case.of(FT)
     case.ledger.state(7, "fine-tuning is more often right than demonstrations",
-                      case.estimate.predicted(ft, icl, "gains", FT, ICL))  # fmt: skip
+                      case.contrast((FT, FULL), (ICL, FULL)))  # fmt: skip
     parts, where = [*stages.amounts(case.study), ALL], "at no amount"
     for part in parts:
         both = (case.of(stages.label(setting, part)) for setting in ("tuned", "icl"))
-        one = case.estimate.predicted(*both, "questions", 7, part)
+        one = case.estimate.predicted(*both)
         if one is not None and one.found.low > 0:
             where = f"from episode {stages.episodes_of(part) or case.episodes}"
             break
@@ -528,7 +561,7 @@ def _exploitation(case: _Case) -> None:
     both = ft[[*keys, METRIC]].merge(icl[[*keys, METRIC]], on=keys, suffixes=("_FT", "_ICL"))
     for wrong, right in ((FT, ICL), (ICL, FT)):
         units = both[~both[f"{METRIC}_{wrong}"].astype(bool)].rename(columns={f"{METRIC}_{right}": "right"})
-        one = case.estimate.share(units, 7, wrong)
+        one = case.estimate.share(units)
         case.ledger.describe(7, f"{right} right, of what {wrong} has wrong", one, unit="%")
 
 
@@ -547,12 +580,10 @@ def _kinds(case: _Case) -> None:
         floor = missing
         if after is not None and case.in_turn.rows is not None and arm is not None:
             rows = [_when(one, arm.name, "learnt") for one in (after, case.in_turn.rows)]
-            learnt, known = _apart(case, *rows, "learnt", arm.name), 100 * rows[1]["correct"].mean()
+            learnt, known = _apart(case, *rows), 100 * rows[1]["correct"].mean()
             if known < claims.MARGIN:  # a margin as wide as all there is to lose
                 learnt, floor = None, f"{NOTHING}: mixed batches are {known:.1f} % right, less than the margin"
-            kept = _apart(case, *(_when(one, arm.name, "end") for one in (after, case.in_turn.rows)), "end", arm.name)
-        # the test is against no difference, this hypothesis is not
-        learnt = None if learnt is None else replace(learnt, p=np.nan)
+            kept = _apart(case, *(_when(one, arm.name, "end") for one in (after, case.in_turn.rows)))
         case.ledger.state(8, f"{as_well}, {words}", learnt, missing=floor, bound=-claims.MARGIN,
                           note=f"within {claims.MARGIN} points, a margin of ours" if learnt else "")  # fmt: skip
         case.ledger.state(8, f"{worse}, {words}", kept, missing=missing, below=True)
@@ -562,7 +593,7 @@ def _kinds(case: _Case) -> None:
         if path is not None and path.is_file() and chosen:
             own = store.read_table(path).query("measure == 'forward_transfer'").set_index("arm")
             row = own.loc[next(iter(chosen.values())).name]
-            found = Estimate(Interval(row["value"], row["ci_low"], row["ci_high"]), 0, 0)
+            found = Estimate(stats.Estimate(row["value"], row["ci_low"], row["ci_high"]), 0, 0, tested=False)
         case.ledger.describe(8, f"forward transfer to tools not yet learnt, {where}", found, missing=missing)
 
 
@@ -572,11 +603,11 @@ def _when(rows: pd.DataFrame, arm: str, moment: str) -> pd.DataFrame:
     return own[own["round"] == (own["round"].max() if moment == "end" else own["position"] + 1)]
 
 
-def _apart(case: _Case, a: pd.DataFrame, b: pd.DataFrame, *label: object) -> Estimate | None:
+def _apart(case: _Case, a: pd.DataFrame, b: pd.DataFrame) -> Estimate | None:
     """Paired difference of two arms' answers to the same items."""
     keys = ["tool", "item", "seed", "correct"]
     both = a[keys].merge(b[keys], on=keys[:3]).rename(columns={"correct_x": "a", "correct_y": "b"})
-    return case.estimate.paired(both, 8, *label)
+    return case.estimate.paired(both)
 
 
 def _redundancy(case: _Case) -> None:
@@ -587,13 +618,13 @@ def _redundancy(case: _Case) -> None:
     for setting, variant in ((BASELINE, NO_VARIANT), (ICL, FULL), (FT, FULL)):
         own = case.of(setting, variant)
         own = own[own["tool"].isin(list(twins))].rename(columns={"task_success": "a", METRIC: "b"})
-        one = case.estimate.paired(own, 9, setting)
+        one = case.estimate.paired(own)
         case.ledger.state(9, f"{setting} loses to a single gold tool", one, missing=missing)
         gains[setting] = 100 * (own["a"].astype(float) - own["b"].astype(float)).groupby(own["tool"]).mean()
-        one = case.estimate.share(own.assign(right=own["category"] == "near-duplicate"), 9, "twin", setting)
+        one = case.estimate.share(own.assign(right=own["category"] == "near-duplicate"))
         case.ledger.describe(9, f"{setting} calls the twin, of these items", one, unit="%", missing=missing)
     apart = gains[ICL] - gains[FT]
-    one = case.estimate.mean(apart, 9, "contrast", n=len(case.of(FT))) if apart.any() else None
+    one = case.estimate.mean(apart, n=len(case.of(FT))) if apart.any() else None
     case.ledger.state(9, "a single gold tool costs ICL more than FT", one, missing=missing)
 
 
@@ -615,7 +646,7 @@ def _interleaving(case: _Case) -> None:
         for words, arm in others:
             if arm.general == mixed.general:
                 both = learnt.shares[mixed.name], learnt.shares[arm.name]
-                one = case.estimate.learnt(*both, "final_average", 10, f"{arm.name}{after}")
+                one = case.estimate.learnt(*both, "final_average")
                 case.ledger.state(10, f"{hypothesis} {words}{after}", one)
 
 
@@ -646,18 +677,18 @@ def _curiosity(case: _Case) -> None:
     frame = trajectories.frame(both).query("later")
     keys = ["tool", "seed", "episode", "trial"]
     counts = [sum(map(trajectories.requests, trials)) for trials in (new, case.full)]
-    state(10, hypotheses[0], case.estimate.paired(_against(frame, keys, "repeats", "novelty", FULL), 10, "repeats"),
+    state(10, hypotheses[0], case.estimate.paired(_against(frame, keys, "repeats", "novelty", FULL)),
           below=True, note=f"{counts[0]:,} requests instead of {counts[1]:,}")  # fmt: skip
     units = _against(behaviour.forms_covered(both, case.items), ["tool", "item", "seed"], "covered", "novelty", FULL)
-    state(10, hypotheses[1], case.estimate.paired(units, 10, "forms"))
-    state(10, hypotheses[2], case.estimate.predicted(_tuned(other), case.of(FT), "questions", 10, "novelty"))
+    state(10, hypotheses[1], case.estimate.paired(units))
+    state(10, hypotheses[2], case.estimate.predicted(_tuned(other), case.of(FT)))
 
 
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
 #: verdicts as answers to a statement put as a question
-WORDS = {"supported": "Yes", "contradicted": "No", "undecided": "Undecided"}
+WORDS = {"supported": "Yes", "not supported": "No", "inconclusive": "Inconclusive"}
 
 
 def reading(table: pd.DataFrame, question: int) -> list[str]:
@@ -687,7 +718,7 @@ def verdict(table: pd.DataFrame, question: int) -> str:
         if len(chosen):
             counts = chosen["verdict"].value_counts()
             shown = ", ".join(
-                f"{counts[one]} {one}" for one in ("supported", "contradicted", "undecided") if one in counts
+                f"{counts[one]} {one}" for one in ("supported", "not supported", "inconclusive") if one in counts
             )
             empty = int(chosen["effect"].isna().sum()) if source == "experiment" else 0
             said.append(f"*{name}*: {shown}" + (f" ({empty} of them without data)" if empty else ""))
@@ -703,9 +734,9 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for number, words in QUESTIONS.items():
         own = tested[tested["question"] == number]
-        counts = {one: int((own["verdict"] == one).sum()) for one in ("supported", "contradicted")}
-        undecided = own[own["verdict"] == "undecided"]
+        counts = {one: int((own["verdict"] == one).sum()) for one in ("supported", "not supported")}
+        open_ones = own[own["verdict"] == "inconclusive"]
         rows.append({"question": f"{number}. {words}", "statements": len(own), **counts,
-                     "undecided": int(undecided["effect"].notna().sum()),
-                     "no data": int(undecided["effect"].isna().sum())})  # fmt: skip
+                     "inconclusive": int(open_ones["effect"].notna().sum()),
+                     "no data": int(open_ones["effect"].isna().sum())})  # fmt: skip
     return pd.DataFrame(rows)

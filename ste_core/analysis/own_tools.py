@@ -28,7 +28,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import JsonValue
 
-from ste_core.core import store
+from ste_core.core import json_schema, store
 from ste_core.core.records import Call, Example, Record, Step, Tool, Trial
 from ste_core.method.distill import mentions
 from ste_core.release import formats
@@ -161,8 +161,11 @@ def write(
     examples: Sequence[Example],
     tools: Mapping[str, Tool],
     note: str | None = None,
+    notes: Sequence[str] = (),
 ) -> None:
-    """Write all that others can use, each file whole; see the module's text. `note` stands at the head of the report.
+    """Write all that others can use, each file whole; see the module's text.
+
+    `note` stands at the head of the report, then `notes` on the tools.
 
     Raises:
         UserError: an example of a tool that is not in `tools`, or a folder that cannot be written.
@@ -170,7 +173,7 @@ def write(
     ordered = sorted(examples, key=lambda one: (one.tool, one.episode, one.trial, one.paraphrase))
     rows = formats.chat_rows(ordered, tools)
     known = [tools[one.tool] for one in learnt if one.tool in tools]
-    store.write_text(folder / "report.md", markdown(learnt, note))
+    store.write_text(folder / "report.md", markdown(learnt, note, notes))
     dumped = [one.model_dump(mode="json") for one in learnt]
     store.write_text(folder / "report.json", json.dumps(dumped, ensure_ascii=False, indent=1) + "\n")
     for name, records in (("demonstrations", ordered), ("tools", known)):
@@ -242,16 +245,9 @@ def _works(tool: str, trials: Sequence[Trial]) -> Working | None:
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
-def _properties(tool: Tool) -> dict[str, JsonValue]:
-    properties = tool.parameters.get("properties")
-    return properties if isinstance(properties, dict) else {}
-
-
 def _arguments(tool: Tool, calls: Sequence[Step]) -> tuple[Argument, ...]:
     """Every argument the tool declares, in the schema's order, then those that were made up."""
-    properties = _properties(tool)
-    listed = tool.parameters.get("required")
-    required = listed if isinstance(listed, list) else []
+    properties, required = tool.arguments, tool.required
     seen: dict[str, dict[str, list[bool]]] = {name: {} for name in properties}
     for step in calls:
         for name, value in step.call.arguments.items() if step.call is not None else ():
@@ -268,16 +264,17 @@ def _arguments(tool: Tool, calls: Sequence[Step]) -> tuple[Argument, ...]:
                 ran=sum(map(sum, values.values())),
                 distinct=len(values),
                 values=tuple(Value(value=_cut(one), calls=len(ran), ran=sum(ran)) for one, ran in frequent),
-                choices_left=tuple(one for one in _choices(properties.get(name)) if one not in values),
+                choices_left=tuple(one for one in _choices(properties.get(name), tool) if one not in values),
             )
         )
     return tuple(rows)
 
 
-def _choices(schema: JsonValue) -> list[str]:
-    """The values of an enumeration, as JSON; none where a schema has none, nor where it is hidden in a reference."""
-    choices = schema.get("enum") if isinstance(schema, dict) else None
-    return [_json(one) for one in choices] if isinstance(choices, list) else []
+def _choices(schema: JsonValue, tool: Tool) -> list[str]:
+    """The values of an enumeration, as JSON; none where a schema has none, or leaves others open."""
+    parts = json_schema.alternatives(schema, tool.parameters)
+    listed = [json_schema.choices(one) for one in parts if one.get("type") != "null" or "enum" in one]
+    return [_json(one) for values in listed for one in values or ()] if all(listed) else []
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
@@ -287,9 +284,9 @@ def _meet(met: list[_Met], tool: Tool, step: Step, call: Call, later: Call | Non
     """Note an error, and what changed until a later call ran."""
     text = _cut(" ".join((step.observation or "(not told)").split()).removeprefix("Error: "))
     says, repeated = _masked(text, call)
-    known = [*_properties(tool), *(name for name in call.arguments if name not in _properties(tool))]
+    known = [*tool.arguments, *(name for name in call.arguments if name not in tool.arguments)]
     named = tuple(name for name in known if name in repeated or _names(text, name))
-    named = tuple(name for name in named if name not in _properties(tool)) or named  # of one made up, it lists all
+    named = tuple(name for name in named if name not in tool.arguments) or named  # of one made up, it lists all
     words = re.sub(r"\d+", "#", re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`", "'…'", says)).casefold().split()
     one = next((one for one in met if one.arguments == named and _alike(one.words, words)), None)
     if one is None:
@@ -398,8 +395,9 @@ def code(text: str, length: int = LONGEST, *, cell: bool = False) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
-def markdown(learnt: Sequence[Learnt], note: str | None = None) -> str:
-    """The report, to be read; a note on the replies that stand behind it comes first."""
+def markdown(learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = ()) -> str:
+    """The report, to be read; a note on the replies that stand behind it comes first, then what there is to know of the
+    tools (`Toolbox.notes`), such as those left out."""
     trials, calls, ran = (sum(getattr(one, name) for one in learnt) for name in ("trials", "calls", "ran"))
     lines = [
         f"# What was learnt about {_count(len(learnt), 'tool')} by trying", "",
@@ -415,6 +413,8 @@ def markdown(learnt: Sequence[Learnt], note: str | None = None) -> str:
         f"{', '.join(code(name, 40, cell=True) for name in one.never_tried)} |"
         for one in learnt
     ]
+    if notes:
+        lines += ["", "Of the tools:", "", *(f"- {code(one)}" for one in notes)]
     for one in learnt:
         lines += ["", *_section(one)]
     return "\n".join(lines) + "\n"

@@ -18,7 +18,6 @@ from ste_core.core.records import Call, Tool, Trial
 from ste_core.method.distill import NO_FEEDBACK
 from ste_core.method.retrieve import Tfidf
 from ste_core.scoring import score, stats
-from ste_core.scoring.stats import Interval
 
 #: cosine (TF-IDF) to an earlier query of the tool from which on a query is a repetition
 REPETITION = 0.9
@@ -84,14 +83,14 @@ def summary(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     for variant, group in trials.groupby("variant", sort=False):
         for name, (label, among) in MEASURES.items():
             if group[among].any():
-                rows.append({"variant": variant, "measure": label, **_share(group[group[among]], name, study, variant)})
+                rows.append({"variant": variant, "measure": label, **_share(group[group[among]], name, study)})
     return pd.DataFrame(rows)
 
 
 def by_episode(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The share of trials in which a call ran, over episodes: `variant, episode, n, value, ci_low, ci_high`."""
     rows = [
-        {"variant": variant, "episode": episode + 1, **_share(group, "ran", study, variant, episode)}
+        {"variant": variant, "episode": episode + 1, **_share(group, "ran", study)}
         for (variant, episode), group in trials.groupby(["variant", "episode"], sort=False)
     ]
     return pd.DataFrame(rows)
@@ -111,9 +110,9 @@ def verdicts(trials: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().sort_values(["variant", "ran", "solved"], ascending=[True, False, False])
 
 
-def _share(group: pd.DataFrame, name: str, study: Study, *label: object) -> dict[str, float]:
-    counts = group.groupby("tool")[name].agg(["sum", "size"])
-    found = score.share(counts["sum"], counts["size"], study, "exploration", name, *label)
+def _share(group: pd.DataFrame, name: str, study: Study) -> dict[str, float]:
+    counts = group.groupby(["tool", "seed"] if group["seed"].nunique() > 1 else "tool")[name].agg(["sum", "size"])
+    found = score.share(counts["sum"], counts["size"], study)
     return {"n": len(group), "value": found.value, "ci_low": found.low, "ci_high": found.high}
 
 
@@ -148,9 +147,7 @@ def coverage(
     for (variant, seed, name), all_of_it in groups.items():
         own = all_of_it[:first]
         ran = {_key(step.call.arguments): step.call for one in own for step in one.steps if step.ok and step.call}
-        schema = tools[name].parameters
-        known = schema.get("properties")
-        optional = set(known if isinstance(known, dict) else ()) - set(schema.get("required") or ())  # type: ignore
+        optional = tools[name].arguments.keys() - tools[name].required
         used = {argument for call in ran.values() for argument in call.arguments}
         rows.append(
             {"variant": variant, "seed": seed, "tool": name, "calls": len(ran), "values": len(_values(ran.values())),
@@ -195,12 +192,12 @@ def covered(table: pd.DataFrame, study: Study, full: str = "full") -> pd.DataFra
             own = means.loc[variant, name].dropna()
             if own.empty:
                 continue
-            found = _mean(own, study, name, variant)
+            found = _mean(own, study)
             row = {"variant": variant, "measure": label, "tools": len(own), "value": found.value,
                    "ci_low": found.low, "ci_high": found.high}  # fmt: skip
             if variant != full and full in means.index.get_level_values(0):
                 apart = (means.loc[full, name] - own).dropna()
-                test = _mean(apart, study, name, full, variant)
+                test = _mean(apart, study)
                 row |= {"difference": test.value, "difference_low": test.low, "difference_high": test.high}
             rows.append(row)
     columns = ["variant", "measure", "tools", "value", "ci_low", "ci_high", "difference", "difference_low",
@@ -217,13 +214,11 @@ def coverage_curve(trials: Sequence[Trial], tools: Mapping[str, Tool], study: St
     for mark in (one for one in marks if one <= longest):
         table = coverage(trials, tools, first=int(mark))
         for variant, part in table.groupby("variant", sort=False):
-            found = _mean(part.groupby("tool")["values"].mean(), study, "curve", variant, int(mark))
+            found = _mean(part.groupby("tool")["values"].mean(), study)
             rows.append({"variant": variant, "trials": int(mark), "value": found.value, "ci_low": found.low,
                          "ci_high": found.high})  # fmt: skip
     return pd.DataFrame(rows).sort_values(["variant", "trials"], kind="stable", ignore_index=True)
 
 
-def _mean(values: pd.Series, study: Study, *label: object) -> Interval:
-    return stats.mean(
-        values, rng=study.rng("coverage", *label), level=study.statistics.level, resamples=study.statistics.resamples
-    )
+def _mean(values: pd.Series, study: Study) -> stats.Estimate:
+    return stats.mean(values, level=study.statistics.level)

@@ -50,6 +50,7 @@ class Audit(Section):
     """The audit of the authors' release."""
 
     allow_altered: bool = False  # score files that differ from the released ones, and say so in the results
+    extra: dict[str, str] = {}  # predictions of others by the name to show: files that `ste score` reads
 
 
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -156,6 +157,9 @@ class ServedModel(Section):
 
 
 Model = Annotated[LocalModel | ServedModel, Field(discriminator="kind")]
+
+#: what the baseline's files and rows have where others name a variant: it has no experience
+NO_VARIANT = "all"
 
 VariantName = Literal["full", "no_feedback", "no_short_term", "no_long_term", "no_reflection"]
 

@@ -28,7 +28,7 @@ from typing import Any, Literal, NoReturn
 
 from pydantic import ValidationError
 
-from ste_core.core import react_lenient
+from ste_core.core import json_schema, react_lenient
 from ste_core.core.records import Call, Tool
 
 Rule = Literal["released", "strict", "lenient"]
@@ -85,6 +85,7 @@ _FLAT_OBJECT = rf"\{{(?:{_STRING}: ?{_SCALAR}(?:, ?{_STRING}: ?{_SCALAR})*)?\}}"
 _ANY = rf"(?:{_SCALAR}|{_FLAT_LIST}|{_FLAT_OBJECT})"
 _OBJECT = rf"\{{(?:{_STRING}: ?{_ANY}(?:, ?{_STRING}: ?{_ANY})*)?\}}"
 _DEPTH = 3  # of schemas that are followed; what lies deeper may be any flat value
+_LONGEST = 20_000  # characters of one tool's arguments; a larger schema is followed less deep
 
 
 def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, thought: bool = True) -> str:
@@ -107,24 +108,37 @@ def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, 
     calls = []
     for tool in tools:
         name = re.escape(tool.name)
-        given = _object(tool.parameters, _DEPTH) if arguments else _OBJECT
+        given = _arguments(tool.parameters) if arguments else _OBJECT
         calls.append(rf"(?:{name}|<tool_{name}>)\n{ACTION_INPUT} {given}")
     ways = [rf"{ACTION} (?:{'|'.join(calls)})", *([rf"{FINAL} [^\n]+"] if answer else [])]
     before = r"(?:Thought: [^\n]+\n)?" if thought else ""
     return f"{before}(?:{'|'.join(ways)})"
 
 
-def _object(schema: dict[str, Any], depth: int) -> str:
-    """An object with the schema's members in their order; without a list of members, any flat ones."""
-    members = schema.get("properties") or {}
+def _arguments(schema: dict[str, Any]) -> str:
+    """A call's arguments, followed as deep as their form stays of a size that compiles at once."""
+    forms = (_object(schema, schema, depth) for depth in range(_DEPTH, 0, -1))
+    return next((one for one in forms if len(one) <= _LONGEST), _OBJECT)
+
+
+def _object(schema: Any, root: dict[str, Any], depth: int) -> str:
+    """An object with the schema's members in their order; without a list of members, any flat ones.
+
+    References are followed within `root`, to the same depth, so a schema that contains itself has a form as well.
+    """
+    members = json_schema.members(schema, root)
     if not members:
-        return _OBJECT if schema.get("additionalProperties", True) is not False else r"\{\}"
-    required = set(schema.get("required") or ())
-    pairs = [(name in required, rf'"{re.escape(name)}": ?{_value(each, depth - 1)}') for name, each in members.items()]
+        closed = json_schema.resolve(schema, root).get("additionalProperties", True) is False
+        return r"\{\}" if closed else _OBJECT
+    required = json_schema.required(schema, root)
+    pairs = [(name in required, rf"{_key(name)}: ?{_value(each, root, depth - 1)}") for name, each in members.items()]
     ways = []
     for first, (needed, pair) in enumerate(pairs):
         rest = (rf", ?{other}" if must else rf"(?:, ?{other})?" for must, other in pairs[first + 1 :])
         ways.append(pair + "".join(rest))
+        if len(ways[-1]) * len(pairs) > 2 * _LONGEST:  # every order of so many would be too long: any order, then
+            any_of_them = f"(?:{'|'.join(pair for _, pair in pairs)})"
+            return rf"\{{(?:{any_of_them}(?:, ?{any_of_them})*)?\}}"
         if needed:  # none of the later ones can come first
             break
     else:
@@ -132,18 +146,32 @@ def _object(schema: dict[str, Any], depth: int) -> str:
     return rf"\{{(?:{'|'.join(ways)})\}}"
 
 
-def _value(schema: Any, depth: int) -> str:
-    schema = schema if isinstance(schema, dict) else {}
-    options, kind = schema.get("enum"), schema.get("type")
-    if isinstance(options, list) and options:
+def _key(name: str) -> str:
+    return re.escape(json.dumps(name, ensure_ascii=False))
+
+
+def _value(schema: Any, root: dict[str, Any], depth: int) -> str:
+    ways = [_simple(one, root, depth) for one in json_schema.alternatives(schema, root)]
+    if _ANY in ways:
+        return _ANY
+    return ways[0] if len(ways) == 1 else f"(?:{'|'.join(dict.fromkeys(ways))})"
+
+
+def _simple(schema: dict[str, Any], root: dict[str, Any], depth: int) -> str:
+    options, kind = json_schema.choices(schema), schema.get("type")
+    if options:
         return f"(?:{'|'.join(re.escape(json.dumps(one, ensure_ascii=False)) for one in options)})"
+    if isinstance(kind, list) and kind:
+        ways = [_simple({**schema, "type": one}, root, depth) for one in kind if isinstance(one, str)]
+        return f"(?:{'|'.join(dict.fromkeys(ways))})" if ways and _ANY not in ways else _ANY
     if isinstance(kind, str) and kind in _VALUES:
         return _VALUES[kind]
     if kind == "array":
-        item = _value(schema.get("items"), depth - 1) if depth > 0 and schema.get("items") else _SCALAR
+        items = schema.get("items")
+        item = _value(items, root, depth - 1) if depth > 0 and items and isinstance(items, dict) else _SCALAR
         return rf"\[(?:{item}(?:, ?{item})*)?\]"
     if kind == "object":
-        return _object(schema, depth) if depth > 0 else _FLAT_OBJECT
+        return _object(schema, root, depth) if depth > 0 else _FLAT_OBJECT
     return _ANY
 
 

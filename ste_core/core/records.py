@@ -11,6 +11,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
+from ste_core.core import json_schema
+
 
 class Message(TypedDict):
     """One message of a conversation; the optional keys are those of native tool calling."""
@@ -104,7 +106,8 @@ class Tool(Record):
     """A tool as a language model may see it.
 
     `parameters` is a JSON Schema of type object (as MCP and the OpenAI protocol describe tools), so typed, with
-    `required` and `default`. `family` groups related tools; empty where there is no such grouping.
+    `required` and `default`. It may come from anywhere: what is not quite JSON Schema is read as far as it can be.
+    `family` groups related tools; empty where there is no such grouping.
     """
 
     name: str
@@ -112,30 +115,31 @@ class Tool(Record):
     parameters: dict[str, JsonValue] = {"type": "object", "properties": {}}
     family: str = ""
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The schemas of the documented arguments by name, references not followed."""
+        return json_schema.members(self.parameters)
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The arguments that every call has to have."""
+        return json_schema.required(self.parameters)
+
     def documentation(self) -> str:
         """The tool on one line, as prompts show it: description, name, arguments with type and (optional).
 
         The description stands before the name, as it does in a reader's mind: a query leads to what a tool does, and
         that to its name. A small causal model, which can only look back, chooses far better so.
         """
-        properties = self.parameters.get("properties") or {}
-        required = set(self.parameters.get("required") or ())
+        required = self.required
         shown = []
-        for name, schema in properties.items():
-            about = _type(schema) + ("" if name in required else ", optional")
-            text = str(schema.get("description") or "") if isinstance(schema, dict) else ""
+        for name, schema in self.arguments.items():
+            kinds = json_schema.kinds(schema, self.parameters)
+            about = (" or ".join(kinds) or "any") + ("" if name in required else ", optional")
+            text = str(json_schema.resolve(schema, self.parameters).get("description") or "")
             shown.append(f"{name} ({about})" + (f" {text}" if text else ""))
         about = self.description.rstrip(".")
         return f"{about}{'. ' if about else ''}API: {self.name}. Args: {', '.join(shown) if shown else 'none'}"
-
-
-def _type(schema: JsonValue) -> str:
-    """A JSON Schema's type in a word; "any" where it names none."""
-    if not isinstance(schema, dict):
-        return "any"
-    kind = schema.get("type") or [one.get("type") for one in schema.get("anyOf") or () if isinstance(one, dict)]
-    kinds = [str(one) for one in (kind if isinstance(kind, list) else [kind]) if one and one != "null"]
-    return " or ".join(kinds) or "any"
 
 
 class Observation(Record):

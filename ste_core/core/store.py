@@ -16,11 +16,12 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from ste_core.core.errors import UserError
@@ -99,10 +100,13 @@ def write_lines(path: Path, lines: Iterable[str]) -> bool:
 
 
 def write_table(frame: pd.DataFrame, path: Path, *, decimals: int = 3) -> pd.DataFrame:
-    """Write a table as CSV, floats rounded to `decimals` places (p-values live with that); returns what was written.
+    """Write a table as CSV, floats rounded to `decimals` places; returns what was written.
 
-    The same frame gives the same bytes: fixed number format, `\\n` line ends, no index.
+    p-values (columns `p` and `p_...`) have three significant digits instead: rounded like the rest, small ones would be
+    0. The same frame gives the same bytes: fixed number format, `\\n` line ends, no index.
     """
+    small = [name for name in frame.select_dtypes("float") if str(name) == "p" or str(name).startswith("p_")]
+    frame = frame.assign(**{name: frame[name].map(lambda p: None if pd.isna(p) else f"{p:.3g}") for name in small})
     write_text(path, frame.to_csv(index=False, float_format=f"%.{decimals}f", lineterminator="\n"))
     return read_table(path)
 
@@ -205,6 +209,31 @@ def read_json(path: Path, *, shown: str | None = None) -> Any:
         raise UserError(f"{name}: not valid JSON ({where})") from None
     except OSError as error:
         raise UserError(f"{name}: cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def alone(lock: Path, busy: str, *, remove: bool = False) -> Iterator[None]:
+    """Keep other processes away from what a lock file stands for; the kernel drops it when a process is killed.
+
+    Args:
+        busy: what to say where another process is at work.
+        remove: take the file away at the end.
+
+    Raises:
+        UserError: another process is at work.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        raise UserError(busy) from None
+    try:
+        yield
+    finally:
+        if remove:  # before it is released: who waits for it then takes a new one
+            lock.unlink(missing_ok=True)
+        held.release()
 
 
 def digest(value: Any, *, sort_keys: bool = True) -> str:

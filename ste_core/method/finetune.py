@@ -29,7 +29,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from ste_core.core import store
@@ -51,6 +50,9 @@ NOT_THE_RESULT = frozenset({"device_tokens", "device", "threads", "save_steps", 
 
 #: what in a folder makes a model
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")
+
+#: raised when fine-tuning comes to mean something else: what an earlier version made is then not taken for this one's
+METHOD = 1
 
 #: packages whose versions can move a result, beside those of `store.PACKAGES`
 PACKAGES = ("torch", "transformers", "accelerate", "peft", "tokenizers")
@@ -132,7 +134,8 @@ def finetune(
     chosen = options.model_dump(exclude=set(NOT_THE_RESULT))
     if base_sha256 is not None:
         chosen.pop("base")  # by its content, wherever it lies
-    fingerprint = store.digest([chosen, base_sha256, base_commit, data.hexdigest()])
+    version = [] if METHOD == 1 else [METHOD]  # earlier runs did not note it
+    fingerprint = store.digest([chosen, base_sha256, base_commit, data.hexdigest(), *version])
     finished = _finished(output, options, fingerprint)
     if finished is not None:
         return finished
@@ -272,16 +275,9 @@ def _alone(output: Path) -> Iterator[None]:
     if int(os.environ.get("RANK", 0)):
         yield
         return
-    lock = FileLock(output.with_name(f".{output.name}.lock"))  # the kernel drops it when a run is killed
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"{output}: another run is at work on it; wait for it, or stop it") from None
-    try:
+    busy = f"{output}: another run is at work on it; wait for it, or stop it"
+    with store.alone(output.with_name(f".{output.name}.lock"), busy, remove=True):
         yield
-    finally:
-        Path(lock.lock_file).unlink(missing_ok=True)  # before it is released: who waits for it then takes a new one
-        lock.release()
 
 
 @contextlib.contextmanager

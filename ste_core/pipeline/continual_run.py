@@ -16,12 +16,10 @@ examples (its batch left none) is passed over: the model stays as it was.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from ste_core.core import aio, prompting, store
@@ -88,7 +86,8 @@ def run(study: Study, arm: str, seed: int, done: Callable[[], object] = lambda: 
     if arm not in work.chains:
         raise UserError(f"study '{study.name}': continual: no arm '{arm}'; there are: {', '.join(work.chains)}")
     found = []
-    with _alone(work.models):
+    busy = f"{work.models}: another process is at work on this seed; wait for it, or stop it"
+    with store.alone(work.models / ".lock", busy):
         for number in range(len(work.chains[arm])):
             found.append(work.done(arm, number) or work.do(arm, number))
             work.tidy()
@@ -274,17 +273,3 @@ def _histories(base: str, options: Finetuning, found: Sequence[Round]) -> list[s
         data = [record.model_dump(mode="json") for record in (*one.examples, *one.general)]
         chain.append(store.digest([chain[-1], settings, data]) if one.examples else chain[-1])
     return chain
-
-
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    place.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place / ".lock")  # the kernel drops it when a run is killed
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"{place}: another process is at work on this seed; wait for it, or stop it") from None
-    try:
-        yield
-    finally:
-        lock.release()

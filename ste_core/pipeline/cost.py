@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from ste_core.core import prompting
-from ste_core.core.config import Exploration
-from ste_core.core.records import Tool, Trial
-from ste_core.method.explore import CHARACTERS_A_TOKEN, VARIANTS
+from ste_core.core.config import Exploration, Style
+from ste_core.core.records import Message, Tool, Trial
+from ste_core.method.explore import CHARACTERS_A_TOKEN, VARIANTS, Variant, conversation
 
 #: templates whose length counts
 FRAMES = ("imagine", "imagine_next", "try", "reflect")
@@ -24,7 +24,8 @@ FRAMES = ("imagine", "imagine_next", "try", "reflect")
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is to come: trials, requests (likely, and at most), tokens, seconds and money where they can be known."""
+    """What is to come: trials, requests (likely, and at most), tokens, seconds and money where they can be known; and
+    what there is to know of the tools (`Toolbox.notes`)."""
 
     trials: int
     done: int
@@ -34,6 +35,7 @@ class Estimate:
     completion_tokens: int
     rate: float | None = None
     prices: tuple[float, float] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float | None:
@@ -47,7 +49,10 @@ class Estimate:
         return (self.prompt_tokens * self.prices[0] + self.completion_tokens * self.prices[1]) / 1e6
 
     def text(self) -> str:
-        """All of it in a line."""
+        """All of it in a line, and a line for each note."""
+        return "\n".join((self._line(), *self.notes))
+
+    def _line(self) -> str:
         if not self.trials:
             return f"nothing to do: all {self.done:,} trials are done"
         done = f" ({self.done:,} are done)" if self.done else ""
@@ -109,18 +114,26 @@ class Usual:
 
 
 def trial_sizes(
-    tool: Tool, settings: Exploration, variant: str, number: int, usual: Usual, context: int | None
+    tool: Tool,
+    settings: Exploration,
+    variant: str,
+    number: int,
+    usual: Usual,
+    context: int | None,
+    style: Style = "small",
 ) -> tuple[float, float, float]:
     """Requests, tokens in and tokens out that a tool's trial of that number is likely to take."""
     switches = VARIANTS[variant]
-    frame = {name: len(prompting.template(name)) / CHARACTERS_A_TOKEN for name in FRAMES}
+    frame = {name: len(prompting.template(name, style)) / CHARACTERS_A_TOKEN for name in FRAMES}
     replies = min(usual.replies if switches.feedback else 1.0, settings.calls)
     verdict = usual.verdict if switches.reflection and switches.feedback else 0.0
     result = usual.result if switches.feedback else 0.0
     lines = number if settings.memory_lines is None else min(number, settings.memory_lines)
+    turns = usual.reply + result
+    if style == "instruct":
+        return _instruct_sizes(tool, settings, switches, number, usual, context, lines, replies, turns, verdict)
     memory = lines * (usual.query + 5) if switches.long_term_memory else 0.0
     trying = usual.query + frame["try"] + usual.query
-    turns = usual.reply + result
     whole = frame["imagine_next"] + trying + replies * turns + frame["reflect"] + verdict
     opening = frame["imagine"] + len(tool.documentation()) / CHARACTERS_A_TOKEN
     opening += whole * (number % settings.trials) if switches.short_term_memory else 0.0
@@ -128,9 +141,45 @@ def trial_sizes(
     prompts += [(min(1.0, replies - step), opening + trying + turns * step) for step in range(math.ceil(replies))]
     if verdict:
         prompts.append((1.0, opening + trying + replies * turns + frame["reflect"]))
+    return _summed(prompts, settings, usual, context, replies, verdict)
+
+
+def _summed(
+    prompts: list[tuple[float, float]],
+    settings: Exploration,
+    usual: Usual,
+    context: int | None,
+    replies: float,
+    verdict: float,
+) -> tuple[float, float, float]:
     room = None if context is None else context - settings.max_tokens
     shown = sum(share * (length if room is None else min(length, room)) for share, length in prompts)
     return sum(share for share, _ in prompts), shown, usual.query + replies * usual.reply + verdict
+
+
+def _instruct_sizes(
+    tool: Tool, settings: Exploration, switches: Variant, number: int, usual: Usual, context: int | None, lines: int,
+    replies: float, turns: float, verdict: float,
+) -> tuple[float, float, float]:  # fmt: skip
+    """As `trial_sizes`, where imagining and reflecting are asked apart, each behind worked examples."""
+
+    def tokens(messages: list[Message]) -> float:
+        return sum(len(message["content"]) / CHARACTERS_A_TOKEN + 4 for message in messages)
+
+    blank = Trial(tool=tool.name, variant="", seed=0, episode=0, trial=0, query="", steps=())
+    asked = tokens(prompting.imagine_in_turns(tool, []))
+    told = usual.query + len(prompting.template("imagine_told", "instruct")) / CHARACTERS_A_TOKEN + 12
+    before = number % settings.trials if switches.short_term_memory else 0
+    remembered = lines if switches.long_term_memory else before
+    trying = tokens(conversation(tool, [blank], style="instruct")) + usual.query
+    again = tokens(conversation(tool, [blank, blank], style="instruct")) - trying + 2 * usual.query + replies * turns
+    trying += before * max(again, 0.0)
+    prompts = [(1.0, asked + remembered * told)]
+    prompts += [(min(1.0, replies - step), trying + turns * step) for step in range(math.ceil(replies))]
+    if verdict:
+        apart = tokens(prompting.reflect_apart("", None, ""))
+        prompts.append((1.0, apart + usual.query + turns))
+    return _summed(prompts, settings, usual, context, replies, verdict)
 
 
 def most_requests(settings: Exploration, variant: str) -> int:

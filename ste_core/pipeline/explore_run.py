@@ -16,6 +16,7 @@ import gzip
 import hashlib
 import json
 import re
+import sys
 import time
 import zlib
 from collections import Counter
@@ -192,16 +193,18 @@ class _Part:
         return [(one, seed) for one in self.variants or settings.variants for seed in self.seeds or settings.seeds]
 
     def choose(self, settings: Exploration, toolbox: Toolbox) -> list[Tool]:
-        """The tools.
+        """The tools: those that are named, or all that can be explored (`left_out` says which are not).
 
         Raises:
-            UserError: an unknown tool, a tool without description, or a shard that is none.
+            UserError: an unknown tool, a named one without description or none that has one, or a shard that is none.
         """
-        wanted = self.tools or settings.tools or list(toolbox.tools)
+        named = self.tools or settings.tools
+        mute = _mute(toolbox)
+        wanted = named or [name for name in toolbox.tools if name not in mute] or list(toolbox.tools)
         for name in wanted:
             if name not in toolbox.tools:
                 raise UserError(f"tools: no tool '{name}'; {_nearest(name, toolbox.tools)}")
-            if not toolbox.tools[name].description.strip():
+            if name in mute:
                 raise UserError(
                     f"tool '{name}': has no description, so nothing can be imagined for it; "
                     f"describe it, or name the tools to explore in exploration.tools"
@@ -210,6 +213,15 @@ class _Part:
         if not 1 <= number <= count:
             raise UserError(f"shard {number}/{count}: must be one of 1/{count} to {count}/{count}")
         return [toolbox.tools[name] for name in dict.fromkeys(wanted)][number - 1 :: count]
+
+    def left_out(self, settings: Exploration, toolbox: Toolbox) -> list[str]:
+        """What a user has to know of the tools, a line each: left out, or not wholly understood."""
+        mute = [] if self.tools or settings.tools else _mute(toolbox)
+        return [*toolbox.notes, *(f"tool '{name}': left out, it has no description to imagine by" for name in mute)]
+
+
+def _mute(toolbox: Toolbox) -> list[str]:
+    return [name for name, tool in toolbox.tools.items() if not tool.description.strip()]
 
 
 def read_shard(text: str) -> tuple[int, int]:
@@ -258,11 +270,11 @@ def estimate(
     settings, part = _settings(study), _Part(variants, seeds, tools, shard)
     pairs = part.pairs(settings)
 
-    async def listed() -> list[Tool]:
+    async def listed() -> tuple[list[Tool], list[str]]:
         async with toolbox or resources.toolbox(study) as opened:
-            return part.choose(settings, opened)
+            return part.choose(settings, opened), part.left_out(settings, opened)
 
-    chosen = aio.run(listed())
+    chosen, notes = aio.run(listed())
     there: Counter[tuple[str, int, str]] = Counter()
 
     def earlier() -> Iterator[Trial]:
@@ -279,11 +291,14 @@ def estimate(
             numbers = range(there[variant, seed, tool.name], settings.episodes * settings.trials)
             done += there[variant, seed, tool.name]
             most += len(numbers) * most_requests(settings, variant)
-            sizes += (trial_sizes(tool, settings, variant, number, usual, settings.context) for number in numbers)
+            style = study.style(settings.model)
+            sizes += (
+                trial_sizes(tool, settings, variant, number, usual, settings.context, style) for number in numbers
+            )
     requests, shown, written = (round(sum(column)) for column in zip(*sizes, strict=True)) if sizes else (0, 0, 0)
     model = study.models.get(settings.model)
     rate = _rate([one for pair in pairs for one in runs(study, *pair)], model)
-    return Estimate(len(sizes), done, requests, most, shown, written, rate, _prices(model))
+    return Estimate(len(sizes), done, requests, most, shown, written, rate, _prices(model), tuple(notes))
 
 
 def _rate(earlier: Sequence[RunRecord], model: LocalModel | ServedModel | None) -> float | None:
@@ -371,8 +386,7 @@ class _Runner:
         identity = await asyncio.to_thread(lambda: self.model.identity)  # a local model reads its weights for it
         async with self.toolbox:
             tools = part.choose(self.settings, self.toolbox)
-            for tool in tools:
-                check_context(tool, self.settings, self.count, self.context, self.study.style(self.settings.model))
+            tools = self._fitting(tools, named=bool(part.tools or self.settings.tools))
             shelves = [[_Shelf(self.study, self.settings, *pair, tool) for tool in tools] for pair in pairs]
             for shelf in (one for row in shelves for one in row):
                 shelf.lock(locks)
@@ -384,6 +398,25 @@ class _Runner:
                 for shelf in (one for row in shelves for one in row):
                     watch.saw(shelf.past.judged, shelf.past.solved)
                 return [await self._pair(*pair, row, watch) for pair, row in zip(pairs, shelves, strict=True)]
+
+    def _fitting(self, tools: Sequence[Tool], named: bool) -> list[Tool]:
+        """The tools whose documentation the context holds; of others that were not named it says that they are left.
+
+        Raises:
+            UserError: a named one is too long, or all are.
+        """
+        fitting, refused, style = [], [], self.study.style(self.settings.model)
+        for tool in tools:
+            try:
+                check_context(tool, self.settings, self.count, self.context, style)
+                fitting.append(tool)
+            except UserError as error:
+                refused.append(error)
+        if refused and (named or not fitting):
+            raise refused[0]
+        for error in refused:
+            print(f"left out: {error}", file=sys.stderr, flush=True)
+        return fitting
 
     def _depends(self, shelf: "_Shelf", identity: str) -> dict[str, JsonValue]:
         """What a tool's trials depend on."""
@@ -448,7 +481,10 @@ class _Runner:
 
     def _gate(self, variant: str, shelves: Sequence["_Shelf"]) -> "_Gate":
         last = self.settings.episodes * self.settings.trials - 1
-        sizes = [trial_sizes(shelf.tool, self.settings, variant, last, Usual(), self.context) for shelf in shelves]
+        style = self.study.style(self.settings.model)
+        sizes = [
+            trial_sizes(shelf.tool, self.settings, variant, last, Usual(), self.context, style) for shelf in shelves
+        ]
         tokens = max((shown + written for _, shown, written in sizes), default=0.0)
         slots = self.settings.concurrency or max(1, len(shelves))
         return _Gate(self.budget, slots, most_requests(self.settings, variant), CAUTION * tokens)

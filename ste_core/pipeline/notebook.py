@@ -7,6 +7,7 @@ differs from run to run without meaning (times, paths, random cell ids) is taken
 same results give the same file; a failure is one line, with the failed notebook kept.
 """
 
+import ast
 import logging
 import os
 import sys
@@ -41,8 +42,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
-            notebook, output, parameters, cwd=notebook.parent, kernel_name="python3", progress_bar=False,
-            log_output=True, extra_arguments=["--log-level=CRITICAL"],
+            _literal(notebook), _literal(output), parameters, cwd=notebook.parent, kernel_name="python3",
+            progress_bar=False, log_output=True, extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:
         reason = one_line(error.evalue, 500)
@@ -60,6 +61,11 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
                 _clean(output)
 
 
+def _literal(path: Path) -> str:
+    """A path as papermill takes it, which fills in what stands in braces."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 class _Told(logging.Handler):
     """Shows what cells tell (`errors.tell`) while they run; all else that papermill would say is in our own line."""
 
@@ -75,11 +81,16 @@ def _listen(logger: logging.Logger) -> None:
     logger.handlers = [_Told()]
 
 
-def _parameters(notebook: Path) -> dict[str, Any]:
+def _parameters(notebook: Path) -> list[str]:
+    """The names that the cell of parameters assigns (papermill's own reading of it fails on a default with `=`)."""
     try:
-        return papermill.inspect_notebook(str(notebook))
-    except (ValueError, nbformat.ValidationError) as error:
+        cells = nbformat.read(notebook, as_version=4).cells
+        source = "\n".join(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
+        assigned = [node for node in ast.parse(source).body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    except (ValueError, SyntaxError, nbformat.ValidationError) as error:
         raise UserError(f"{notebook}: not a notebook ({one_line(error, 200)})") from None
+    targets = [target for node in assigned for target in getattr(node, "targets", None) or [node.target]]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _clean(path: Path) -> None:

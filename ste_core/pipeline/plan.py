@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from ste_core.core import prompting
-from ste_core.core.config import Finetuning, LocalModel, Study
+from ste_core.core.config import NO_VARIANT, Finetuning, LocalModel, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import TestItem, Tool
 from ste_core.method import distill
@@ -28,9 +28,6 @@ from ste_core.pipeline import explore_run as exploration
 from ste_core.pipeline import resources
 from ste_core.pipeline.cost import Usual
 from ste_core.tools.base import Toolbox
-
-#: the baseline has no experience; what its files have where others name a variant
-NO_VARIANT = "all"
 
 #: bytes of a text record for each of its tokens: four characters, names of fields and all
 TOKEN_BYTES = 6

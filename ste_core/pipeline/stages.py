@@ -27,7 +27,7 @@ from typing import Any
 from filelock import FileLock
 
 from ste_core.core import aio, store
-from ste_core.core.config import Study
+from ste_core.core.config import NO_VARIANT, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Prediction, TestItem
 from ste_core.method import distill, finetune, retrieve
@@ -37,9 +37,6 @@ from ste_core.method.predict import Setting
 from ste_core.method.training_data import GeneralTask
 from ste_core.pipeline import explore_run as exploration
 from ste_core.pipeline import finetune_job, resources
-
-#: what the baseline's files and rows have where others name a variant
-NO_VARIANT = "all"
 
 #: the method with nothing left out
 FULL = "full"

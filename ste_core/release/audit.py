@@ -10,33 +10,39 @@ rule (`rule`), and besides with every call identical to gold counted right (`rul
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ste_core.core import prompting
 from ste_core.core.config import Study
-from ste_core.core.records import Judgement
+from ste_core.core.records import Judgement, Prediction
 from ste_core.release import data as paper
 from ste_core.release.data import Release
-from ste_core.scoring import score, stats
+from ste_core.scoring import score, stats, verdicts
 
 ALL = "all"
 
 
-def score_release(release: Release, files: Iterable[str] | None = None) -> pd.DataFrame:
+def score_release(
+    release: Release, files: Iterable[str] | None = None, extra: Sequence[Sequence[Prediction]] = ()
+) -> pd.DataFrame:
     """Every item of a release's prediction files (default: all it has), scored under the released rule.
 
     As in the release, unknown tool names are mapped to the closest API *of the file* (a continual-learning file knows
     only the APIs learnt so far).
+
+    Args:
+        extra: predictions of others on the same test set, a list a file (see `score_files.extras`). What a model would
+            have to judge has no `correct_rule` there, unless the file has stored verdicts.
 
     Returns:
         Columns of `score.verdicts`, and `batch` (0-3), `judged_by` ("string rule" or "model"), `judge_reply`.
     """
     batch = {api: number for number, apis in enumerate(release.batches()) for api in apis}
     frames = []
-    for name in files or release.files():
-        predictions = release.predictions(name)
+    for predictions in (*map(release.predictions, files or release.files()), *extra):
         apis = list(dict.fromkeys(prediction.gold.tool for prediction in predictions))
         frame = score.verdicts(predictions, apis, string_rule_tools=paper.STRING_RULE_APIS)
         frame["judge_reply"] = [p.stored.chatgpt_args_jud if p.stored else None for p in predictions]
@@ -85,14 +91,34 @@ def correctness(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for metric in score.METRICS:
                 counts = score.counts(items, metric)
                 out[metric] = 100 * counts["k"].sum() / counts["n"].sum() if counts["n"].sum() else np.nan
-            interval = score.interval(items, "correct_rule", study, row.system, row.setting, row.split)
-            out |= {"ci_low": interval.low, "ci_high": interval.high}
+            found = score.interval(items, "correct_rule", study)
+            out |= {"ci_low": found.low, "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
         rows.append(out | {"correct_reported": row.correct})
+    rows += [_unreported(items, study) for items in _of_others(scored)]
     columns = [
         "system", "setting", "split", "n", "wellformed", "api_match", "api_match_all", "correct_reported",
-        "correct_stored", "correct_rule", "correct_rule_identity", "ci_low", "ci_high",
+        "correct_stored", "correct_rule", "correct_rule_identity", "ci_low", "ci_high", "centre", "se", "df",
+        "correct_string",
     ]  # fmt: skip
     return pd.DataFrame(rows).reindex(columns=columns).astype({"n": "Int64"})
+
+
+def _of_others(scored: pd.DataFrame) -> list[pd.DataFrame]:
+    """The items of each system that the paper does not report."""
+    reported = set(zip(paper.reported()["system"], paper.reported()["setting"], strict=True))
+    return [items for key, items in scored.groupby(["system", "setting"], sort=False) if key not in reported]
+
+
+def _unreported(items: pd.DataFrame, study: Study) -> dict[str, Any]:
+    """A row of `correctness` for predictions of others; interval of the string rule where no verdicts are stored."""
+    first, judged = items.iloc[0], not items["correct_rule"].isna().any()
+    out: dict[str, Any] = {"system": first["system"], "setting": first["setting"], "split": ALL, "n": len(items)}
+    for metric in score.METRICS:
+        if judged or ("stored" not in metric and "rule" not in metric):
+            counts = score.counts(items, metric)
+            out[metric] = 100 * counts["k"].sum() / counts["n"].sum() if counts["n"].sum() else np.nan
+    found = score.interval(items, "correct_rule" if judged else "correct_string", study)
+    return out | {"ci_low": found.low, "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
 
 
 def headline(correctness: pd.DataFrame) -> str:
@@ -106,15 +132,20 @@ def headline(correctness: pd.DataFrame) -> str:
 
 
 def intervals(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Every metric of every row with its interval, in long form: its row, `metric, value, ci_low, ci_high`."""
+    """Every metric of every row in long form: its row, `metric, tools, n, k, value`, interval, `centre, se, df`."""
     rows = []
-    for row in paper.reported().itertuples():
-        items = select(scored, row.system, row.setting, row.split)
+    chosen = [(row.system, row.setting, row.split) for row in paper.reported().itertuples()]
+    chosen += [(items["system"].iloc[0], items["setting"].iloc[0], ALL) for items in _of_others(scored)]
+    for key in chosen:
+        items = select(scored, *key)
         for metric in score.METRICS if len(items) else ():
-            found = score.interval(items, metric, study, row.system, row.setting, row.split)
+            if items[score.METRICS[metric][0]].isna().any():
+                continue  # nobody has judged it
+            counts, found = score.counts(items, metric), score.interval(items, metric, study)
             rows.append(
-                {"system": row.system, "setting": row.setting, "split": row.split, "metric": metric,
-                 "value": found.value, "ci_low": found.low, "ci_high": found.high}
+                {"system": key[0], "setting": key[1], "split": key[2], "metric": metric, "tools": found.tools,
+                 "n": int(counts["n"].sum()), "k": int(counts["k"].sum()), "value": found.value, "ci_low": found.low,
+                 "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
             )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -228,7 +259,7 @@ def judge_noise(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
                 continue
             by_tool = pd.DataFrame({"tool": cases["tool"], "hit": hits}).groupby("tool")["hit"]
             k, n = by_tool.sum().astype(int), by_tool.size()
-            found = score.share(k, n, study, measure)
+            found = score.share(k, n, study)
             rows.append(
                 {"measure": measure, "system": system, "setting": setting, "n": int(n.sum()), "k": int(k.sum()),
                  "percent": found.value, "ci_low": found.low, "ci_high": found.high}
@@ -314,13 +345,13 @@ def comparisons(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences A - B on the same items, in points, under both the recomputed and the stored verdicts.
 
     Returns:
-        Columns `table, system_a, setting_a, system_b, setting_b, verdict` ("rule", "stored"), `n`; `difference` and
-        `relative` (the gain in percent of B), each with its interval; `p, p_holm, p_mcnemar, p_mcnemar_holm`; and
-        `reported`, the difference of the reported figures. Pairs with an absent file are left out (their reported
-        figures stand in `correctness.csv`).
+        Columns `table` (the family of tests), `system_a, setting_a, system_b, setting_b, verdict` ("rule", "stored"),
+        `n`; `difference` and `relative` (the gain in percent of B), each with its interval; `centre, se, df` of the t
+        behind it, `detectable`; `p, p_holm, p_mcnemar, p_mcnemar_holm`; and `reported`, the difference of the reported
+        figures. Pairs with an absent file are left out (their reported figures stand in `correctness.csv`).
     """
     reported = paper.reported().query("split == 'all'").set_index(["system", "setting"])["correct"]
-    rows = []
+    rows, level = [], study.statistics.level
     for table, pairs in COMPARISONS.items():
         for a, b in pairs:
             left, right = select(scored, *a), select(scored, *b)
@@ -330,20 +361,21 @@ def comparisons(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for verdict in ("rule", "stored"):
                 found = stats.difference(
                     both[f"correct_{verdict}_a"].astype(bool), both[f"correct_{verdict}_b"].astype(bool), both["tool"],
-                    rng=study.rng("difference", table, *a, *b, verdict),
-                    level=study.statistics.level, resamples=study.statistics.resamples,
+                    level=level,
                 )  # fmt: skip
                 rows.append(
                     {"table": table, "system_a": a[0], "setting_a": a[1], "system_b": b[0], "setting_b": b[1],
                      "verdict": verdict, "n": len(both), "difference": found.value, "ci_low": found.low,
-                     "ci_high": found.high, "relative": found.relative.value, "relative_low": found.relative.low,
-                     "relative_high": found.relative.high, "p": found.p, "p_mcnemar": found.p_mcnemar,
+                     "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df,
+                     "relative": found.relative.value, "relative_low": found.relative.low,
+                     "relative_high": found.relative.high, "detectable": found.detectable(level), "p": found.p(),
+                     "p_mcnemar": found.p_mcnemar,
                      "reported": reported.get(a, np.nan) - reported.get(b, np.nan)}
                 )  # fmt: skip
     found = pd.DataFrame(rows)
-    families = found.groupby(["table", "verdict"])
-    found["p_holm"] = families["p"].transform(stats.holm)
-    found["p_mcnemar_holm"] = families["p_mcnemar"].transform(stats.holm)
+    family = found["table"] + "/" + found["verdict"]
+    found["p_holm"] = verdicts.holm(found["p"], family)
+    found["p_mcnemar_holm"] = verdicts.holm(found["p_mcnemar"], family)
     last = ["p", "p_holm", "p_mcnemar", "p_mcnemar_holm", "reported"]
     return found[[column for column in found if column not in last] + last]
 
@@ -367,7 +399,7 @@ def forgetting_matrix(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
             for batch in range(number + 1):
                 key = (*_round(strategy, number), f"batch {batch}")
                 items = select(scored, *key)
-                found = score.interval(items, "correct_rule", study, *key)
+                found = score.interval(items, "correct_rule", study)
                 rows.append(
                     {"strategy": strategy, "round": number, "batch": batch, "n": len(items),
                      "reported": reported[key], "stored": 100 * items["correct_stored"].astype(bool).mean(),
@@ -381,22 +413,22 @@ def forgetting(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     Returns:
         Columns `strategy` ("replay", "no replay", "replay - no replay"), `measure, verdict` ("rule", "stored"),
-        `value, ci_low, ci_high`, in percent or points.
+        `value, ci_low, ci_high, centre, se, df`, in percent or points; of the differences, `detectable, p, p_holm` too
+        (a family a verdict).
     """
-    rows = []
+    rows, level = [], study.statistics.level
     for verdict in ("rule", "stored"):
-        runs = [_by_round(scored, strategy, f"correct_{verdict}") for strategy in STRATEGIES]
-        found = stats.forgetting_intervals(
-            runs, rng=study.rng("forgetting", verdict), level=study.statistics.level,
-            resamples=study.statistics.resamples,
-        )  # fmt: skip
-        for strategy, measures in zip((*STRATEGIES, " - ".join(STRATEGIES)), found, strict=True):
-            rows += [
-                {"strategy": strategy, "measure": measure, "verdict": verdict, "value": one.value, "ci_low": one.low,
-                 "ci_high": one.high}
-                for measure, one in measures.items()
-            ]  # fmt: skip
-    return pd.DataFrame(rows)
+        runs = [stats.forgetting(_by_round(scored, strategy, f"correct_{verdict}")) for strategy in STRATEGIES]
+        gap = {name: [a - b for a, b in zip(arrays, runs[1][name], strict=True)] for name, arrays in runs[0].items()}
+        for strategy, parts in zip((*STRATEGIES, " - ".join(STRATEGIES)), (*runs, gap), strict=True):
+            tested = parts is gap
+            for measure, one in stats.forgetting_estimates(parts, gap=tested, level=level).items():
+                row = {"strategy": strategy, "measure": measure, "verdict": verdict, "value": one.value,
+                       "ci_low": one.low, "ci_high": one.high, "centre": one.centre, "se": one.se,
+                       "df": one.df}  # fmt: skip
+                rows.append(row | ({"detectable": one.detectable(level), "p": one.p()} if tested else {}))
+    table = pd.DataFrame(rows)
+    return table.assign(p_holm=verdicts.holm(table["p"], table["verdict"]))
 
 
 def _by_round(scored: pd.DataFrame, strategy: str, column: str) -> list[np.ndarray]:

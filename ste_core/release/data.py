@@ -36,6 +36,8 @@ PREDICTIONS = "STE/saved_results"
 API_LIST = "STE/tool_metadata/API_list.json"
 BATCHES = "STE/tool_metadata/CL_batches.json"
 TEST_SET = "llama-recipes/ft_datasets/tool_test.json"
+DOCUMENTATION = "llama-recipes/ft_datasets/API_descriptions.json"
+NEIGHBOURS = "llama-recipes/ft_datasets/api2neighbors.json"
 FLAN = "llama-recipes/ft_datasets/flan_v2_2k.json"
 
 #: of its tasks, the last so many are never trained on
@@ -128,8 +130,9 @@ def manifest() -> dict[str, ManifestFile]:
 
 
 def needed() -> list[str]:
-    """The files the audit reads: all predictions, the list of APIs, the batches and the test set."""
-    return [path for path in manifest() if path.startswith(f"{PREDICTIONS}/")] + [API_LIST, BATCHES, TEST_SET]
+    """The files the audit reads: all predictions, the list of APIs, the batches, the test set, what open models saw."""
+    others = [API_LIST, BATCHES, TEST_SET, DOCUMENTATION, NEIGHBOURS]
+    return [path for path in manifest() if path.startswith(f"{PREDICTIONS}/")] + others
 
 
 def git_blob(data: bytes) -> str:
@@ -183,6 +186,16 @@ class Release:
     def files(self) -> list[str]:
         """Names of the prediction files this copy has, in the order of `FILES`."""
         return [name for name in FILES if self.has(f"{PREDICTIONS}/{name}.json")]
+
+    def items(self) -> list[Prediction]:
+        """The test set, without answers; where the copy lacks its file, as the largest prediction file has it."""
+        if self.has(TEST_SET):
+            value = self.read(TEST_SET)
+            bare = {api: [row | {"model_output": ""} for row in _list(rows, TEST_SET)] for api, rows in value.items()}
+            return list(parse_predictions(bare, system="", setting="", shown=TEST_SET))
+        files = [self.predictions(name) for name in self.files()]
+        asked = max(files, key=len)
+        return [one.model_copy(update={"output": "", "stored": None, "system": "", "setting": ""}) for one in asked]
 
     def predictions(self, name: str) -> list[Prediction]:
         """The predictions of one file, in file order.

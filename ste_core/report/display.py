@@ -28,6 +28,9 @@ def table(frame: pd.DataFrame, *, decimals: int = 1, rows: int = 60) -> HTML:
     At most `rows` rows are shown, and a line says how many are left out.
     """
     shown = frame.head(rows).convert_dtypes().rename_axis(columns=None)
+    for name in shown.select_dtypes("float"):
+        if str(name) == "p" or str(name).startswith("p_"):  # never zero
+            shown[name] = [pd.NA if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}" for p in shown[name]]
     words = list(shown.select_dtypes(exclude="number").columns)
     style = shown.style.format(precision=decimals, na_rep="", escape="html").hide(axis="index")
     style = style.set_properties(subset=words, **{"text-align": "left"}).set_table_styles(

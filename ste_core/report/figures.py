@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
-from ste_core.report import plots
+from ste_core.report import plots, plots_audit
 from ste_core.scoring import score
 
 Tables = dict[str, pd.DataFrame]
@@ -95,17 +95,14 @@ def save(figure: Figure, stem: Path) -> None:
     figure.savefig(stem.with_suffix(".png"), metadata={"Software": None})
 
 
-def of_study(study: Study) -> list[str]:
-    """The figures of a study."""
-    return [name for name, spec in FIGURES.items() if spec.study == study.name]
-
-
 # --- the audit --------------------------------------------------------------------------------------------------------
 
 
 def _correctness(tables: Tables) -> pd.DataFrame:
     table = tables["correctness"]
     main = table[(table["split"] == "all") & table["setting"].isin(list(plots.SETTING_COLOURS))]
+    others = table[(table["split"] == "all") & (table["setting"] == "own")]  # their judged items have no verdict
+    main = pd.concat([main, others.assign(correct_rule=others["correct_rule"].fillna(others["correct_string"]))])
     columns = {"correct_reported": "reported", "correct_rule": "value"}
     return main.rename(columns=columns)[["system", "setting", "reported", "value", "ci_low", "ci_high"]]
 
@@ -122,7 +119,7 @@ def _draw_ablations(data: pd.DataFrame) -> Figure:
     worst = data.loc[data["value"].idxmin()]
     return plots.difference_forest(
         data,
-        title=f"{matter} of {len(data)} parts matter in the released runs; worst is {worst['label']}",
+        title=f"Significantly less correct without {matter} of {len(data)} parts here; worst {worst['label']}",
         xlabel="change of correctness against the full method, points (95 % interval over APIs)",
     )
 
@@ -139,8 +136,64 @@ _DOUBT = {
 }
 _LENIENCY = {
     "extra_arguments_correct": "correct with arguments that gold lacks",
-    "rescued_correct": "correct only by mapping a made-up name to an API",
+    "rescued_correct": "correct only because the name was mapped to an API",
 }
+
+
+_MAIN_SPLIT = "split == 'all'"
+_SHOWN = ("baseline", "ICL", "FT", "own")
+
+
+def _leniency(tables: Tables) -> pd.DataFrame:
+    table = tables["leniency"]
+    table = table[(table["axis"] == "name") & table["setting"].isin(_SHOWN)]
+    table = table.assign(
+        label=table["system"] + ", " + table["setting"], percent=100 * table["correct_here"] / table["n"]
+    )
+    return table[["label", "level", "percent", "value", "ci_low", "ci_high"]]
+
+
+_PANELS = {
+    "api_match_all": "right API, % of all items",
+    "correct_string": "correct by the string rule for every API, %",
+}
+
+
+def _selection(tables: Tables) -> pd.DataFrame:
+    own = tables["intervals"].query(_MAIN_SPLIT)
+    own = own[own["setting"].isin(_SHOWN) & own["metric"].isin(list(_PANELS))]
+    own = own.assign(kind="system", label=own["system"] + ", " + own["setting"])
+    marks = tables["marks"]
+    marks = marks[(marks["candidates"] == 15) | (marks["system"] == "oracle")]
+    marks = marks.assign(kind="mark", setting="", label=marks["system"].str.removesuffix(", no arguments"))
+    order = {"chance": 0, "TF-IDF": 1, "oracle": 2}
+    marks = marks.sort_values("label", key=lambda column: column.map(order), kind="stable")
+    both = pd.concat([own, marks])
+    both = both.assign(panel=both["metric"].map(_PANELS))
+    return both.sort_values("metric", kind="stable")[
+        ["panel", "kind", "label", "setting", "value", "ci_low", "ci_high"]
+    ]
+
+
+def _apis(tables: Tables) -> pd.DataFrame:
+    table = tables["by_api"]
+    table = table[table["setting"].isin(_SHOWN)]
+    return api_table(table, "correct_rule")
+
+
+def api_table(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """What `plots_audit.api_heatmap` shows of the audit's table `by_api`: APIs by their judge, the easiest first.
+
+    >>> api_table(store.read_table(study.tables / "by_api.csv"), "correct_rule")          # doctest: +SKIP
+    """
+    table = table.assign(label=table["system"] + ", " + table["setting"], value=100 * table[f"k_{metric}"] / table["n"])
+    ease = table.groupby("api")["value"].mean()
+    table = table.assign(ease=table["api"].map(ease), judge=table["judged_by"] == "model")
+    first = table["label"].map({label: number for number, label in enumerate(dict.fromkeys(table["label"]))})
+    table = table.assign(first=first).sort_values(
+        ["first", "judge", "ease", "api"], ascending=[True, True, False, True]
+    )
+    return table[["label", "api", "judged_by", "value"]]
 
 
 def _judge(tables: Tables) -> pd.DataFrame:
@@ -260,13 +313,17 @@ def _general(tables: Tables) -> pd.DataFrame:
     return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
 
 
+#: verdicts in tables that were written before `scoring.verdicts`
+OLD_WORDS = {"contradicted": "not supported", "undecided": "inconclusive"}
+
+
 # --- the open questions -----------------------------------------------------------------------------------------------
 
 
 def _open_questions(tables: Tables) -> pd.DataFrame:
     from ste_core.analysis.open_questions import QUESTIONS  # what it needs, the other figures do not
 
-    table = tables["open_questions"]
+    table = tables["open_questions"].replace({"verdict": OLD_WORDS})
     table = table[((table["tested"] == 1) | (table["source"] == "audit")) & (table["unit"] == "points")]
     asked = [f"{number}. {QUESTIONS[number]}" for number in table["question"]]
     table = table.assign(question=asked, label=table["hypothesis"], value=table["effect"])
@@ -292,6 +349,18 @@ FIGURES: dict[str, FigureSpec] = {
     "audit_judge": FigureSpec(
         "audit", ("judge_noise",), _judge, plots.judge_panels,
         "How often stored verdicts are doubtful, and how much leniency gives each system.",
+    ),
+    "audit_leniency": FigureSpec(
+        "audit", ("leniency",), _leniency, plots_audit.leniency_bars,
+        "Correctness of every system by how far the written name was from the API that was counted.",
+    ),
+    "audit_selection": FigureSpec(
+        "audit", ("intervals", "marks"), _selection, plots_audit.selection_points,
+        "How often each system names the right API and makes the right call, between chance, TF-IDF and the oracle.",
+    ),
+    "audit_apis": FigureSpec(
+        "audit", ("by_api",), _apis, plots_audit.api_heatmap,
+        "Correctness of every system on every API, as a heat map.",
     ),
     "microworld_reference": FigureSpec(
         "microworld", ("reference",), _reference, plots.reference_points,

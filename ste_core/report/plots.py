@@ -22,6 +22,7 @@ from matplotlib.transforms import blended_transform_factory
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
 SETTING_COLOURS = {"baseline": GREY, "ICL": ORANGE, "FT": BLUE}
+OTHER = "#CC79A7"  # predictions of others, which have no setting of the paper
 
 
 def style() -> AbstractContextManager[None]:
@@ -82,7 +83,7 @@ def correctness_points(data: pd.DataFrame) -> Figure:
     _systems(axes, data)
     axes.set_xlabel("correct calls, % of 750 items (95 % interval over APIs)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.42, -0.1), ncols=4, handletextpad=0.4, columnspacing=1.6)
-    _title(figure, f"Recomputed from raw outputs, no system moves by more than {furthest:.1f} points")
+    _title(figure, f"Recomputed where it can be, no system moves by more than {furthest:.1f} points")
     figure.tight_layout()
     return figure
 
@@ -107,12 +108,14 @@ def _systems(axes: Axes, data: pd.DataFrame) -> None:
     known = data[data["value"].notna()]
     for setting, colour in SETTING_COLOURS.items():
         points(axes, known[known["setting"] == setting], colour=colour, label=f"{setting}, recomputed")
+    points(axes, known[~known["setting"].isin(list(SETTING_COLOURS))], colour=OTHER)
     _reported(axes, data["reported"], data["position"])
     for row in data.itertuples():
         if pd.isna(row.value):
             _note(axes, f"  {row.setting}, reported only", row.reported, row.position, GREY)
         else:
-            _note(axes, f"{row.setting} {row.value:.1f}", row.ci_high, row.position, SETTING_COLOURS[row.setting])
+            _note(axes, f"{row.setting} {row.value:.1f}", row.ci_high, row.position,
+                  SETTING_COLOURS.get(row.setting, OTHER))  # fmt: skip
     _rows(axes, systems, [ticks[system] for system in systems])
     axes.set_ylim(y - 0.6, -0.8)
     axes.set_xlim(0, 100)
@@ -197,10 +200,9 @@ def judge_panels(data: pd.DataFrame) -> Figure:
     lower.set_xlim(left=0)
     lower.set_xlabel("% of all items (95 % interval over APIs)")
     lower.legend(loc="upper center", bbox_to_anchor=(0.3, -0.15), ncols=2, handletextpad=0.4)
-    most = lenient.loc[lenient["value"].idxmax()]
-    _title(figure, f"Leniency matters more than noise: it gives {most['label']} {most['value']:.0f} % of its items"
-           if most["value"] > doubt["value"].max()
-           else f"Noise matters more than leniency: up to {doubt['value'].max():.0f} % of verdicts")  # fmt: skip
+    most, least = lenient.loc[lenient["value"].idxmax()], lenient.groupby("label")["value"].max().median()
+    _title(figure, f"Leniency gives {most['label']} {most['value']:.0f} % of its items, half of the systems at most "
+                   f"{least:.0f} %")  # fmt: skip
     figure.tight_layout()
     return figure
 
@@ -446,13 +448,17 @@ def amount_lines(data: pd.DataFrame) -> Figure:
         amounts["episodes"], [f"{row.episodes}\n({row.examples:,.0f})" for row in amounts.itertuples()], fontsize=9
     )
     axes.set_ylim(0, max(10.0, 1.08 * known["ci_high"].max()) if len(known) else 10.0)
-    axes.set_xlabel("episodes explored a tool (examples they left); 0 is the baseline")
+    axes.set_xlabel(
+        "episodes explored a tool (examples they left); 0 is the baseline, which is shown the documentation"
+    )
     axes.set_ylabel("right results, % of items\n(95 % interval over tools)")
     axes.margins(x=0.07)
     ends = [f"{setting} {part['value'].iloc[0]:.0f} to {part['value'].iloc[-1]:.0f} %"
             for setting, part in known.groupby("setting", sort=False)]  # fmt: skip
     last = data["episodes"].max()
-    _title(figure, f"From no exploration to {last} episode{'s' if last > 1 else ''}: {', '.join(ends) or 'nothing'}")
+    _title(
+        figure, f"With more exploration, up to {last} episode{'s' if last > 1 else ''}: {', '.join(ends) or 'nothing'}"
+    )
     figure.tight_layout()
     return figure
 
@@ -720,7 +726,7 @@ def general_lines(data: pd.DataFrame) -> Figure:
     return figure
 
 
-VERDICT_COLOURS = {"supported": BLUE, "contradicted": RED, "undecided": GREY}
+VERDICT_COLOURS = {"supported": BLUE, "not supported": RED, "inconclusive": GREY}
 
 
 def question_forest(data: pd.DataFrame) -> Figure:

@@ -43,7 +43,7 @@ CATEGORIES = {
     "other result": "the gold arguments, and another verdict nevertheless",
 }
 
-_VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_execution", "task_success")
+_VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_call", "correct_execution", "task_success")
 
 
 def outcomes(
@@ -69,8 +69,9 @@ def outcomes(
 
     Returns:
         The columns of `execution.execute_verdicts`, so that `score.interval` and the like read it, and `seed`,
-        `category`. Verdicts: `wellformed`, `api_match`, `correct_rule` (string rule), and where there are results
-        `correct_execution` (result), `task_success`.
+        `category`. Verdicts: `wellformed`, `api_match`, `correct_rule` (string rule); where there are results
+        `correct_execution` (result), `task_success`; where there are none, and replies are not read by the released
+        rule, `correct_call` (`score.same_call`).
 
     Raises:
         UserError: a prediction whose gold tool or gold result is not known.
@@ -84,8 +85,14 @@ def outcomes(
         raise UserError("predictions: none, there is nothing to judge")
     if results:
         rows = aio.run(execution.execute_verdicts(rows, toolbox, results))
+    elif rule != "released":  # a replica of the paper's figures keeps the paper's rule
+        rows = rows.assign(correct_call=[_same_call(row, toolbox.tools) for row in rows.itertuples()])
     right = right or score.right(rows.columns)
     return rows.assign(seed=seed, category=categories(rows, toolbox.tools, toolbox.near_duplicates, right=right))
+
+
+def _same_call(row: Any, tools: Mapping[str, Tool]) -> bool:
+    return bool(row.api_match) and score.same_call(row.gold, row.arguments, tools[row.tool])
 
 
 def categories(
@@ -122,8 +129,8 @@ def _category(row: Any, tools: Mapping[str, Tool], near_duplicates: Mapping[str,
     if row.called != row.tool:
         return "near-duplicate" if row.called == near_duplicates.get(row.tool) else "wrong tool"
     given, gold = row.arguments, row.gold
-    known = tools[row.tool].parameters.get("properties")
-    if any(name not in gold and not (isinstance(known, dict) and name in known) for name in given):
+    known = tools[row.tool].arguments
+    if any(name not in gold and name not in known for name in given):
         return "extra argument"
     if any(name not in given for name in gold):
         return "missing argument"

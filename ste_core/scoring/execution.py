@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 from pydantic import JsonValue, ValidationError
 
+from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Judgement, Observation, TestItem
 from ste_core.tools.base import Toolbox
 
@@ -87,14 +88,17 @@ async def execute_verdicts(
     The toolbox is entered for it, and left: nobody else has it connected.
 
     Raises:
-        UserError: the toolbox cannot be entered.
+        UserError: the toolbox cannot be entered, or is lost while calls run.
     """
     judge = ExecutionJudge(toolbox, results)
     slots = asyncio.Semaphore(concurrency)
 
     async def observe(row: Any) -> Observation:
         async with slots:
-            return await judge.observe(row)
+            seen = await judge.observe(row)
+        if toolbox.lost:  # what comes back now says nothing about the call
+            raise UserError(f"{toolbox.lost}; nothing was judged: start it and run the same command again")
+        return seen
 
     rows = list(verdict_rows.itertuples())
     async with toolbox:

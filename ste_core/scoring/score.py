@@ -11,15 +11,17 @@ APIs and by a language model for the other 19. Both are judges here (`Judge`), s
 import hashlib
 import json
 import math
+import unicodedata
+import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
-from ste_core.core import prompting, react, store
+from ste_core.core import json_schema, prompting, react, store
 from ste_core.core.config import Study
-from ste_core.core.records import Judgement, Prediction
+from ste_core.core.records import Judgement, Prediction, Tool
 from ste_core.models.base import ChatModel, gather
 from ste_core.models.replies import Replies, answer_or_refusal
 from ste_core.scoring import stats
@@ -36,6 +38,33 @@ def string_rule(gold: dict[str, Any], arguments: dict[str, Any]) -> bool:
         key in arguments and str(arguments[key]).strip().lower() == str(value).strip().lower()
         for key, value in gold.items()
     )
+
+
+def same_call(gold: dict[str, Any], arguments: dict[str, Any], tool: Tool | None = None) -> bool:
+    """Whether two calls of a tool are the same: their arguments equal as JSON, numbers by value, keys in any order.
+
+    An argument besides makes another call, and so does one that is missing, unless it is the documented default, which
+    the tool takes anyway.
+
+    >>> days = Tool(name="add", parameters={"properties": {"days": {"type": "integer", "default": 1}}})
+    >>> same_call({}, {"days": 1.0}, days), same_call({}, {"days": 2}, days), same_call({"days": 2}, {"days": "2"})
+    (True, False, False)
+    """
+    schema = {} if tool is None else tool.parameters
+    return json_equal(_filled(gold, schema, schema, 8), _filled(arguments, schema, schema, 8))
+
+
+def _filled(value: Any, schema: Any, root: Any, depth: int) -> Any:
+    """A value with the documented defaults of its object's members, of the members' members too."""
+    if not isinstance(value, dict) or depth == 0:
+        return value
+    members = json_schema.members(schema, root)
+    made = {name: _filled(one, members.get(name), root, depth - 1) for name, one in value.items()}
+    for name, member in members.items():
+        about = json_schema.resolve(member, root)
+        if name not in made and "default" in about:
+            made[name] = about["default"]
+    return made
 
 
 def json_equal(a: Any, b: Any, *, close: bool = False, ordered: bool = True) -> bool:
@@ -61,6 +90,49 @@ def json_equal(a: Any, b: Any, *, close: bool = False, ordered: bool = True) -> 
             a, b = sorted(a, key=repr), sorted(b, key=repr)
         return all(json_equal(one, other, close=close, ordered=ordered) for one, other in zip(a, b, strict=True))
     return a == b
+
+
+# --- how a name was forgiven ------------------------------------------------------------------------------------------
+
+#: how far the written name is from the tool it was mapped to, the nearest first
+NAME_LEVELS = {
+    "exact": "the tool's name",
+    "form": "the same but for case, accents, white space or punctuation (a `%` of `%%` among it)",
+    "encoding": "the same once `%20`, `%25` and the like are decoded",
+    "part": "one half of the name, or its beginning, that no other tool shares",
+    "shared part": "one half of the name, or its beginning, that other tools share: which is meant is chance",
+    "closest": "anything else; the closest name by difflib",
+}
+
+
+def name_level(named: str, tool: str, tool_names: Iterable[str]) -> str:
+    """How far a written name is from the tool it was mapped to, a key of `NAME_LEVELS`.
+
+    >>> names = ["Car database%%Makes", "Car database%%Models", "getImage"]
+    >>> [name_level(one, names[0], names) for one in ("car_database%Makes", "Car%20database%25%25Makes", "Car
+    database")] ['form', 'encoding', 'shared part']
+    """
+    if named == tool:
+        return "exact"
+    if _letters(named) == _letters(tool):
+        return "form"
+    written = _letters(urllib.parse.unquote(named))
+    if written == _letters(tool):
+        return "encoding"
+    if written and _is_part(written, tool):
+        others = any(_is_part(written, other) for other in tool_names if other != tool)
+        return "shared part" if others else "part"
+    return "closest"
+
+
+def _letters(name: str) -> str:
+    """Letters and digits alone: no case, no accents, no newline spelled out (backslash, n)."""
+    plain = unicodedata.normalize("NFKD", name.replace("\\n", " ").casefold())
+    return "".join(character for character in plain if character.isalnum())
+
+
+def _is_part(written: str, tool: str) -> bool:
+    return _letters(tool).startswith(written) or written in {_letters(half) for half in tool.split("%%")}
 
 
 # --- verdicts ---------------------------------------------------------------------------------------------------------
@@ -96,7 +168,10 @@ def verdicts(
     Returns:
         Columns `system, setting, tool` (gold), `item, query, gold, output`; `kind, reason, named, called, grounded,
         arguments` (as parsed); booleans `wellformed, api_match`; `identical` (right tool and arguments equal to gold as
-        JSON); `string_rule` (None where no string rule applies or the tool is wrong); and three readings of *correct*:
+        JSON); `string_rule` (None where no string rule applies or the tool is wrong); `correct_string` (the string rule
+        for
+        every tool, also where the release asks a model: no verdict of anybody is needed); and three readings of
+            *correct*:
         `correct_stored` (None without a stored verdict), `correct_rule` (string rule where it applies, else stored) and
         `correct_rule_identity` (besides, a call identical to gold is right).
     """
@@ -108,7 +183,8 @@ def verdicts(
         gold = prediction.gold
         match = parsed.kind == "call" and parsed.tool == gold.tool
         identical = match and json_equal(gold.arguments, parsed.arguments)
-        by_string = string_rule(gold.arguments, parsed.arguments) if match and gold.tool in by_rule else None
+        equal = match and string_rule(gold.arguments, parsed.arguments)
+        by_string = equal if match and gold.tool in by_rule else None
         stored = prediction.stored
         correct_stored = None if stored is None else bool(stored.api_match and stored.args_correct)
         if gold.tool in by_rule:
@@ -134,6 +210,7 @@ def verdicts(
                 "api_match": match,
                 "identical": identical,
                 "string_rule": by_string,
+                "correct_string": equal,
                 "correct_stored": correct_stored,
                 "correct_rule": correct_rule,
                 "correct_rule_identity": True if identical else correct_rule,
@@ -147,57 +224,70 @@ METRICS = {
     "wellformed": ("wellformed", None),
     "api_match": ("api_match", "wellformed"),
     "api_match_all": ("api_match", None),
+    "identical": ("identical", None),
+    "correct_string": ("correct_string", None),
     "correct_stored": ("correct_stored", None),
     "correct_rule": ("correct_rule", None),
     "correct_rule_identity": ("correct_rule_identity", None),
 }
 
-#: besides, where calls can be executed (see `ste_core.scoring.execution`)
+#: besides, of a study with a test set of its own: whether it is the same call; or, where calls can be executed (see
+#: `ste_core.scoring.execution`), whether it gives the same
 EXECUTION_METRICS = {
+    "correct_call": ("correct_call", None),
     "correct_execution": ("correct_execution", None),
     "task_success": ("task_success", None),
 }
 
-#: what counts as right, the better first, and what readers call it
-RIGHT = {"correct_execution": "right result", "correct_rule": "right call"}
+#: what counts as right, the better first, and what readers call it: the same result, the same call, or what the
+#: release's string rule lets pass
+RIGHT = {
+    "correct_execution": "right result",
+    "correct_call": "right call",
+    "correct_rule": "right call (string rule)",
+}
 
 
 def right(known: Iterable[str]) -> str:
-    """The metric that a study's verdicts rest on: results if its calls were executed, else the string rule.
+    """The metric that a study's verdicts rest on: results if its calls were executed, else calls, else the string rule.
 
     Args:
         known: the metrics of a table, or the columns of rows with verdicts.
 
-    >>> right(["api_match_all", "correct_rule"]), right(["correct_rule", "correct_execution"])
-    ('correct_rule', 'correct_execution')
+    >>> right(["correct_rule"]), right(["correct_rule", "correct_call"]), right(["correct_call", "correct_execution"])
+    ('correct_rule', 'correct_call', 'correct_execution')
     """
     there = set(known)
     return next((one for one in RIGHT if one in there), "correct_rule")
 
 
-def counts(verdict_rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+def counts(verdict_rows: pd.DataFrame, metric: str, by: Sequence[str] = ("tool",)) -> pd.DataFrame:
     """Numerator `k` and denominator `n` of a metric, one row a gold tool: the clusters of every interval and test.
 
     `api_match` keeps the release's denominator, the well-formed calls; all others are over all items.
+
+    Args:
+        by: the columns that a row of the result stands for.
     """
     numerator, denominator = (METRICS | EXECUTION_METRICS)[metric]
-    group = verdict_rows.groupby("tool", sort=True)
+    group = verdict_rows.groupby(list(by), sort=True)
     k = group[numerator].agg(lambda column: int(column.astype(bool).sum()))
     n = group.size() if denominator is None else group[denominator].sum().astype(int)
     return pd.DataFrame({"k": k, "n": n})
 
 
-def interval(verdict_rows: pd.DataFrame, metric: str, study: Study, *label: object) -> stats.Interval:
-    """A metric in percent with its interval over tools; `label` names the generator (see `Study.rng`)."""
-    found = counts(verdict_rows, metric)
-    return share(found["k"], found["n"], study, metric, *label)
+def interval(verdict_rows: pd.DataFrame, metric: str, study: Study) -> stats.Estimate:
+    """A metric in percent with its interval over tools, and over seeds where the rows have several (`seed`)."""
+    seeds = verdict_rows["seed"].nunique() if "seed" in verdict_rows else 0
+    found = counts(verdict_rows, metric, ("tool", "seed") if seeds > 1 else ("tool",))
+    return share(found["k"], found["n"], study)
 
 
-def share(k: Iterable[float], n: Iterable[float], study: Study, *label: object) -> stats.Interval:
-    """`stats.percent` with a study's level, number of resamples and generator."""
-    return stats.percent(
-        k, n, rng=study.rng("percent", *label), level=study.statistics.level, resamples=study.statistics.resamples
-    )
+def share(k: pd.Series, n: pd.Series, study: Study) -> stats.Estimate:
+    """`stats.percent` at a study's level; counts a tool, or a tool and seed (the second level of the index)."""
+    if k.index.nlevels > 1:
+        k, n = (one.unstack(fill_value=0) for one in (k, n))
+    return stats.percent(k, n, level=study.statistics.level)
 
 
 # --- judges -----------------------------------------------------------------------------------------------------------
@@ -211,15 +301,6 @@ class Judge(Protocol):
     async def judge(self, row: Any) -> Judgement:
         """The judgement on one row of `verdicts` (as `DataFrame.itertuples` gives it) that calls the gold tool."""
         ...
-
-
-class RuleJudge:
-    """The release's string rule as a judge."""
-
-    name = "string rule"
-
-    async def judge(self, row: Any) -> Judgement:
-        return _judgement(row, self.name, string_rule(row.gold, row.arguments))
 
 
 class ModelJudge:

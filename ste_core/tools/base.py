@@ -17,23 +17,26 @@ business of a subclass, which only lists and runs.
 
 import asyncio
 import json
+import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import validator_for
 from pydantic import JsonValue
-from referencing import Registry
 
+from ste_core.core import json_schema
 from ste_core.core.react import contain
 from ste_core.core.records import Call, Observation, Tool
+from ste_core.tools import checking, results
 
 
 class ToolError(Exception):
     """What a tool tells its caller when a call cannot be served; the message becomes the observation."""
+
+
+class ConnectionLost(Exception):
+    """The way to the tools is gone, so nothing was learnt about the call; the text says what is gone."""
 
 
 class Toolbox:
@@ -45,22 +48,42 @@ class Toolbox:
         max_chars: characters of an observation the model gets to see (the paper: 2,048).
 
     A toolbox is an async context manager: entering connects (a server is started, a session opened), leaving closes.
+    Schemas need not be quite JSON Schema: they are mended (`json_schema.mend`), and what of a call cannot be checked
+    by them is left to the tool. `notes` says what could not be read, and which tools were left out.
     """
+
+    #: whether calls are checked by the schema before they are made; not where the other side checks them itself, in
+    #: words of its own, which are what there is to learn
+    _checks = True
 
     def __init__(self, tools: Iterable[Tool] = (), *, timeout: float = 10.0, max_chars: int = 2048) -> None:
         self.timeout = timeout
         self.max_chars = max_chars
         self._tools: dict[str, Tool] = {}
-        self._validators: dict[str, Validator] = {}
+        self._notes: list[str] = []
+        self._lost = ""
         self._set_tools(tools)
 
-    def _set_tools(self, tools: Iterable[Tool]) -> None:
-        self._tools = {tool.name: tool for tool in tools}
-        # an empty registry: a foreign schema must not make us fetch what it refers to
-        self._validators = {
-            name: validator_for(tool.parameters, Draft202012Validator)(tool.parameters, registry=Registry())
-            for name, tool in self._tools.items()
-        }
+    def _set_tools(self, tools: Iterable[Tool], notes: Iterable[str] = ()) -> None:
+        """Take these tools, the first of each name, and say what there is to say of their schemas."""
+        self._tools, self._notes = {}, list(notes)
+        for tool in tools:
+            if tool.name in self._tools:
+                self._notes.append(f"tool '{tool.name}': listed more than once; the first is taken, the other left out")
+                continue
+            schema, odd = json_schema.mend(tool.parameters)
+            self._notes += json_schema.noted(tool.name, odd)
+            self._tools[tool.name] = (
+                tool if schema == tool.parameters else tool.model_copy(update={"parameters": schema})
+            )
+
+        if self._checks and self._tools:
+            checking.get_ready()
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a user has to know of the tools, a line each: left out, or not wholly understood."""
+        return tuple(self._notes)
 
     @property
     def tools(self) -> Mapping[str, Tool]:
@@ -79,45 +102,68 @@ class Toolbox:
 
     @property
     def lost(self) -> str:
-        """What is gone for good, so that calls cannot be made any more; empty while they can."""
-        return ""
+        """What is gone, so that calls cannot be made any more; empty while they can.
+
+        Whoever executes calls asks after each of them: the observations of a lost toolbox mean nothing.
+        """
+        return self._lost
 
     def same_result(self, tool: str, a: JsonValue, b: JsonValue) -> bool:
         """Whether two results of a tool are equally good; plain equality unless a subclass knows better."""
         return a == b
 
     async def execute(self, call: Call) -> Observation:
-        """Execute a call; whatever goes wrong is in the observation, never raised."""
+        """Execute a call; whatever goes wrong is in the observation, never raised (but see `lost`)."""
         start = time.perf_counter()
-        limit = asyncio.timeout(self.timeout)
-        try:
-            problem = self._problem(call)
-            if problem:
-                return self._observe(False, f"Error: {problem}", None, start)
-            async with limit:
-                value = await self._run(call)
-        except ToolError as error:
-            return self._observe(False, f"Error: {error}", None, start)
-        except Exception as error:  # a tool's own bug, a lost connection: the caller goes on
-            if limit.expired():
-                return self._observe(False, f"Error: no answer within {self.timeout:g} seconds", None, start)
-            return self._observe(False, f"Error: {type(error).__name__}: {error}", None, start)
+        asked_again = 0
+        while True:
+            limit = asyncio.timeout(self.timeout)
+            try:
+                problem = self._problem(call)
+                if problem:
+                    return self._observe(False, f"Error: {problem}", None, start)
+                async with limit:
+                    value = await self._run(call)
+                break
+            except ConnectionLost as loss:
+                if not await self._recover(loss, asked_again):
+                    return self._observe(False, f"Error: {self._lost or loss}", None, start)
+                asked_again += 1
+            except ToolError as error:
+                return self._observe(False, f"Error: {error}", None, start)
+            except Exception as error:  # a tool's own bug: the caller goes on
+                if limit.expired():
+                    return self._observe(False, f"Error: no answer within {self.timeout:g} seconds", None, start)
+                return self._observe(False, f"Error: {type(error).__name__}: {error}", None, start)
         try:
             if isinstance(value, str):
                 text = _encodable(value)
                 plain = value if text == value else text
             else:
-                text = _encodable(json.dumps(value, ensure_ascii=False, allow_nan=False))
+                text = _encodable(results.dumps(value))
                 plain = json.loads(text)  # as written: a tuple becomes a list, a key text
             return self._observe(True, text, plain, start)
-        except (TypeError, ValueError, RecursionError):  # also the record's refusal of what nests too deep
-            return self._observe(False, "Error: the tool's result is not JSON", None, start)
+        except results.NotJson as error:
+            return self._observe(False, f"Error: the tool's result is not JSON: {error}", None, start)
+        except (ValueError, RecursionError):  # the record's refusal
+            return self._observe(False, "Error: the tool's result is not JSON: it nests too deep", None, start)
+
+    async def _recover(self, loss: ConnectionLost, asked_again: int) -> bool:
+        """Find the way to the tools again, and say whether a call is to be asked again; if not, `lost` says why.
+
+        Args:
+            loss: what is gone.
+            asked_again: how often this call has been by now.
+        """
+        self._lost = str(loss)
+        return False
 
     async def _run(self, call: Call) -> JsonValue:
         """Execute a checked call and return its result.
 
         Raises:
             ToolError: the tool refuses the call.
+            ConnectionLost: it could not be asked, or its answer is lost.
         """
         raise NotImplementedError
 
@@ -133,20 +179,10 @@ class Toolbox:
         """What is wrong with a call's name or arguments, in words an API would use; None if nothing is."""
         if call.tool not in self._tools:
             return f"unknown tool '{call.tool}'"
-        properties = self._tools[call.tool].parameters.get("properties") or {}
-        # an unknown name is said first: it explains the missing one
-        unknown = [name for name in call.arguments if name not in properties]
-        if unknown and self._tools[call.tool].parameters.get("additionalProperties") is False:
-            known = ", ".join(properties) or "none"
-            return f"unknown argument '{unknown[0]}', arguments are: {known}"
-        error = _first(self._validators[call.tool].iter_errors(call.arguments), call.arguments)
-        if error is not None:
-            where = ".".join(map(str, error.absolute_path))
-            if error.validator == "required":
-                missing = next(name for name in error.validator_value if name not in error.instance)
-                return f"missing argument '{'.'.join(filter(None, (where, missing)))}'"
-            return f"{where}: {error.message[:200]}" if where else error.message[:200]
-        return None
+        if self._checks:
+            return checking.problem(call.arguments, self._tools[call.tool].parameters)
+        name = next((name for name, value in call.arguments.items() if not _finite(value)), None)
+        return None if name is None else f"{name}: not a number that JSON has; nothing was sent"
 
     def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
         shown = contain(_encodable(text[: self.max_chars + 1]))
@@ -163,30 +199,13 @@ class Toolbox:
         )
 
 
-def _first(errors: Iterable[ValidationError], arguments: dict[str, JsonValue]) -> ValidationError | None:
-    """The first of several errors: of additional properties, whose order jsonschema takes from a set and so from the
-    process's hash seed, that of the one that stands first."""
-    first = next(errors := iter(errors), None)
-    if first is None or "additionalProperties" not in first.absolute_schema_path:
-        return first
-    rule = _rule(first)
-    return min((one for one in (first, *errors) if _rule(one) == rule), key=lambda one: _place(one, arguments))
-
-
-def _rule(error: ValidationError) -> list[str | int]:
-    """The way to a schema's rule on additional properties."""
-    way = [*error.absolute_schema_path]
-    return way[: way.index("additionalProperties") + 1] if "additionalProperties" in way else way
-
-
-def _place(error: ValidationError, arguments: dict[str, JsonValue]) -> tuple[int, ...]:
-    """Where in the arguments an error is: the number of each key or item on the way to it."""
-    value: Any = arguments
-    place = []
-    for part in error.absolute_path:
-        place.append([*value].index(part) if isinstance(value, dict) else int(part))
-        value = value[part]
-    return tuple(place)
+def _finite(value: JsonValue) -> bool:
+    """Whether a value can be sent: JSON has neither infinity nor NaN."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict | list):
+        return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return True
 
 
 def _encodable(text: str) -> str:

@@ -8,20 +8,30 @@
 Add two numbers. API: add. Args: a (number) first number, b (number, optional)
 
 Names, types and defaults come from the signature, parameter descriptions from `Annotated[type, "text"]`, the schema
-from pydantic. A function refuses a call by raising `ToolError`. A plain function needs no decorator: its docstring's
-first paragraph is the description.
+from pydantic; and by the same pydantic model a call's arguments become what the signature says: a date, a member of an
+`Enum`, a model. So does what a function returns become JSON (`ste_core.tools.results`). A function refuses a call by
+raising `ToolError`. A plain function needs no decorator: its docstring's first paragraph is the description.
 """
 
 import asyncio
 import inspect
+import json
 import threading
+import types
+import typing
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, Field, JsonValue, create_model
+import jsonschema.validators  # noqa: F401, as it is slow to import: now, not while a first call is waited for
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, create_model
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema
 
+from ste_core.core.errors import one_line
 from ste_core.core.records import Call, Tool
-from ste_core.tools.base import Toolbox
+from ste_core.tools import results
+from ste_core.tools.base import Toolbox, ToolError
 
 Function = Callable[..., Any]
 
@@ -48,26 +58,152 @@ def as_tool(function: Function, *, family: str = "", description: str | None = N
     """The `Tool` record of a typed function.
 
     Raises:
-        TypeError: a parameter has no type, or is `*args` or `**kwargs`.
+        TypeError: a parameter has no type, one without a schema, or is `*args`; the parameter is named.
     """
-    hints = get_type_hints(function, include_extras=True)
-    fields: dict[str, Any] = {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name not in hints:
-            raise TypeError(f"{function.__name__}: parameter '{parameter.name}' needs a name and a type to be a tool's")
-        hint = hints[parameter.name]
-        about = None
-        if get_origin(hint) is Annotated:
-            about = next((text for text in get_args(hint)[1:] if isinstance(text, str)), None)
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (hint, Field(default, description=about))
-    schema = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields).model_json_schema()
-    schema.pop("title", None)
-    for one in schema.get("properties", {}).values():
-        one.pop("title", None)
-    schema.setdefault("properties", {})
+    schema = _Signature.of(function).schema()
     text = description if description is not None else (inspect.getdoc(function) or "").split("\n\n")[0]
-    return Tool(name=name or function.__name__, description=" ".join(text.split()), parameters=schema, family=family)
+    return Tool(name=name or _name(function), description=" ".join(text.split()), parameters=schema, family=family)
+
+
+def _name(function: Function) -> str:
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+class _Plain(GenerateJsonSchema):
+    """No warnings on a terminal about defaults that JSON does not have."""
+
+    ignored_warning_kinds: typing.ClassVar[Any] = {"skipped-choice", "non-serializable-default"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """A function's parameters as a pydantic model, whose fields have names of ours: any name of the user's will do."""
+
+    function: Function
+    signature: inspect.Signature
+    model: type[BaseModel]
+    fields: dict[str, str]  # the model's name of a parameter by the parameter's
+    rest: str | None  # the parameter `**rest`, whose values have a type
+    about: "TypeAdapter[Any] | None"  # of its values
+
+    @classmethod
+    def of(cls, function: Function) -> "_Signature":
+        """Read a function's signature.
+
+        Raises:
+            TypeError: as `as_tool`.
+        """
+        signature = inspect.signature(function)
+        hints = _hints(function)
+        fields: dict[str, Any] = {}
+        names: dict[str, str] = {}
+        rest, about = None, None
+        for number, parameter in enumerate(signature.parameters.values()):
+            if parameter.name not in hints or parameter.kind is parameter.VAR_POSITIONAL:
+                raise TypeError(
+                    f"{_name(function)}: parameter '{parameter.name}' needs a name and a type to be a tool's"
+                )
+            hint = hints[parameter.name]
+            if parameter.default is None and not isinstance(hint, type(None)):
+                hint = hint | None if isinstance(hint, type | types.UnionType) else typing.Optional[hint]  # noqa: UP045
+            adapter = _checked(function, parameter.name, hint)
+            if parameter.kind is parameter.VAR_KEYWORD:
+                rest, about = parameter.name, adapter
+                continue
+            names[parameter.name] = field = f"p{number}"
+            fields[field] = (hint, _field(parameter, hint))
+        extra = "allow" if rest else "forbid"
+        model = create_model(_name(function), __config__=ConfigDict(extra=extra, protected_namespaces=()), **fields)
+        return cls(function, signature, model, names, rest, about)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the arguments."""
+        schema = self.model.model_json_schema(schema_generator=_Plain)
+        schema.pop("title", None)
+        for one in schema.get("properties", {}).values():
+            one.pop("title", None)
+        schema.setdefault("properties", {})
+        if self.about is not None:
+            values = self.about.json_schema(schema_generator=_Plain)
+            schema.setdefault("$defs", {}).update(values.pop("$defs", {}))
+            if not schema["$defs"]:
+                del schema["$defs"]
+            schema["additionalProperties"] = values or True
+        return schema
+
+    def call(self, arguments: dict[str, JsonValue]) -> Any:
+        """Call the function with what its signature says these arguments are.
+
+        Raises:
+            ToolError: they are not.
+        """
+        values: dict[str, Any] = {}
+        try:
+            made = self.model.model_validate({name: one for name, one in arguments.items() if name in self.fields})
+            more = {name: one for name, one in arguments.items() if name not in self.fields}
+            if self.about is not None and more:
+                values[str(self.rest)] = {name: self.about.validate_python(one) for name, one in more.items()}
+            elif more:
+                raise ToolError(f"unknown argument '{next(iter(more))}', arguments are: {', '.join(self.fields)}")
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ToolError(": ".join(filter(None, (where, one_line(first["msg"]))))) from None
+        for name, field in self.fields.items():
+            given = name in arguments
+            if given or isinstance(self.signature.parameters[name].default, FieldInfo):
+                value = getattr(made, field)
+                values[name] = _as_given(arguments[name], value) if given else value
+        bound = inspect.BoundArguments(self.signature, {})  # type: ignore[arg-type]
+        bound.arguments.update({name: values[name] for name in self.signature.parameters if name in values})
+        bound.apply_defaults()
+        return self.function(*bound.args, **bound.kwargs)
+
+
+def _hints(function: Function) -> dict[str, Any]:
+    """The types of a function's parameters; of an object that is called, those of its `__call__`."""
+    while isinstance(function, types.MethodType):
+        function = function.__func__
+    if not inspect.isroutine(function) and not hasattr(function, "__annotations__"):
+        function = getattr(function, "func", None) or type(function).__call__  # a partial, or an object
+    return get_type_hints(function, include_extras=True)
+
+
+def _checked(function: Function, name: str, hint: Any) -> TypeAdapter[Any]:
+    """The adapter of a parameter's type.
+
+    Raises:
+        TypeError: the type has no JSON Schema.
+    """
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(hint)
+        adapter.json_schema(schema_generator=_Plain)
+    except Exception as error:  # pydantic's errors have several bases
+        said = one_line(str(error).split("\n")[0], 200)
+        raise TypeError(f"{_name(function)}: parameter '{name}': its type cannot be a tool's ({said})") from None
+    return adapter
+
+
+def _field(parameter: inspect.Parameter, hint: Any) -> FieldInfo:
+    """What the model knows of a parameter beside its type."""
+    about = None
+    if get_origin(hint) is Annotated:
+        about = next((text for text in get_args(hint)[1:] if isinstance(text, str)), None)
+    more: dict[str, Any] = {"alias": parameter.name} | ({} if about is None else {"description": about})
+    if isinstance(parameter.default, FieldInfo):  # `count: int = Field(3, description=...)`
+        return FieldInfo.merge_field_infos(parameter.default, **more, validation_alias=parameter.name)
+    return Field(... if parameter.default is parameter.empty else parameter.default, **more)
+
+
+def _as_given(given: JsonValue, made: Any) -> Any:
+    """What validation made of a value; but a whole number stays one where any number will do, as in Python."""
+    if isinstance(given, int) and not isinstance(given, bool) and type(made) is float:
+        return given
+    if isinstance(given, list) and type(made) is list and len(given) == len(made):
+        return [_as_given(one, other) for one, other in zip(given, made, strict=True)]
+    if isinstance(given, dict) and type(made) is dict and given.keys() == made.keys():
+        return {name: _as_given(given[name], one) for name, one in made.items()}
+    return made
 
 
 class FunctionToolbox(Toolbox):
@@ -80,10 +216,12 @@ class FunctionToolbox(Toolbox):
     def __init__(self, functions: Iterable[Function], *, timeout: float = 10.0, max_chars: int = 2048) -> None:
         marked = [(getattr(function, "tool", None) or as_tool(function), function) for function in functions]
         super().__init__([tool for tool, _ in marked], timeout=timeout, max_chars=max_chars)
-        self._functions = {tool.name: function for tool, function in marked}
+        self._signatures: dict[str, _Signature] = {}
+        for tool, function in marked:  # the first of a name, as of the tools
+            self._signatures.setdefault(tool.name, _Signature.of(function))
 
     async def _run(self, call: Call) -> JsonValue:
-        function = self._functions[call.tool]
+        signature = self._signatures[call.tool]
         loop = asyncio.get_running_loop()
         result: asyncio.Future[Any] = loop.create_future()
 
@@ -99,7 +237,11 @@ class FunctionToolbox(Toolbox):
 
         def work() -> None:
             try:
-                outcome = (function(**call.arguments), None)
+                value = signature.call(call.arguments)
+                # as JSON already here: a table may be long, and an iterator without end
+                outcome = (value if isinstance(value, str) else json.loads(results.dumps(value)), None)
+            except results.NotJson as error:
+                outcome = (None, ToolError(f"the tool's result is not JSON: {error}"))
             except BaseException as error:
                 outcome = (None, error)
             try:

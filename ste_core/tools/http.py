@@ -38,9 +38,10 @@ from pydantic import JsonValue, SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from ste_core.core.errors import UserError
-from ste_core.core.records import Call, Tool
+from ste_core.core.records import Call, Observation, Tool
 from ste_core.core.store import write_text
-from ste_core.tools.base import Toolbox, ToolError
+from ste_core.tools import refusals
+from ste_core.tools.base import ConnectionLost, Toolbox, ToolError
 
 HEADER_LOGS = ("httpcore2.http11", "httpcore2.http2")  # show a reply's headers, in which a server may repeat the key
 ERROR_CHARS = 500  # of a refusal's body: enough for its message, short of an HTML page
@@ -65,6 +66,10 @@ class PassingFailure(Exception):
         self.wait = wait
 
 
+class Unreachable(PassingFailure):
+    """The server could not even be asked."""
+
+
 class HttpToolbox(Toolbox):
     """Base of toolboxes over HTTP APIs; entering the context opens the connections, leaving closes them.
 
@@ -81,6 +86,8 @@ class HttpToolbox(Toolbox):
     Raises:
         UserError: the key is not in the environment, or cannot be one; a rate of 0; on entry, a cache out of reach.
     """
+
+    _checks = False  # these APIs refuse calls in their own words
 
     def __init__(
         self,
@@ -155,8 +162,8 @@ class HttpToolbox(Toolbox):
         except (ValueError, RecursionError):
             return text
 
-    def _problem(self, call: Call) -> str | None:
-        return None if call.tool in self._tools else super()._problem(call)
+    def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
+        return super()._observe(ok, self._strike(text), value, start)  # reading a body may have unescaped the key
 
     async def _run(self, call: Call) -> JsonValue:
         if self._open is None:
@@ -168,6 +175,8 @@ class HttpToolbox(Toolbox):
             return self._answer(stored)
         try:
             text: str = await self._retrying.copy()(self._try, request)  # a copy: it keeps a call's state
+        except Unreachable as failure:
+            raise ConnectionLost(f"the server of {call.tool} cannot be reached: {failure}") from None
         except PassingFailure as failure:
             raise ToolError(str(failure)) from None
         if path is not None:
@@ -182,10 +191,12 @@ class HttpToolbox(Toolbox):
                 response = await self._client.request(
                     signed.method, signed.url, params=signed.query or None, headers=signed.headers, json=signed.body
                 )
+            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+                raise Unreachable(self._strike(f"no connection ({type(error).__name__}: {error})")) from None
             except httpx2.HTTPError as error:
                 raise PassingFailure(self._strike(f"no reply ({type(error).__name__}: {error})")) from None
         text = self._strike(response.text)
-        said = f"status {response.status_code}: {text[:ERROR_CHARS]}"
+        said = self._strike(f"status {response.status_code}: {refusals.words(text)[:ERROR_CHARS]}")
         if response.status_code == 429 or response.status_code >= 500:
             wait = _retry_after(response.headers.get("Retry-After"))
             if wait is not None and wait > self.timeout:

@@ -11,44 +11,53 @@ import asyncio
 import json
 import shlex
 import socket
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TextIO
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import mcp_types as types
 import uvicorn
-from mcp import Client, MCPError, StdioServerParameters, stdio_client, stdio_server
+from mcp import Client, stdio_server
 from mcp.server import Server
 from pydantic import JsonValue
 
 from ste_core.core.errors import UserError
 from ste_core.core.react import contain
 from ste_core.core.records import Call, Observation, Tool
-from ste_core.tools.base import Toolbox, ToolError
+from ste_core.tools import mcp_link
+from ste_core.tools.base import ConnectionLost, Toolbox, ToolError
 
 FAMILY = "ste-study/family"  # where a served tool's family stands in its MCP metadata
-LEAVE_SECONDS = 10.0  # the SDK asks a server to end, then kills it: about 6 seconds
 MAX_PAGES = 1000  # of a tool list: a server whose pages never end must not keep us
+ASKED_AGAIN = 2  # times a call is, whose answer was lost with its connection
 
 
 class McpToolbox(Toolbox):
     """The tools of an MCP server; entering the context connects and lists them, leaving closes.
+
+    Arguments are not checked here: the server does that, and its words are what there is to learn. A connection that is
+    lost (the server ended, was deployed anew, forgot the session) is made again, a command started again, and the call
+    asked again, so a call may run twice; what cannot be reached any more is `lost`, and says nothing about a tool.
 
     Args:
         command: the words of a command that starts a server on its stdin and stdout; or
         url: the address of a streamable-HTTP server.
         env: environment variables for the command, beside the few that are safe to inherit (PATH, HOME and the like):
             a server's key goes here, from this process's environment.
+        cwd: where the command starts; default here.
         timeout: seconds a call may take.
         start_timeout: seconds connecting and listing may take (`npx` may have to download).
+        reconnect_timeout: seconds a server that is gone is waited for.
         max_chars: characters of an observation the model gets to see.
 
     Raises:
         UserError: neither or both of `command` and `url`; on entry, a server that is not there, ends or hangs.
     """
+
+    _checks = False
 
     def __init__(
         self,
@@ -56,70 +65,50 @@ class McpToolbox(Toolbox):
         *,
         url: str | None = None,
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
         timeout: float = 10.0,
         start_timeout: float = 60.0,
+        reconnect_timeout: float = 30.0,
         max_chars: int = 2048,
     ) -> None:
         super().__init__(timeout=timeout, max_chars=max_chars)
         if bool(command) == bool(url) or isinstance(command, str):
             raise UserError("MCP server: give either a command, as a list of words, or a URL")
         self.start_timeout = start_timeout
+        self.reconnect_timeout = reconnect_timeout
         self._command = list(command or ())
         self._url = url
         self._env = dict(env or {})
-        self._client: Client | None = None
-        self._owner: asyncio.Task[None] | None = None
+        self._transport = mcp_link.http(url) if url else mcp_link.stdio(self._command, self._env, cwd)
+        self._link: mcp_link.Link | None = None
+        self._left = False
 
     async def __aenter__(self) -> Self:
-        # One task of our own enters and leaves the session: anyio wants both in the same task, callers may enter and
-        # leave in different ones, and a connection that breaks cancels the task that owns it, which must not be theirs.
-        self._leaving = asyncio.Event()
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._owner = asyncio.create_task(self._own(ready), name=f"MCP server {self._name}")
-        try:
-            await ready
-        except asyncio.CancelledError:
-            await self._stop()
-            raise
+        self._lost, self._left = "", False
+        self._mending = asyncio.Lock()
+        listed: list[Tool] = []
+
+        async def first(client: Client) -> None:
+            listed.extend(await _list_tools(client))
+
+        self._link = await self._connected(first)
+        self._set_tools(listed, self._link.notes)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._owner is not None:
-            self._leaving.set()
-            _, late = await asyncio.wait({self._owner}, timeout=LEAVE_SECONDS)
-            if late:
-                await self._stop()
+        self._left = True
+        if self._link is not None:
+            await self._link.close()
 
-    async def _stop(self) -> None:
-        assert self._owner is not None
-        self._owner.cancel()
-        await asyncio.wait({self._owner}, timeout=LEAVE_SECONDS)
-
-    async def _own(self, ready: asyncio.Future[None]) -> None:
-        """Connect, list, stay until `_leaving`; the outcome of the first two is `ready`'s."""
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
-            try:
-                async with AsyncExitStack() as stack:
-                    async with asyncio.timeout(self.start_timeout):
-                        client = await stack.enter_async_context(self._connect(stderr))
-                        self._set_tools(await _list_tools(client))
-                    self._client = client
-                    if not ready.done():
-                        ready.set_result(None)
-                    await self._leaving.wait()
-            except Exception as error:  # after the start: a broken connection, which calls report
-                if not ready.done():
-                    ready.set_exception(UserError(f"MCP server {self._name}: {self._why(error, stderr)}"))
-            finally:
-                self._client = None
-
-    def _connect(self, stderr: TextIO) -> Client:
-        if self._url:
-            return Client(self._url)
-        server = StdioServerParameters(command=self._command[0], args=self._command[1:], env=self._env)
-        return Client(stdio_client(server, errlog=stderr))
+    async def _connected(self, first: Any) -> mcp_link.Link:
+        link = mcp_link.Link(self._transport, self._name)
+        try:
+            await link.open(self.start_timeout, first)
+        except Exception as error:
+            raise UserError(f"MCP server {self._name}: {self._why(error, link.stderr)}") from None
+        return link
 
     @property
     def _name(self) -> str:
@@ -130,9 +119,39 @@ class McpToolbox(Toolbox):
 
     @property
     def lost(self) -> str:
-        return f"the MCP server {self._name} is gone" if self._owner is not None and self._client is None else ""
+        if self._left and self._link is not None:
+            return f"the MCP server {self._name} is gone"
+        return self._lost
 
-    def _why(self, error: BaseException, stderr: TextIO) -> str:
+    async def _recover(self, loss: ConnectionLost, asked_again: int) -> bool:
+        """Connect again, once for all calls that lost the same connection."""
+        if isinstance(loss, mcp_link.Doubtful) and asked_again:
+            return False  # in a new session as well: it is the call's answer
+        if self._left or self._link is None:
+            return False
+        if asked_again >= ASKED_AGAIN:
+            self._lost = f"{loss}: {1 + asked_again} times, whenever one tool was called"
+            return False
+        broken = self._link
+        async with self._mending:
+            if self._link is not broken and self._link.client is not None:
+                return True  # another call has
+            await self._link.close()
+            end = asyncio.get_running_loop().time() + self.reconnect_timeout
+            wait = 0.1
+            while not self._left:
+                try:
+                    self._link = await self._connected(_nothing)
+                    return True
+                except UserError:
+                    if asyncio.get_running_loop().time() + wait > end:
+                        break
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, 2.0)
+        self._lost = f"the MCP server {self._name} is gone"
+        return False
+
+    def _why(self, error: BaseException, stderr: str) -> str:
         """What went wrong at the start, and what to do about it, in one line."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
@@ -144,8 +163,7 @@ class McpToolbox(Toolbox):
             return f"cannot be reached ({said}); check the URL and that the server runs"
         if isinstance(error, OSError):
             return f"cannot be started ({error.strerror or said}); check the command"
-        stderr.seek(0)
-        last = next((line for line in reversed(stderr.read()[-20_000:].splitlines()) if line.strip()), "")
+        last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "")
         for value in self._env.values():
             if len(value) >= 8:  # may be a key that the server repeats
                 last = last.replace(value, "***")
@@ -153,16 +171,10 @@ class McpToolbox(Toolbox):
         return f"ended before it listed its tools ({said}); run the command in a terminal to see why"
 
     async def _run(self, call: Call) -> JsonValue:
-        if self._client is None:
-            raise ToolError(self.lost or f"the MCP server {self._name} is not connected")
-        try:
-            result = await self._client.call_tool(call.tool, call.arguments)
-        except MCPError as error:
-            if error.code != types.CONNECTION_CLOSED:
-                raise ToolError(error.message) from None
-            self._client = None
-            raise ToolError(self.lost) from None
-        shown = "\n".join(_shown(part) for part in result.content)
+        if self._link is None:
+            raise ToolError(f"the MCP server {self._name} is not connected")
+        result = await self._link.call(call.tool, call.arguments)
+        shown = "\n".join(part.text for part in result.content if isinstance(part, types.TextContent))
         value = result.structured_content
         if result.is_error:
             raise ToolError(shown.removeprefix("Error: ") or _text(value))
@@ -179,6 +191,10 @@ class McpToolbox(Toolbox):
         return super()._observe(ok, text, value, start)
 
 
+async def _nothing(_: Client) -> None:
+    """The tools are known already."""
+
+
 class _Reply(str):
     """What a server shows, with the structured value beside it (a plain result is shown as its own JSON)."""
 
@@ -192,17 +208,6 @@ class _Reply(str):
 
 def _text(value: JsonValue) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _shown(part: types.ContentBlock) -> str:
-    """A part of a result as text: texts as they are, the rest by name."""
-    if isinstance(part, types.TextContent):
-        return part.text
-    if isinstance(part, types.EmbeddedResource):
-        return getattr(part.resource, "text", None) or f"[resource {part.resource.uri}]"
-    if isinstance(part, types.ResourceLink):
-        return f"[resource {part.uri}]"
-    return f"[{part.type}]"
 
 
 async def _list_tools(client: Client) -> list[Tool]:

@@ -15,10 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Self, TextIO
-
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import Draft202012Validator, validator_for
+from typing import Any, Self
 
 from ste_core.core import aio
 from ste_core.core.config import McpServer, ToolBench, World
@@ -51,7 +48,7 @@ def open_toolbox(world: World, *, where: str, root: Path, cache: Path | None = N
         toolbox = _made(world.tools or "", f"{where}.tools", root)
         if world.only is None and not world.without:
             return toolbox
-    toolbox._set_tools(choose(toolbox.tools, world, where))
+    toolbox._set_tools(choose(toolbox.tools, world, where), toolbox.notes)
     return toolbox
 
 
@@ -71,7 +68,7 @@ def choose(tools: Mapping[str, Tool], world: World, where: str) -> list[Tool]:
     """The tools that `only` and `without` leave, in listing order.
 
     Raises:
-        UserError: there are none, a name is no tool's, or a tool that is left has a schema that is none.
+        UserError: there are none, or a name is no tool's.
     """
     if not tools:
         raise UserError(f"{where}: there are no tools")
@@ -86,14 +83,6 @@ def choose(tools: Mapping[str, Tool], world: World, where: str) -> list[Tool]:
     ]
     if not left:
         raise UserError(f"{where}: 'only' and 'without' leave no tool")
-    for tool in left:
-        try:
-            validator_for(tool.parameters, default=Draft202012Validator).check_schema(tool.parameters)
-        except (SchemaError, RecursionError) as error:
-            said = " ".join(getattr(error, "message", str(error)).split())[:200]
-            raise UserError(
-                f"{where}: tool '{tool.name}': its schema is not valid ({said}); name it in without"
-            ) from None
     return left
 
 
@@ -101,8 +90,6 @@ def choose(tools: Mapping[str, Tool], world: World, where: str) -> list[Tool]:
 
 
 def _server(world: World, server: McpServer, where: str, root: Path) -> Toolbox:
-    from mcp import Client, StdioServerParameters, stdio_client
-
     from ste_core.tools.mcp import McpToolbox
 
     env = {name: _variable(name, f"{where}.mcp.env_names") for name in server.env_names}
@@ -113,12 +100,6 @@ def _server(world: World, server: McpServer, where: str, root: Path) -> Toolbox:
     class Server(McpToolbox):
         """The server, started in the project's folder; listed at the first look at `tools`, if not entered before."""
 
-        def _connect(self, stderr: TextIO) -> Client:
-            if url:
-                return super()._connect(stderr)
-            started = StdioServerParameters(command=command[0], args=command[1:], env=env, cwd=root)
-            return Client(stdio_client(started, errlog=stderr))
-
         async def __aenter__(self) -> Self:
             try:
                 await super().__aenter__()
@@ -127,7 +108,7 @@ def _server(world: World, server: McpServer, where: str, root: Path) -> Toolbox:
             try:
                 if not self._tools:
                     raise UserError(f"{where}.mcp: MCP server {self._name}: has no tools")
-                self._set_tools(choose(self._tools, world, where))
+                self._set_tools(choose(self._tools, world, where), self.notes)
             except UserError:
                 await self.__aexit__(None, None, None)
                 raise
@@ -146,7 +127,9 @@ def _server(world: World, server: McpServer, where: str, root: Path) -> Toolbox:
             async with self:
                 pass
 
-    return Server(command or None, url=url, env=env, timeout=server.timeout, start_timeout=server.start_timeout)
+    return Server(
+        command or None, url=url, env=env, cwd=root, timeout=server.timeout, start_timeout=server.start_timeout
+    )
 
 
 def _variable(name: str, where: str) -> str:

@@ -19,9 +19,10 @@ from pydantic import Field, JsonValue, ValidationError
 
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Record, Tool
+from ste_core.tools import refusals
 from ste_core.tools.base import ToolError
 from ste_core.tools.docs import SEPARATOR, load_descriptions
-from ste_core.tools.http import HttpToolbox, PassingFailure, Request
+from ste_core.tools.http import ERROR_CHARS, HttpToolbox, PassingFailure, Request
 
 __all__ = ["Endpoint", "RapidApiToolbox", "ToolBenchToolbox", "load_descriptions"]
 
@@ -69,11 +70,13 @@ class ToolBenchToolbox(HttpToolbox):
 
     def _answer(self, text: str) -> JsonValue:
         reply = super()._answer(text)
-        if not isinstance(reply, dict) or "response" not in reply:
-            raise PassingFailure("the reply is not a ToolBench answer")
+        if not isinstance(reply, dict) or not {"response", "error"} & reply.keys():
+            said = refusals.words(reply)[:ERROR_CHARS]
+            raise PassingFailure(f"the reply is not a ToolBench answer{': ' if said else ''}{said}")
         if reply.get("error"):
-            raise ToolError(str(reply["error"]))
-        return reply["response"]
+            # the first half is often a kind only ("Message error..."); what the API said stands in the second
+            raise ToolError(refusals.both(reply["error"], reply.get("response")))
+        return reply.get("response")
 
 
 class Endpoint(Record):
@@ -128,6 +131,12 @@ class RapidApiToolbox(HttpToolbox):
             return Request("POST", url, body=rest, headers=headers)
         query = [(name, _plain(one)) for name, value in rest.items() for one in _each(value)]
         return Request("GET", url, query=tuple(query), headers=headers)
+
+    def _answer(self, text: str) -> JsonValue:
+        reply = super()._answer(text)
+        if refusals.is_error(reply):  # with status 200, as many of these APIs do
+            raise ToolError(refusals.words(reply))
+        return reply
 
     def _sign(self, request: Request) -> Request:
         return replace(request, headers={**request.headers, "X-RapidAPI-Key": self._key.get_secret_value()})

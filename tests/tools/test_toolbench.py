@@ -261,6 +261,35 @@ def test_refusals_are_neither_tried_again_nor_kept(
     assert not list(tmp_path.rglob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        # OpenBMB/ToolBench#174 and #205: the kind in one half, what the API said in the other
+        ({"error": "Message error...", "response": "{'message': 'dt: a day'}"}, "Error: Message error: dt: a day"),
+        (
+            {"error": "Unauthorized error...", "response": {"messages": "no such key"}},
+            "Error: Unauthorized error: no such key",
+        ),
+        ({"error": {"message": "city: required"}}, "Error: city: required"),
+        (
+            {"error": "API not working error...", "response": "<h1>Bad Gateway</h1>"},
+            "Error: API not working error: Bad Gateway",
+        ),
+    ],
+)
+def test_both_halves_of_a_failure_are_observed(bench: ContractServer, reply: Any, says: str) -> None:
+    bench.script = [(200, {}, json.dumps(reply))]
+    seen = ask(toolbench(bench), CALL)
+    assert (seen.ok, seen.text) == (False, says) and len(bench.requests) == 1
+
+
+def test_what_is_no_answer_is_observed_in_its_words(bench: ContractServer) -> None:
+    bench.script = [(200, {}, '{"detail": "no such tool in this category"}')]
+    assert ask(toolbench(bench, retries=0), CALL).text.endswith("answer: no such tool in this category")
+    bench.script = [(422, {}, '{"detail": [{"loc": ["body", "tool_input"], "msg": "must be a text"}]}')]
+    assert ask(toolbench(bench), CALL).text == "Error: status 422: body.tool_input: must be a text"
+
+
 def test_a_server_that_is_not_there_or_hangs(bench: ContractServer) -> None:
     bench.script = ["hang"] * 2
     seen = ask(toolbench(bench, retries=1, request_timeout=0.2), CALL)
@@ -403,6 +432,19 @@ def test_rapidapi_post_text_and_failures(rapid: ContractServer) -> None:
     assert [asked["body"] for asked in rapid.requests] == [{"days": 2}] * 3
     assert ask(post, Call(tool=WEATHER.name, arguments={})).text == "Error: missing argument 'city'"
     assert len(rapid.requests) == 3
+
+
+def test_rapidapi_errors_with_a_good_status_are_errors(rapid: ContractServer) -> None:
+    get = rapidapi(rapid, path="/now")
+    call = Call(tool=WEATHER.name, arguments={"city": "Oslo"})
+    rapid.script = [
+        (200, {}, '{"error": {"code": 1006, "message": "no matching location"}}'),
+        (200, {}, '{"error": 0.1, "mean": 2}'),
+    ]
+    assert ask(get, call).text == "Error: no matching location"
+    assert ask(get, call).ok, "an error that is a number beside others is a value"
+    rapid.script = [(403, {}, '{"message": "You are not subscribed to this API."}')]
+    assert ask(get, call).text == "Error: status 403: You are not subscribed to this API."
 
 
 @pytest.mark.parametrize(

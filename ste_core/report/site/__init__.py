@@ -207,7 +207,10 @@ class _Site:
             if study.audit is not None and (study.tables / "claims.csv").exists():
                 table = store.read_table(study.tables / "claims.csv")
                 worded = table[table["part"] == "as worded"]
-                claims = [(row.claim, row.hypothesis, row.verdict, row.evidence) for row in worded.itertuples()]
+                claims = [
+                    (row.claim, f"The {row.wording}: {row.hypothesis}", row.verdict, row.evidence)
+                    for row in worded.itertuples()
+                ]
         answer = next((page.path for one in chapters for page in one.pages if "_claims" in page.path), None)
         body = reading.markdown(readme) + _template("index.html").render(
             claims=claims, answer=answer, chapters=chapters
