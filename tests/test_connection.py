@@ -36,7 +36,7 @@ def url(monkeypatch):
 
 
 async def says(url):
-    chat = OpenAIChat("m", base_url=url, budget=Budget(), patience=0)
+    chat = OpenAIChat("m", base_url=url, budget=Budget(), retries=0)
     return (await chat.complete(user("hello"), seed=1)).text
 
 
