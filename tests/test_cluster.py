@@ -119,7 +119,7 @@ def test_a_study_is_the_same_in_process_and_behind_a_server(tiny, url, tmp_path,
     made = {}
     for way, model in (
         ("local", {"kind": "local", "path": str(tiny), "threads": 1, "prompts": "small"}),
-        ("served", {"kind": "openai", "model": "micro", "base_url": url, "tokenizer": str(tiny)}),
+        ("served", {"kind": "openai", "model": "micro", "base_url": url, "tokenizer": str(tiny), "prompts": "small"}),
     ):
         monkeypatch.setenv("STE_RESULTS", str(tmp_path / way))
         part = {"tools": TOOLS, "episodes": 1, "context": 700, "max_tokens": 12, "variants": ["full"]}
@@ -145,7 +145,7 @@ def scripted_study(path, url):
     return write_study(
         path,
         statistics={"resamples": 99},
-        models={"micro": {"kind": "openai", "model": "m", "base_url": url, "concurrency": 16}},
+        models={"micro": {"kind": "openai", "model": "m", "base_url": url, "concurrency": 16, "prompts": "small"}},
         exploration={"tools": TOOLS, "episodes": 1, "variants": ["full"]},
         distillation={"judge": False, "max_paraphrases": 0},
         exploitation={"context": None},

@@ -347,7 +347,8 @@ def _leaves(value: JsonValue) -> Iterator[str]:
 
 
 def _names(text: str, argument: str) -> bool:
-    """Whether an error names an argument; a name as short as "a" or "in" has to be quoted or followed by a colon.
+    """Whether an error names an argument; a name as short as "a" or "in" has to be quoted, followed by a colon, or the
+    place that a validator ends with ("expected number, received string at a", as Zod's do).
 
     >>> _names("date: must be YYYY-MM-DD", "date"), _names("a date is needed", "a"), _names("missing argument 'a'", "a")
     (True, False, True)
@@ -355,7 +356,7 @@ def _names(text: str, argument: str) -> bool:
     if not argument:
         return False
     name = re.escape(argument)
-    marked = rf"['\"`]{name}['\"`]|(?<!\w){name}\s*[:=]"
+    marked = rf"['\"`]{name}['\"`]|(?<!\w){name}\s*[:=]|\bat {name}[.;,]?$"
     return bool(re.search(marked if len(argument) < SHORTEST_VALUE else rf"{marked}|(?<!\w){name}(?!\w)", text))
 
 
