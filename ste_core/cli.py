@@ -19,6 +19,7 @@ A user's mistake is one line on standard error and exit code 2 (1 where data can
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import subprocess
@@ -38,6 +39,9 @@ from ste_core.pipeline import processes
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):  # a locale that lacks a letter of a path costs the letter, not the run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)

@@ -560,3 +560,23 @@ def test_a_real_server_answers_as_the_model_in_process(transformers_server):
     same = sum(one.text.strip() == other.text.strip() for one, other in zip(theirs, ours, strict=True))
     assert same == 8, [(one.text, other.text) for one, other in zip(theirs, ours, strict=True)]
     assert all(one.completion_tokens <= 12 for one in theirs)
+
+
+async def test_a_study_file_says_what_requests_leave_out_and_what_they_add(url, tmp_path):
+    """As the requests show it; `extra` of vLLM and SGLang (chat_template_kwargs), and of OpenAI (reasoning_effort)."""
+    from ste_core.core import config
+    from ste_core.pipeline import resources
+
+    def chat(more):
+        path = tmp_path / "t.yaml"
+        path.write_text(f"name: t\nmodels: {{m: {{kind: openai, model: x, base_url: '{url}'{more}}}}}\n")
+        return resources.chat(config.load(path), "m", Budget())
+
+    plain = chat("")
+    other = chat(", leave_out: [stop, seed], extra: {reasoning_effort: low, chat_template_kwargs: {thinking: false}}")
+    for one in (plain, other):
+        await one.complete(user("hello"), seed=1, stop=("x",), temperature=0.5)
+    before, after = Server.bodies
+    assert {"stop", "seed"} <= before.keys() and not {"stop", "seed", "leave_out", "extra"} & after.keys()
+    assert after["reasoning_effort"] == "low" and after["chat_template_kwargs"] == {"thinking": False}
+    assert after["temperature"] == 0.5 and plain.identity != other.identity

@@ -204,6 +204,7 @@ def test_a_torn_line_is_mended(make):
         ({"context": 5000}, "explored with context: null, and now it is 5000"),
         ({"trials": 3}, "explored with trials: 2, and now it is 3"),
         ({"novelty": 0.9}, "explored with novelty: null, and now it is 0.9"),
+        ({"rule": "strict"}, 'explored with rule: "lenient", and now it is "strict"'),
         ({"episodes": 1}, "holds 4 trials, more than exploration.episodes 1 ask for"),
     ],
 )
@@ -355,6 +356,45 @@ def test_replies_held_to_a_form_are_not_mixed_with_free_ones(make):
             note.write_text(json.dumps(said))
     explore(at, model=Scripted())
     assert len(read(at, "full", 0)) == 30
+
+
+class Bold(Scripted):
+    """Writes labels in bold, and each call twice."""
+
+    async def complete(self, messages, **options):
+        told = await super().complete(messages, **options)
+        text = told.text.replace("Action:", "**Action:**").replace("Action Input:", "**Action Input:**")
+        text = f"{text}\n{text}" if "Action" in text else text
+        return replace(told, choices=(replace(told.choices[0], text=text),))
+
+
+def test_how_replies_are_read_is_a_setting_that_the_results_name(make):
+    at = make()
+    explore(at, model=Bold())
+    (run,) = runs(at, "full", 0)
+    assert run.did["calls"] > 0 and run.did["further_calls"] == run.did["calls"]
+    assert "calls after the first of a reply were not made" in exploration.note(at, "full", 0)
+    notes = list((at.explored("full", 0) / ".run").glob("*.json"))
+    assert notes and all(json.loads(note.read_text())["rule"] == "lenient" for note in notes)
+
+
+def test_read_strictly_such_replies_are_refused_for_their_form(make):
+    at = make(rule="strict")
+    explore(at, model=Bold())
+    assert runs(at, "full", 0)[0].did["calls"] == 0
+    problems = {step.problem for trial in read(at, "full", 0) for step in trial.steps if step.problem}
+    assert problems and not any("no tool" in problem for problem in problems)
+
+
+def test_trials_from_before_the_rule_was_noted_were_read_strictly(make):
+    at = make(rule="strict")
+    explore(at, model=Scripted())
+    for note in (at.explored("full", 0) / ".run").glob("*.json"):
+        said = json.loads(note.read_text())
+        if said.pop("rule", None) is not None:
+            note.write_text(json.dumps(said))
+    explore(make(rule="strict", episodes=3), model=Scripted())
+    assert len(read(make(rule="strict", episodes=3), "full", 0)) == 30
 
 
 def test_a_full_disk_is_one_line(make, monkeypatch):

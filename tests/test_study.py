@@ -42,6 +42,18 @@ def load(tmp_path, text):
         ("name: t\nmodels: {m: {kind: openai, model: x, prices: [1, -2]}}\n", r"models\.m\.prices\.1: .* not -2"),
         ("name: t\nmodels: {'a b': {kind: local, path: x}}\n", r"models\.a b: string should match pattern"),
         (
+            "name: t\nmodels: {m: {kind: openai, model: x, leave_out: [stopp]}}\n",
+            r"models\.m\.leave_out\.0: .*'stop'.* not 'stopp'",
+        ),
+        ("name: t\nmodels: {m: {kind: openai, model: x, leave_out: stop}}\n", r"models\.m\.leave_out: .* not 'stop'"),
+        ("name: t\nmodels: {m: {kind: openai, model: x, leave-out: [stop]}}\n", r"did you mean 'leave_out'\?"),
+        ("name: t\nmodels: {m: {kind: openai, model: x, extra: [a]}}\n", r"models\.m\.extra: .* not \['a'\]"),
+        ("name: t\nmodels: {m: {kind: local, path: x, extra: {a: 1}}}\n", r"models\.m\.extra: no such key"),
+        (
+            "name: t\nmodels: {m: {kind: openai, model: x, extra: {api_key: abc}}}\n",
+            r"models\.m\.extra\.api_key: a key does not belong in a study file",
+        ),
+        (
             "name: t\nexploration: {model: m}\n",
             r"exploration\.model: no model 'm'; there are: none, name one in models",
         ),

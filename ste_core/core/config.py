@@ -205,6 +205,7 @@ class Exploration(Sampled):
     novelty_tries: int = Field(3, ge=1)
     rationale: bool = False
     constrained: bool = False  # hold the replies of a trial to the form of a call or an answer; see `react.form`
+    rule: Literal["strict", "lenient"] | None = None  # of `react`; default: strict for prompts `small`, else lenient
     budget: Limits = Limits()
 
 
@@ -251,7 +252,7 @@ class Exploitation(Sampled):
 class Scoring(Section):
     """How answers are judged."""
 
-    rule: Literal["released", "strict"] = "strict"  # how replies are read: as the authors' parser does, or as JSON
+    rule: Literal["released", "strict", "lenient"] = "strict"  # how replies are read; see `ste_core.core.react`
 
 
 class Lora(Section):

@@ -3,7 +3,7 @@
 >>> parse('Thought: easy\\nAction: add_date\\nAction Input: {"days": 90}', ["add_date"]).arguments
 {'days': 90}
 
-Two rules:
+Three rules:
 
 - ``rule="released"`` follows the authors' parser (``STE/utils.py`` and ``STE/evaluation.ipynb`` at the pinned commit),
   its quirks included: labels are counted anywhere in the text, arguments are cut from the first ``{`` to the last
@@ -11,9 +11,12 @@ Two rules:
   a name that is no tool's is replaced by the closest one (open models only; ``ground=False`` turns this off).
 - ``rule="strict"`` reads JSON: one `Action:`, one `Action Input:` and one JSON object, which may nest and whose strings
   may hold anything, labels included. Prose around it is ignored; what a model makes up behind its call is cut off at
-  `Observation:` or `Final Answer:`, as the stop sequence does at run time. The name must be a tool's.
+  `Observation:` or `Final Answer:`, as the stop sequence does at run time. The name must be a tool's. Labels and names
+  in markdown are refused for their form.
+- ``rule="lenient"`` forgives the form that instruct models give a call, and never guesses one; see `react_lenient`. Of
+  several calls the first is read.
 
-Neither raises on any text.
+None raises on any text.
 """
 
 import difflib
@@ -25,10 +28,10 @@ from typing import Any, Literal, NoReturn
 
 from pydantic import ValidationError
 
-from ste_core.core import json_schema
+from ste_core.core import json_schema, react_lenient
 from ste_core.core.records import Call, Tool
 
-Rule = Literal["released", "strict"]
+Rule = Literal["released", "strict", "lenient"]
 
 ACTION, ACTION_INPUT, FINAL = "Action:", "Action Input:", "Final Answer:"
 GROUNDING_CUTOFF = 0.001  # of difflib similarity; the authors' value: nearly everything finds a match
@@ -46,6 +49,7 @@ class Parsed:
         answer: the final answer; None unless final.
         reason: why the reply cannot be read, in words fit for the model to see; None unless malformed.
         thought: what stands before the call or the answer.
+        more: calls after the first, which are not made; only the lenient rule takes the first of several.
     """
 
     kind: Literal["final", "call", "malformed"]
@@ -55,6 +59,7 @@ class Parsed:
     answer: str | None = None
     reason: str | None = None
     thought: str = ""
+    more: int = 0
 
     @property
     def grounded(self) -> bool:
@@ -190,7 +195,7 @@ def parse(text: str, tool_names: Iterable[str], *, rule: Rule = "strict", ground
     Args:
         text: the reply, any text.
         tool_names: the tools that may be called.
-        rule: "released" or "strict", see the module's text.
+        rule: "released", "strict" or "lenient", see the module's text.
         ground: under "released", map an unknown name to the closest tool, as the authors do for open models.
 
     Returns:
@@ -204,7 +209,9 @@ def parse(text: str, tool_names: Iterable[str], *, rule: Rule = "strict", ground
         return _parse_released(text, names, ground)
     if rule == "strict":
         return _parse_strict(text, names)
-    raise ValueError(f"rule: {rule!r} is neither 'released' nor 'strict'")
+    if rule == "lenient":
+        return _parse_lenient(text, names)
+    raise ValueError(f"rule: {rule!r} is none of 'released', 'strict' and 'lenient'")
 
 
 def _malformed(reason: str, thought: str = "") -> Parsed:
@@ -259,6 +266,7 @@ def _strip(text: str) -> str:
 # --- the strict rule --------------------------------------------------------------------------------------------------
 
 _LABEL = re.compile(r"(Action Input|Action|Observation|Final Answer):")
+_MARKS = ("*", "_", "`")  # of markdown, in which some models write labels
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -273,6 +281,8 @@ def _parse_strict(text: str, names: list[str]) -> Parsed:
     if first is None:
         return _malformed(f"expected '{ACTION}' and '{ACTION_INPUT}', or '{FINAL}'")
     thought = text[: first.start()].strip()
+    if text[first.start() - 1 : first.start()] in _MARKS:
+        return _malformed(f"the label '{first[0]}' must stand without marks before it", thought)
     if first[1] == "Final Answer":
         return Parsed("final", answer=text[first.end() :].strip(), thought=thought)
     if first[1] != "Action":
@@ -297,9 +307,28 @@ def _parse_strict(text: str, names: list[str]) -> Parsed:
     if any(label[1].startswith("Action") for label in _LABEL.finditer(text, end, final if final >= 0 else len(text))):
         return _malformed("more than one call", thought)
     if named not in names:
+        if named.strip("*`\"' ") in names:
+            return _malformed("the tool's name must stand without marks or quotes", thought)
         return _malformed(f"there is no tool named '{named}'", thought)
+    return _checked(named, arguments, thought)
+
+
+def _checked(tool: str, arguments: dict[str, Any], thought: str, more: int = 0) -> Parsed:
     try:
-        call = Call(tool=named, arguments=arguments)
+        call = Call(tool=tool, arguments=arguments)
     except ValidationError:  # the only JSON object that is no call's arguments
         return _malformed("the arguments nest too deep", thought)
-    return Parsed("call", tool=named, named=named, arguments=call.arguments, thought=thought)
+    return Parsed("call", tool=tool, named=tool, arguments=call.arguments, thought=thought, more=more)
+
+
+# --- the lenient rule -------------------------------------------------------------------------------------------------
+
+
+def _parse_lenient(text: str, names: list[str]) -> Parsed:
+    strict = _parse_strict(text, names)
+    if strict.kind == "call":
+        return strict
+    found = react_lenient.read(text, names)
+    if found.kind == "call" and found.tool is not None:
+        return _checked(found.tool, found.arguments, found.thought, found.more)
+    return Parsed(found.kind, answer=found.answer, reason=found.reason, thought=found.thought)

@@ -32,6 +32,9 @@ R = TypeVar("R", bound=Record)
 #: packages whose versions can move a result
 PACKAGES = ("ste-study", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn", "papermill", "snakemake")
 
+#: columns of tables that hold names, which may be all digits
+NAMES = ("tool", "called", "named", "model", "system")
+
 #: what `provenance` calls code: a change there since the commit is recorded
 CODE = ("Snakefile", "constraints.txt", "microworld", "notebooks", "ste_core", "study")
 
@@ -109,13 +112,14 @@ def write_table(frame: pd.DataFrame, path: Path, *, decimals: int = 3) -> pd.Dat
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """Read a table that `write_table` wrote.
+    """Read a table that `write_table` wrote: an empty field is missing, and no word is (pandas takes "None", "NA" and
+    "nan", which may be tools, for missing); names stay text where they are digits.
 
     Raises:
         UserError: the file is not there.
     """
     try:
-        return pd.read_csv(path)
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(NAMES, str))
     except FileNotFoundError:
         raise UserError(f"{path}: no such table; the study that makes it has not run") from None
 

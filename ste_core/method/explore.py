@@ -31,9 +31,9 @@ the newest `memory_lines` lines, and of a result at most `observation_chars`. Wh
 `Trial.memory` and `Step.observation` record what was shown; `Tally` counts each of the four.
 
 Departures: the verdict is the reply's first word, and a reply that starts with neither Yes nor No counts as unsolved
-(the release: with "No" anywhere, so with "Now" too); calls are read by the strict rule; a reply that is no query is
-asked for again. Every request has a seed of its own, from its labels, so trials depend neither on order nor on
-concurrency, and a resumed exploration goes on as an uninterrupted one would.
+(the release: with "No" anywhere, so with "Now" too); calls are read by the strict or the lenient rule; a reply that is
+no query is asked for again. Every request has a seed of its own, from its labels, so trials depend neither on order nor
+on concurrency, and a resumed exploration goes on as an uninterrupted one would.
 """
 
 import asyncio
@@ -108,7 +108,8 @@ VARIANTS: Mapping[str, Variant] = {
 class Tally:
     """What an exploration did: requests and their tokens (answers from a cache too), calls executed and calls that
     failed; and, of what did not fit the context, memory lines and earlier trials left out (once per prompt), results
-    cut, trials ended early and queries too long; and requests that the model's server refused for their text.
+    cut, trials ended early and queries too long; requests that the model's server refused for their text; and calls
+    after the first of a reply, which were not made.
 
     `replies` counts those that hold no answer; see `Replies`."""
 
@@ -123,6 +124,7 @@ class Tally:
     trials_ended: int = 0
     queries_too_long: int = 0
     refused: int = 0
+    further_calls: int = 0
     replies: Replies = field(default_factory=lambda: Replies(LIMIT))
 
     def as_dict(self) -> dict[str, int]:
@@ -130,6 +132,11 @@ class Tally:
         counts = asdict(self)
         replies = counts.pop("replies")
         return counts | {name: replies[name] for name in NO_ANSWERS}
+
+
+def default_rule(style: Style) -> react.Rule:
+    """How the replies to prompts of a style are read unless a study says: small models write what they were taught."""
+    return "strict" if style == "small" else "lenient"
 
 
 def by_length(messages: Sequence[Message]) -> int:
@@ -365,7 +372,8 @@ class _Explorer:
             if reply is None:
                 break
             output = reply.text
-            parsed = react.parse(output, [self.tool.name])
+            parsed = react.parse(output, [self.tool.name], rule=self.settings.rule or default_rule(self.style))
+            self.tally.further_calls += parsed.more
             if parsed.kind == "final" and self._calls_first(trial):
                 parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
             if parsed.kind == "final":

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal
 from ste_core.core import prompting, react
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Record
+from ste_core.models import chat_template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -173,7 +174,7 @@ def _render(tokenizer: "PreTrainedTokenizerBase", messages: "Sequence[Message]",
     import jinja2
 
     try:
-        return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=prompt)
+        return chat_template.render(tokenizer, messages, prompt=prompt)
     except jinja2.TemplateError as error:
         raise UserError(f"chat template: refuses the conversation: {error}; set chat_template to another") from None
 

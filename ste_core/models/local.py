@@ -10,21 +10,24 @@ joins. The text of a request depends on the request alone, not on its company: n
 (seeded by `seed`, prompt and choice), and where rounding could decide (batched matrix products add up in another
 order), the token is settled by running the request alone. This holds in float32 on one kind of machine; bfloat16 and
 another device round differently. Where a request names no `top_p`, `top_k` or `min_p`, the model's own recommendation
-holds (its `generation_config.json`). Needs torch; adapters need peft. Small models on shared cores run several times
-faster with `threads=1`.
+holds (its `generation_config.json`). A template that writes today's date is told the same day always (`chat_template`);
+what a model thinks is told apart from what it says (`reasoning`). Needs torch; adapters need peft. Small models on
+shared cores run several times faster with `threads=1`.
 """
 
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ste_core.core import store
-from ste_core.core.errors import UserError, one_line
+from ste_core.core.errors import UserError, one_line, tell
 from ste_core.core.records import Message
-from ste_core.models import weights
+from ste_core.models import chat_template as templates
+from ste_core.models import reasoning, reply, weights
 from ste_core.models.base import Budget, Completion
 
 if TYPE_CHECKING:
@@ -75,6 +78,8 @@ class LocalChat:
         self._template = chat_template or tokenizer.chat_template
         if self._template is None:
             raise UserError(f"model {name}: its tokenizer has no chat template; give one")
+        if templates.asks_for_the_day(self._template):
+            tell(f"model {name}: its chat template writes the date; it is told {templates.DAY:%Y-%m-%d} on every day")
         self._tokenizer = tokenizer
         self._ids("")  # the first call may change the tokenizer's settings; later ones, from any thread, only read them
         ends = model.generation_config.eos_token_id
@@ -180,6 +185,7 @@ class LocalChat:
         settings = json.dumps(config, sort_keys=True, default=str)
         parts = [SAMPLER, weights_digest(model), settings, words, self._template, sorted(self._ends)]
         parts += [self._recommended] if self._recommended else []
+        parts += [str(templates.DAY)] if templates.asks_for_the_day(self._template) else []
         return f"sha256:{store.digest(parts)}"
 
     async def complete(
@@ -205,7 +211,8 @@ class LocalChat:
         from ste_core.models.engine import Request
         from ste_core.models.sampling import Sampling, noise_key
 
-        prompt = self._ids(self._render(messages))
+        text = self._render(messages)
+        prompt = self._ids(text)
         self._check(len(prompt), max_tokens)
         named = {"top_p": top_p, "top_k": top_k, "min_p": min_p}
         truncation = self._recommended | {key: value for key, value in named.items() if value is not None}
@@ -221,7 +228,9 @@ class LocalChat:
             )
             for choice in range(n)
         ]  # fmt: skip
-        return await self._worker.answer(Request(rows, max_tokens, tuple(stop)))
+        completion = await self._worker.answer(Request(rows, max_tokens, tuple(stop)))
+        opened = reasoning.opened(text)
+        return replace(completion, choices=tuple(reply.told_apart(one, opened) for one in completion.choices))
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
         """The log-probability (natural logarithm) of each text as the beginning of the answer.
@@ -252,9 +261,7 @@ class LocalChat:
         import jinja2
 
         try:
-            return self._tokenizer.apply_chat_template(
-                list(messages), chat_template=self._template, tokenize=False, add_generation_prompt=True
-            )
+            return templates.render(self._tokenizer, messages, template=self._template)
         except jinja2.TemplateError as error:
             raise UserError(f"model {self.name}: its chat template refuses the conversation: {error}") from None
 

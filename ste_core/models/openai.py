@@ -25,7 +25,7 @@ from aiolimiter import AsyncLimiter
 
 from ste_core.core.errors import RequestRefused, UserError, one_line, tell
 from ste_core.core.records import Message
-from ste_core.models import connection, refusals, reply, weights
+from ste_core.models import chat_template, connection, refusals, reply, weights
 from ste_core.models.base import TOKEN_CHARACTERS, Budget, Choice, Completion
 from ste_core.models.parameters import Parameters
 from ste_core.models.reply import NoReply
@@ -371,7 +371,7 @@ def _counter(tokenizer: str) -> Callable[[Sequence[Message]], int]:
             raise UserError(f"tokenizer {tokenizer}: cannot be loaded: {one_line(error)}") from None
 
     def count(messages: Sequence[Message]) -> int:
-        text = loaded().apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+        text = chat_template.render(loaded(), messages)
         return len(loaded()(text, add_special_tokens=False)["input_ids"])
 
     return count

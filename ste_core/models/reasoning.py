@@ -28,6 +28,9 @@ _CLOSE = (
 )  # fmt: skip
 _TAG = re.compile(rf"(?P<open>{'|'.join(_OPEN)})|(?P<close>{'|'.join(_CLOSE)})", re.IGNORECASE)
 
+_OPENED = re.compile(rf"({'|'.join(_OPEN)})\s*\Z", re.IGNORECASE)
+_TAIL = 120  # characters: a tag with its attributes, and some line ends
+
 #: what may stand around the answer behind the thinking
 _FRAME = re.compile(
     r"\A\s*(?:<(answer|response|output|solution)>|<\|begin_of_solution\|>|<\|START_RESPONSE\|>|<\|begin_of_box\|>)"
@@ -89,6 +92,16 @@ def separate(text: str) -> Parts:
         closed = said["text"] is not None or bool(calls)
         return Parts(_clean(said["text"] or "").strip(), said["thought"].strip(), closed, calls)
     return _tags(text)
+
+
+def opened(prompt: str) -> str:
+    """The tag by which a prompt opens the model's thinking at its very end; "" if it opens none.
+
+    >>> opened("<|im_start|>assistant\\n<think>\\n"), opened("<think>\\n\\n</think>\\n\\n")
+    ('<think>', '')
+    """
+    found = _OPENED.search(prompt[-_TAIL:])
+    return found[1] if found else ""
 
 
 def _tags(text: str) -> Parts:

@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ste_core.models import reasoning, refusals
@@ -227,6 +228,19 @@ def _call(name: str, given: Any, number: Any = None) -> ToolCall:
     if not isinstance(arguments, dict):
         arguments = given if isinstance(given, str) else json.dumps(given)
     return ToolCall(name, arguments, number if isinstance(number, str) else "")
+
+
+def told_apart(choice: Choice, opened: str = "") -> Choice:
+    """What a model in this process generated, thinking apart.
+
+    Args:
+        opened: the tag by which the prompt opened the thinking; see `reasoning.opened`.
+    """
+    parts = reasoning.separate(opened + choice.text)
+    if not parts.reasoning and parts.closed and not parts.calls and not opened:
+        return choice  # as it was generated
+    calls = tuple(_call(*one) for one in parts.calls)
+    return replace(choice, text=parts.text, reasoning=parts.reasoning, tool_calls=calls)
 
 
 def _written_calls(text: str) -> tuple[str, list[ToolCall]]:

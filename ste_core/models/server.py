@@ -18,7 +18,7 @@ import uvicorn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ste_core.core.errors import UserError
-from ste_core.models.base import ChatModel, Completion
+from ste_core.models.base import ChatModel, Choice, Completion
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -127,9 +127,19 @@ async def _body(receive: Receive) -> bytes:
     return parts
 
 
+def _message(choice: Choice) -> dict[str, Any]:
+    """An answer as servers tell it: thinking in a field of its own, calls only where there are any."""
+    calls = [
+        {"id": str(at), "type": "function", "function": {"name": call.name, "arguments": json.dumps(call.arguments)}}
+        for at, call in enumerate(choice.tool_calls)
+    ]
+    told = {"reasoning_content": choice.reasoning, "tool_calls": calls}
+    return {"role": "assistant", "content": choice.text} | {key: value for key, value in told.items() if value}
+
+
 def _reply(name: str, completion: Completion) -> dict[str, Any]:
     choices = [
-        {"index": at, "finish_reason": one.finish_reason, "message": {"role": "assistant", "content": one.text}}
+        {"index": at, "finish_reason": one.finish_reason, "message": _message(one)}
         for at, one in enumerate(completion.choices)
     ]
     tokens = {"prompt_tokens": completion.prompt_tokens, "completion_tokens": completion.completion_tokens}

@@ -33,7 +33,17 @@ from ste_core.core import aio, prompting, store
 from ste_core.core.config import Exploration, LocalModel, ServedModel, Study
 from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Record, Tool, Trial
-from ste_core.method.explore import LIMIT, NO_ANSWERS, VARIANTS, Past, Tally, by_length, check_context, explore_tool
+from ste_core.method.explore import (
+    LIMIT,
+    NO_ANSWERS,
+    VARIANTS,
+    Past,
+    Tally,
+    by_length,
+    check_context,
+    default_rule,
+    explore_tool,
+)
 from ste_core.models.base import Budget, BudgetSpent, ChatModel, gather, known_as, measure
 from ste_core.models.replies import Replies
 from ste_core.pipeline import resources
@@ -147,7 +157,9 @@ def note(study: Study, variant: str, seed: int) -> str | None:
     for run in runs(study, variant, seed):
         did.update(run.did)
     asked = did["requests"] + did["refused"]
-    return Replies(LIMIT, asked, *(did[name] for name in NO_ANSWERS), refused=did["refused"]).problem()
+    problem = Replies(LIMIT, asked, *(did[name] for name in NO_ANSWERS), refused=did["refused"]).problem()
+    told = f"{did['further_calls']:,} calls after the first of a reply were not made" if did["further_calls"] else None
+    return "; ".join(filter(None, (problem, told))) or None
 
 
 def _runs_file(study: Study, variant: str, seed: int) -> Path:
@@ -419,6 +431,7 @@ class _Runner:
             "study_seed": self.study.seed,
             "seed": shelf.seed,
             **{name: getattr(settings, name) for name in SETTINGS},
+            "rule": settings.rule or default_rule(style),
             "context": self.context,
             "counted": None if self.context is None else getattr(self.count, "__name__", "given"),
             "encoder": None if settings.novelty is None else "TF-IDF" if encoder is None else encoder.name,
@@ -540,7 +553,7 @@ class _Shelf:
             before = None
         if not isinstance(before, dict):
             raise UserError(f"{self.path}: holds trials, but {note.name} beside it does not say how they were made")
-        before = {"constrained": depends["constrained"]} | before  # earlier versions did not note it
+        before = {"constrained": depends["constrained"], "rule": "strict"} | before  # earlier versions noted neither
         for key in [*depends, *before]:
             if before.get(key) != depends.get(key):
                 raise UserError(

@@ -1,0 +1,47 @@
+"""A conversation as a model reads it: its chat template, on a day that never changes.
+
+>>> asks_for_the_day("Today is {{ strftime_now('%d %b %Y') }}.")
+True
+
+Some templates (Llama 3, Granite, Mistral Small, gpt-oss) write today's date into each prompt. Then the same request is
+another one tomorrow: what was begun yesterday does not go on as it would have, and what a model learned on one day is
+not what it is asked on another. Here such a template is told `DAY` on every day. Who wants another date, or none, sets
+a `chat_template` of their own.
+"""
+
+import datetime
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ste_core.core.records import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+#: what templates are told of the day: the date that Llama 3's own template names where there is no clock
+DAY = datetime.datetime(2024, 7, 26)
+
+
+def asks_for_the_day(template: str) -> bool:
+    """Whether a template writes the current day or time into its prompts."""
+    return "strftime_now" in template
+
+
+def render(
+    tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], *, template: str | None = None,
+    prompt: bool = True,
+) -> str:  # fmt: skip
+    """The text of a conversation.
+
+    Args:
+        template: instead of the tokenizer's own.
+        prompt: whether the model's answer is to follow.
+
+    Raises:
+        jinja2.TemplateError: the template refuses the conversation.
+    """
+    shown = template or tokenizer.chat_template  # some have several, by name
+    clock = {"strftime_now": DAY.strftime} if asks_for_the_day(str(shown)) else {}
+    return tokenizer.apply_chat_template(
+        list(messages), chat_template=template, tokenize=False, add_generation_prompt=prompt, **clock
+    )
