@@ -562,7 +562,7 @@ def test_a_real_server_answers_as_the_model_in_process(transformers_server):
     assert all(one.completion_tokens <= 12 for one in theirs)
 
 
-async def test_a_study_file_says_what_requests_leave_out_and_what_they_add(url, tmp_path):
+def test_a_study_file_says_what_requests_leave_out_and_what_they_add(url, tmp_path):
     """As the requests show it; `extra` of vLLM and SGLang (chat_template_kwargs), and of OpenAI (reasoning_effort)."""
     from ste_core.core import config
     from ste_core.pipeline import resources
@@ -575,7 +575,7 @@ async def test_a_study_file_says_what_requests_leave_out_and_what_they_add(url, 
     plain = chat("")
     other = chat(", leave_out: [stop, seed], extra: {reasoning_effort: low, chat_template_kwargs: {thinking: false}}")
     for one in (plain, other):
-        await one.complete(user("hello"), seed=1, stop=("x",), temperature=0.5)
+        asyncio.run(one.complete(user("hello"), seed=1, stop=("x",), temperature=0.5))
     before, after = Server.bodies
     assert {"stop", "seed"} <= before.keys() and not {"stop", "seed", "leave_out", "extra"} & after.keys()
     assert after["reasoning_effort"] == "low" and after["chat_template_kwargs"] == {"thinking": False}

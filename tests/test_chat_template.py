@@ -1,5 +1,6 @@
 """Prompts and tables that are the same tomorrow: templates that write the date, words that pandas takes for missing."""
 
+import asyncio
 import datetime
 
 import pandas as pd
@@ -78,17 +79,18 @@ def test_a_local_model_says_so_and_its_identity_tells_the_day(folder, capfd, mon
     assert local.LocalChat.load(folder).identity == plain.identity
 
 
-async def test_a_local_models_thinking_is_no_answer(folder):
+def test_a_local_models_thinking_is_no_answer(folder):
     """The prompt opens the block (DeepSeek-R1, Qwen3-Thinking): what is cut before its end is thinking, all of it."""
     local = pytest.importorskip("ste_core.models.local")
-    plain = await local.LocalChat.load(folder).complete(SAID, temperature=0, max_tokens=5)
+    plain = asyncio.run(local.LocalChat.load(folder).complete(SAID, temperature=0, max_tokens=5))
     assert plain.text and not plain.choices[0].reasoning
     thinking = TEMPLATE.replace("<|assistant|>", "<|assistant|><think>\\n")
     chat = local.LocalChat.load(folder, chat_template=thinking.replace("\\n", "\n"))
-    reply = (await chat.complete(SAID, temperature=0, max_tokens=5)).choices[0]
+    reply = asyncio.run(chat.complete(SAID, temperature=0, max_tokens=5)).choices[0]
     assert reply.text == "" and reply.reasoning and reply.missing == "holds only reasoning and was cut at max_tokens"
     off = TEMPLATE.replace("<|assistant|>", "<|assistant|><think>\n\n</think>\n\n")
-    assert not (await local.LocalChat.load(folder, chat_template=off).complete(SAID, max_tokens=5)).choices[0].reasoning
+    other = local.LocalChat.load(folder, chat_template=off)
+    assert not asyncio.run(other.complete(SAID, max_tokens=5)).choices[0].reasoning
 
 
 def test_where_a_prompt_opens_the_thinking():

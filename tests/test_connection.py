@@ -1,6 +1,7 @@
 """The way to a server: proxies, NO_PROXY and certificates of the environment. The shapes are from public threads, named
 beside each."""
 
+import asyncio
 import http.server
 import json
 import socket
@@ -51,10 +52,10 @@ async def says(url):
         "gopher://127.0.0.1:9",
     ],
 )
-async def test_a_server_on_this_machine_is_asked_directly(url, monkeypatch, proxy):
+def test_a_server_on_this_machine_is_asked_directly(url, monkeypatch, proxy):
     for name in ("ALL_PROXY", "http_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, proxy)
-    assert await says(url) == "hello/1/0"
+    assert asyncio.run(says(url)) == "hello/1/0"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "0.0.0.0", "[::1]", "model.localhost"])
@@ -102,7 +103,7 @@ def test_a_proxy_that_cannot_be_used_is_one_line_that_names_it_and_the_fix(monke
     assert "ALL_PROXY" in said and "models.example.org" in said and "\n" not in said and "hidden-word" not in said
 
 
-async def test_a_far_server_is_asked_through_the_proxy(monkeypatch):
+def test_a_far_server_is_asked_through_the_proxy(monkeypatch):
     """An HTTP proxy gets the whole address of the request."""
     lines = []
 
@@ -123,7 +124,7 @@ async def test_a_far_server_is_asked_through_the_proxy(monkeypatch):
         threading.Thread(target=httpd.serve_forever, args=(0.05,), daemon=True).start()
         for proxy in (f"http://127.0.0.1:{httpd.server_address[1]}", f"127.0.0.1:{httpd.server_address[1]}"):
             monkeypatch.setenv("http_proxy", proxy)
-            assert await says(FAR) == "by the proxy"
+            assert asyncio.run(says(FAR)) == "by the proxy"
         httpd.shutdown()
     assert all(FAR in line for line in lines) and len(lines) == 2
 
@@ -141,12 +142,12 @@ def test_certificates_that_cannot_be_read_are_one_line(monkeypatch, tmp_path, da
         next(connection.clients("https://models.example.org/v1"))
 
 
-async def test_a_proxy_that_is_not_there_is_said_in_one_line(monkeypatch):
+def test_a_proxy_that_is_not_there_is_said_in_one_line(monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free.getsockname()[1]}")
     with pytest.raises(UserError) as raised:
-        await says(FAR)
+        asyncio.run(says(FAR))
     assert "\n" not in str(raised.value)
 
 

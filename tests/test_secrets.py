@@ -25,7 +25,8 @@ OTHERS = {
 
 def write_study(path, url, **model):
     """Every stage but fine-tuning on one tool, with a model that answers by script."""
-    chosen = {"kind": "openai", "model": "m", "base_url": url, "cache": True, "key_env": "MY_KEY", "timeout": 20.0, "prompts": "small"}
+    chosen = {"kind": "openai", "model": "m", "base_url": url, "cache": True, "key_env": "MY_KEY", "timeout": 20.0}
+    chosen["prompts"] = "small"
     content = {
         "name": "trial", "extends": "smoke", "statistics": {"resamples": 99}, "models": {"micro": chosen | model},
         "exploration": {"tools": ["current_moment"], "episodes": 1, "variants": ["full"]},

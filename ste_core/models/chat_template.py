@@ -40,8 +40,18 @@ def render(
     Raises:
         jinja2.TemplateError: the template refuses the conversation.
     """
-    shown = template or tokenizer.chat_template  # some have several, by name
-    clock = {"strftime_now": DAY.strftime} if asks_for_the_day(str(shown)) else {}
+    shown = tokenizer.get_chat_template(template)
+    if asks_for_the_day(shown):
+        shown = _on_the_day(shown)
     return tokenizer.apply_chat_template(
-        list(messages), chat_template=template, tokenize=False, add_generation_prompt=prompt, **clock
+        list(messages), chat_template=shown, tokenize=False, add_generation_prompt=prompt
     )
+
+
+def _on_the_day(template: str) -> str:
+    """The template with a clock that stands still. A function handed to `apply_chat_template` arrives there as text."""
+    from transformers.utils import chat_template_utils
+
+    marked = "{#- on a day that never changes -#}" + template
+    chat_template_utils._compile_jinja_template(marked).globals["strftime_now"] = DAY.strftime  # it is kept by its text
+    return marked
