@@ -59,10 +59,10 @@ def evaluate(study: Study, rule: Rule = "strict") -> pd.DataFrame:
     ]
     scored = score.verdicts(predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule=rule)
     scored = aio.run(execution.execute_verdicts(scored, toolbox, execution.gold_results(items)))
-    metrics = ("wellformed", "api_match", "api_match_all", "correct_rule")
+    metrics = ("wellformed", "api_match", "api_match_all", "correct_rule", "correct_execution", "task_success")
     rows = []
     for system, group in scored.groupby("system", sort=False):
-        for metric in (*metrics, *score.EXECUTION_METRICS):
+        for metric in metrics:
             found = score.interval(group, metric, study)
             rows.append(
                 {"system": system, "n": len(group), "metric": metric, "value": found.value, "ci_low": found.low,
