@@ -139,7 +139,8 @@ class _Signature:
         """
         values: dict[str, Any] = {}
         try:
-            made = self.model.model_validate({name: one for name, one in arguments.items() if name in self.fields})
+            named = {name: self._whole(name, one) for name, one in arguments.items() if name in self.fields}
+            made = self.model.model_validate(named)
             more = {name: one for name, one in arguments.items() if name not in self.fields}
             if self.about is not None and more:
                 values[str(self.rest)] = {name: self.about.validate_python(one) for name, one in more.items()}
@@ -158,6 +159,12 @@ class _Signature:
         bound.arguments.update({name: values[name] for name in self.signature.parameters if name in values})
         bound.apply_defaults()
         return self.function(*bound.args, **bound.kwargs)
+
+    def _whole(self, name: str, value: JsonValue) -> JsonValue:
+        """A whole number for a parameter of type int: pydantic takes 5.0 for 5, and refuses 1e300 for its length."""
+        wanted = self.model.model_fields[self.fields[name]].annotation
+        whole = isinstance(value, float) and value.is_integer() and wanted in (int, int | None)
+        return int(value) if whole and isinstance(value, float) else value
 
 
 def _hints(function: Function) -> dict[str, Any]:
