@@ -41,7 +41,7 @@ def elsewhere(tmp_path, monkeypatch):
 def test_every_study_has_a_plan(name):
     made = plan.plan(study.load(name))
     loaded = study.load(name)
-    assert bool(made.rows) == bool(loaded.exploration or loaded.exploitation)
+    assert bool(made.rows) == bool(loaded.exploration or loaded.exploitation or loaded.gold)
     for row in made.rows:
         assert min(row.requests, row.prompt_tokens, row.completion_tokens, row.disk) >= 0
         assert row.requests == 0 or (row.prompt_tokens and row.completion_tokens), row
