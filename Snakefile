@@ -296,7 +296,7 @@ rule all:
 
 rule record:
     input:
-        [path for stage in HERE.values() for path in tables(*stage.tables)],
+        [path for stage in HERE.values() for path in (tables(*stage.tables) or figures(*stage.figures))],
         tables("skills") if STUDY.exam else [],
     output:
         f"{RESULTS}/run.json",
