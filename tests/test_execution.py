@@ -264,5 +264,5 @@ def test_a_study_chooses_how_replies_are_read(tmp_path, monkeypatch):
     for scoring, value in (({}, 0), ({"rule": "released"}, 100)):  # which takes the closest name
         made = answered(tmp_path, monkeypatch, world, items, (said, said), scoring=scoring)
         assert percent(made, "correct_rule") == {"baseline": value, "ICL": value}
-    with pytest.raises(UserError, match=r"scoring\.rule: .*'strict', not 'loose'$"):
+    with pytest.raises(UserError, match=r"scoring\.rule: .*'strict' or 'lenient', not 'loose'$"):
         answered(tmp_path, monkeypatch, world, items, (said, said), scoring={"rule": "loose"})
