@@ -347,8 +347,7 @@ class _Explorer:
                 return [*self._said(episode), prompting.imagine_next(lines)]
             return [prompting.imagine(self.tool.documentation(), lines)]
         before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
-        told = [(one.query, _came_of(one, rationale)) for one in before]
-        told += [(one.query, _came_of(one, rationale)) for one in episode]
+        told = [(one.query, _came_of(one, rationale)) for one in (*before, *episode)]
         return prompting.imagine_in_turns(self.tool, told, self.style)
 
     def _tryable(self, trial: Trial) -> bool:

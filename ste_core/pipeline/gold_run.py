@@ -11,8 +11,6 @@ constrained to the form of a call. Under `results/<study>/`: `predictions/<learn
 Demonstrations are the nearest of all tools, not only of the documented ones, as in the paper.
 """
 
-import random
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -73,27 +71,14 @@ def model_folder(study: Study, learner: str, seed: int) -> Path:
 
 def examples(study: Study) -> list[Example]:
     """The development queries with their gold calls."""
-    return [
-        Example(tool=one.gold.tool, episode=0, trial=one.item, paraphrase=0, query=one.query, call=one.gold,
-                observation="", answer="")
-        for one in resources.items(study, "dev")
-    ]  # fmt: skip
+    return resources.gold_examples(resources.items(study, "dev"))
 
 
 def items(study: Study, setting: Setting) -> list[TestItem]:
     """The test items of a setting; of the wide ones so many a tool, drawn by the study's seed."""
-    gold, found = section(study), resources.items(study, "test")
+    gold = section(study)
     most = gold.wide_items if setting in WIDE else gold.items
-    if most is None:
-        return found
-    numbers = defaultdict(list)
-    for item in found:
-        numbers[item.gold.tool].append(item.item)
-    chosen = {
-        tool: set(random.Random(f"items/{study.seed}/{tool}").sample(own, min(most, len(own))))
-        for tool, own in numbers.items()
-    }
-    return [item for item in found if item.item in chosen[item.gold.tool]]
+    return resources.some_of_each(resources.items(study, "test"), most, study.seed)
 
 
 def candidates(study: Study, setting: Setting) -> list[list[str]]:

@@ -9,12 +9,14 @@ The study file itself is data (`ste_core.core.config`); what it names is opened 
 
 import importlib
 import os
+import random
+from collections import defaultdict
 from importlib.util import find_spec
 from typing import Literal
 
 from ste_core.core.config import ServedModel, Study, no_model
 from ste_core.core.errors import UserError
-from ste_core.core.records import TestItem
+from ste_core.core.records import Example, TestItem
 from ste_core.core.store import read_jsonl
 from ste_core.method.training_data import GeneralTask
 from ste_core.models.base import Budget, ChatModel
@@ -109,6 +111,27 @@ def items(study: Study, split: Literal["test", "dev"]) -> list[TestItem]:
 
         return read_test_set(path)
     return read_jsonl(path, TestItem)
+
+
+def some_of_each(found: list[TestItem], most: int | None, seed: int) -> list[TestItem]:
+    """Of each tool's items at most so many (None: all), drawn by the seed, in the order given."""
+    if most is None:
+        return found
+    numbers = defaultdict(list)
+    for item in found:
+        numbers[item.gold.tool].append(item.item)
+    for tool, own in numbers.items():
+        numbers[tool] = random.Random(f"items/{seed}/{tool}").sample(own, min(most, len(own)))
+    return [item for item in found if item.item in numbers[item.gold.tool]]
+
+
+def gold_examples(found: list[TestItem]) -> list[Example]:
+    """Queries with their gold calls as examples without a fault; nobody answered them."""
+    return [
+        Example(tool=one.gold.tool, episode=0, trial=one.item, paraphrase=0, query=one.query, call=one.gold,
+                observation="", answer="")
+        for one in found
+    ]  # fmt: skip
 
 
 def general_tasks(study: Study, count: int, seed: int, split: Literal["train", "heldout"]) -> list[GeneralTask]:

@@ -19,7 +19,7 @@ file of its predictions is empty.
 
 import random
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -107,11 +107,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
         UserError: there are none yet, no such part, or for `gold` no development set.
     """
     if part == GOLD:
-        return [
-            Example(tool=one.gold.tool, episode=0, trial=one.item, paraphrase=0, query=one.query, call=one.gold,
-                    observation="", answer="")
-            for one in _explored(study, resources.items(study, "dev"))
-        ]  # fmt: skip
+        return resources.gold_examples(_explored(study, resources.items(study, "dev")))
     path = distilled_folder(study, variant, seed) / "examples.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)")
@@ -200,15 +196,8 @@ def items_of(study: Study) -> list[TestItem]:
 
     They are drawn by the study's seed, the same in every setting.
     """
-    items, most = _explored(study, resources.items(study, "test")), _section(study, "exploitation").items
-    if most is None:
-        return items
-    numbers = defaultdict(list)
-    for item in items:
-        numbers[item.gold.tool].append(item.item)
-    for tool, own in numbers.items():
-        numbers[tool] = random.Random(f"items/{study.seed}/{tool}").sample(own, min(most, len(own)))
-    return [item for item in items if item.item in numbers[item.gold.tool]]
+    items = _explored(study, resources.items(study, "test"))
+    return resources.some_of_each(items, _section(study, "exploitation").items, study.seed)
 
 
 def _explored(study: Study, items: list[TestItem]) -> list[TestItem]:
