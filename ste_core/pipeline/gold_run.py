@@ -113,12 +113,13 @@ def answers(
     asked, tools = items(study, setting), resources.toolbox(study).tools
     options: dict[str, Any] = {
         "setting": FORMS[setting], "label": setting, "max_tokens": gold.max_tokens, "seed": seed, "system": learner,
-        "style": chosen.prompts, "done": done,
+        "style": chosen.style, "done": done,
     }  # fmt: skip
     model: ChatModel
     if setting == "FT":
         local = {name: getattr(chosen, name) for name in ("threads", "dtype") if hasattr(chosen, name)}
-        model = finetune.load(model_folder(study, learner, seed), **local)
+        tuned = finetune.load(model_folder(study, learner, seed), **local)
+        model, options["style"] = resources.as_learnt(tuned, gold.learners[learner], chosen.style)
     else:
         model = resources.chat(study, learner)
         options["candidates"] = candidates(study, setting)
