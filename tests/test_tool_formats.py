@@ -5,7 +5,6 @@ writes `<tools>`, pin down; of SGLang's detectors and llama.cpp's `test-chat` on
 values are our own.
 """
 
-
 import json
 import keyword
 import random
