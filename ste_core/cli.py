@@ -210,10 +210,10 @@ def _run(options: argparse.Namespace) -> int:
         command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
     else:
         command += ["--profile", _profile(options.profile)]
-    with _alone(study):  # Snakemake's own lock would outlive a kill
+    with _alone(study), processes.with_homes(environment) as there:  # Snakemake's own lock would outlive a kill
         if options.dry_run:
-            return _jobs(command, environment)
-        problem = _snakemake(command, environment, study.results / "run.log")
+            return _jobs(command, there)
+        problem = _snakemake(command, there, study.results / "run.log")
     if problem:
         print(
             f"ste: the run of '{study.name}' failed: {problem} (all of it: {study.results / 'run.log'})",
