@@ -46,6 +46,11 @@ def server():
         yield running
 
 
+def ste(*words, timeout=1200, **changes):
+    """The command, with time enough on a busy machine."""
+    return run_ste(*words, timeout=timeout, **changes)
+
+
 def study(folder: Path, url: str, name: str = "mine") -> Path:
     """A study of one function, in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,7 +112,7 @@ def environment(changes, tmp_path: Path):
 @pytest.mark.parametrize("found", list(ENVIRONMENTS))
 def test_exploring_goes_on_whatever_the_environment(server, tmp_path, found):
     path = study(tmp_path / "there", server.url, "größe" if "letters" in found or "ASCII" in found else "mine")
-    done = run_ste("explore", path, **environment(ENVIRONMENTS[found], tmp_path), STE_RESULTS=tmp_path / "results")
+    done = ste("explore", path, **environment(ENVIRONMENTS[found], tmp_path), STE_RESULTS=tmp_path / "results")
     assert done.returncode == 0 and done.stderr == "", done
     explored(tmp_path / "results")
 
@@ -125,8 +130,8 @@ def test_a_whole_study_runs_whatever_the_environment(server, tmp_path, found, fo
     cannot be written; snakemake/snakemake#2981: a folder of any name)."""
     path = study(tmp_path / folder, server.url, name)
     results = tmp_path / folder / "results"
-    done = run_ste(
-        "run", path, "--cores", 1, timeout=1200, **environment(ENVIRONMENTS[found], tmp_path), STE_RESULTS=results,
+    done = ste(
+        "run", path, "--cores", 1, **environment(ENVIRONMENTS[found], tmp_path), STE_RESULTS=results,
         STE_FIGURES=tmp_path / folder / "figures",
     )  # fmt: skip
     assert done.returncode == 0 and "Traceback" not in done.stderr, done
@@ -136,7 +141,7 @@ def test_a_whole_study_runs_whatever_the_environment(server, tmp_path, found, fo
 
 def test_a_path_that_the_locale_cannot_spell_is_named_in_one_line(tmp_path):
     """A study file that is not there, with letters that the terminal lacks: they are escaped, and the line stands."""
-    done = run_ste("explore", tmp_path / "größe 東京.yaml", **environment(ENVIRONMENTS["an ASCII terminal"], tmp_path))
+    done = ste("explore", tmp_path / "größe 東京.yaml", **environment(ENVIRONMENTS["an ASCII terminal"], tmp_path))
     assert done.returncode == 2 and one_line(done.stderr).startswith("ste: ") and done.stderr.isascii()
 
 
@@ -153,7 +158,7 @@ def test_a_reader_that_leaves_is_no_error(words):
         )  # fmt: skip
         assert process.stdout is not None
         process.stdout.close()  # sooner than any `head`
-        _, errors = process.communicate(timeout=600)
+        _, errors = process.communicate(timeout=1200)
         assert errors == b"" and process.returncode in (0, 141, -13), (process.returncode, errors)
 
 
@@ -162,7 +167,7 @@ def test_no_standard_streams_at_all(server, tmp_path):
     path = study(tmp_path, server.url)
     words = f'exec "{sys.executable}" -m ste_core explore "{path}" >&- 2>&-'
     done = subprocess.run(
-        ["sh", "-c", words], cwd=ROOT, timeout=600, check=False,
+        ["sh", "-c", words], cwd=ROOT, timeout=1200, check=False,
         env=os.environ | {"STE_RESULTS": str(tmp_path / "results")},
     )  # fmt: skip
     assert done.returncode == 0
@@ -172,7 +177,7 @@ def test_no_standard_streams_at_all(server, tmp_path):
 def test_certificates_that_are_gone_are_one_line(server, tmp_path):
     """IBM/mcp-context-forge#5868, Aider-AI/aider#3710: SSL_CERT_FILE names a file that was moved."""
     path = study(tmp_path, "https://models.example.org/v1")
-    done = run_ste("explore", path, **environment({"SSL_CERT_FILE": "/nonexistent.pem"}, tmp_path),
+    done = ste("explore", path, **environment({"SSL_CERT_FILE": "/nonexistent.pem"}, tmp_path),
                    STE_RESULTS=tmp_path / "results")  # fmt: skip
     assert done.returncode == 2 and "SSL_CERT_FILE in the environment" in one_line(done.stderr)
 
@@ -181,6 +186,6 @@ def test_certificates_that_are_gone_are_one_line(server, tmp_path):
 def test_a_proxy_that_cannot_be_used_is_one_line(tmp_path, proxy):
     """A far server behind a proxy of an odd scheme, without one, without a host, or that is not there."""
     path = study(tmp_path, "http://models.example.org/v1")
-    done = run_ste("explore", path, **environment({"http_proxy": proxy}, tmp_path), STE_RESULTS=tmp_path / "results")
+    done = ste("explore", path, **environment({"http_proxy": proxy}, tmp_path), STE_RESULTS=tmp_path / "results")
     assert done.returncode == 2 and "models.example.org" in one_line(done.stderr)
     assert not [one for one in (tmp_path / "results").rglob("seed0/*.jsonl") if one.stat().st_size]
