@@ -51,18 +51,18 @@ def ste(*words, timeout=1200, **changes):
     return run_ste(*words, timeout=timeout, **changes)
 
 
-def study(folder: Path, url: str, name: str = "mine") -> Path:
+def study(folder: Path, url: str, file: str = "mine") -> Path:
     """A study of one function, in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "my_tools.py").write_text(TOOLS, encoding="utf-8")
     value = {
-        "name": name,
+        "name": "mine",
         "world": {"functions": str(folder / "my_tools.py")},
         "models": {"m": {"kind": "openai", "model": "m", "base_url": url, "retries": 1}},
         "exploration": {"model": "m", "episodes": 1, "trials": 2},
         "distillation": {"model": "m", "target": 4, "max_paraphrases": 2},
     }
-    path = folder / f"{name}.yaml"
+    path = folder / f"{file}.yaml"
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     return path
 
@@ -118,17 +118,17 @@ def test_exploring_goes_on_whatever_the_environment(server, tmp_path, found):
 
 
 @pytest.mark.parametrize(
-    ("found", "folder", "name"),
+    ("found", "folder", "file"),
     [
         ("no home or cache can be written", "there", "mine"),
         ("an ASCII terminal", "it's a “große” {x} $HOME %s", "größe"),
         ("TMPDIR is not there", "OneDrive - Company & Co; [1] *", "mine"),
     ],
 )
-def test_a_whole_study_runs_whatever_the_environment(server, tmp_path, found, folder, name):
+def test_a_whole_study_runs_whatever_the_environment(server, tmp_path, found, folder, file):
     """Snakemake, shells, papermill and a kernel between the command and the work (matplotlib/matplotlib#832: its folder
     cannot be written; snakemake/snakemake#2981: a folder of any name)."""
-    path = study(tmp_path / folder, server.url, name)
+    path = study(tmp_path / folder, server.url, file)
     results = tmp_path / folder / "results"
     done = ste(
         "run", path, "--cores", 1, **environment(ENVIRONMENTS[found], tmp_path), STE_RESULTS=results,
@@ -136,7 +136,7 @@ def test_a_whole_study_runs_whatever_the_environment(server, tmp_path, found, fo
     )  # fmt: skip
     assert done.returncode == 0 and "Traceback" not in done.stderr, done
     explored(results)
-    assert "Größe von ✓" in (results / name / "learnt" / "report.md").read_text(encoding="utf-8")
+    assert "Größe von ✓" in (results / "mine" / "learnt" / "demonstrations.jsonl").read_text(encoding="utf-8")
 
 
 def test_a_path_that_the_locale_cannot_spell_is_named_in_one_line(tmp_path):
