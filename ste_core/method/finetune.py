@@ -132,6 +132,8 @@ def finetune(
     for record in (*examples, *general):
         data.update(record.model_dump_json().encode() + b"\n")
     chosen = options.model_dump(exclude=set(NOT_THE_RESULT))
+    if options.tool_format == "react":  # as it was before there was a choice
+        chosen.pop("tool_format")
     if base_sha256 is not None:
         chosen.pop("base")  # by its content, wherever it lies
     version = [] if METHOD == 1 else [METHOD]  # earlier runs did not note it

@@ -27,7 +27,7 @@ from ste_core.core import store
 from ste_core.core.errors import UserError, one_line, tell
 from ste_core.core.records import Message
 from ste_core.models import chat_template as templates
-from ste_core.models import reasoning, reply, weights
+from ste_core.models import native, reasoning, reply, weights
 from ste_core.models.base import Budget, Completion
 
 if TYPE_CHECKING:
@@ -201,17 +201,19 @@ class LocalChat:
         top_p: float | None = None,
         top_k: int | None = None,
         min_p: float | None = None,
+        tools: Sequence[dict[str, Any]] | None = None,
     ) -> Completion:
         """See `ChatModel.complete`. Texts of equal seeds are independent of each other where the prompts differ.
 
         Raises:
-            UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`.
+            UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`; the
+                template has no place for tools.
         """
         from ste_core.models.decoding import Row
         from ste_core.models.engine import Request
         from ste_core.models.sampling import Sampling, noise_key
 
-        text = self._render(messages)
+        text = self._render(messages, tools or ())
         prompt = self._ids(text)
         self._check(len(prompt), max_tokens)
         named = {"top_p": top_p, "top_k": top_k, "min_p": min_p}
@@ -253,15 +255,28 @@ class LocalChat:
 
     # --- requests ---
 
-    def count(self, messages: Sequence[Message]) -> int:
+    def count(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
         """Tokens of a conversation as the model reads it, ready to be answered."""
-        return len(self._ids(self._render(messages)))
+        return len(self._ids(self._render(messages, tools)))
 
-    def _render(self, messages: Sequence[Message]) -> str:
+    def call_frame(self) -> tuple[str, str, str] | None:
+        """How its template writes a call around name and arguments; see `native.call_frame`."""
+        frame = native.call_frame(lambda messages, prompt: self._render(messages, prompt=prompt))
+        if frame is None:
+            return None
+        ends = [frame[2].find(end) for end in map(self._tokenizer.convert_ids_to_tokens, self._ends)]
+        cut = min((at for at in ends if at >= 0), default=len(frame[2]))
+        return frame[0], frame[1], frame[2][:cut].rstrip()
+
+    def _render(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), prompt: bool = True) -> str:
         import jinja2
 
+        if tools and not templates.documents_tools(self._template):
+            raise UserError(
+                f"model {self.name}: its chat template has no place for tools; set tool_format: react for it"
+            )
         try:
-            return templates.render(self._tokenizer, messages, template=self._template)
+            return templates.render(self._tokenizer, messages, template=self._template, tools=tools, prompt=prompt)
         except jinja2.TemplateError as error:
             raise UserError(f"model {self.name}: its chat template refuses the conversation: {error}") from None
 
