@@ -13,8 +13,10 @@ from pathlib import Path
 
 from ste_core.core import config as studies
 from ste_core.models.weight_table import TABLE
-from ste_core.pipeline import dependencies
+from ste_core.pipeline import dependencies, processes
 from ste_core.report.figures import where
+
+processes.own_cache()
 
 PYTHON = sys.executable
 STUDY = studies.load(config["study"])

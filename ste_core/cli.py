@@ -39,12 +39,20 @@ from ste_core.pipeline import processes
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started us: else a file of ours would take its place
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):  # a locale that lacks a letter of a path costs the letter, not the run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        try:
+            options = _parser().parse_args(arguments)
+        finally:
+            sys.stdout.flush()  # of --help; here, not at the very end, where a reader that has left is an error
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"ste: {error}", file=sys.stderr)
         return error.exit_code
@@ -210,10 +218,10 @@ def _run(options: argparse.Namespace) -> int:
         command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
     else:
         command += ["--profile", _profile(options.profile)]
-    with _alone(study):  # Snakemake's own lock would outlive a kill
+    with _alone(study), processes.with_homes(environment) as there:  # Snakemake's own lock would outlive a kill
         if options.dry_run:
-            return _jobs(command, environment)
-        problem = _snakemake(command, environment, study.results / "run.log")
+            return _jobs(command, there)
+        problem = _snakemake(command, there, study.results / "run.log")
     if problem:
         print(
             f"ste: the run of '{study.name}' failed: {problem} (all of it: {study.results / 'run.log'})",
