@@ -29,6 +29,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ste_core.core import config as studies
 from ste_core.core.errors import UserError
@@ -180,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     study = studies.load(options.study)
     environment = processes.environment() if options.profile is None else dict(os.environ)
+    environment["PYTHONUTF8"] = "1"  # paths of any letters, whatever the locale, through Snakemake to jobs and kernels
     if options.dry_run:
         from ste_core.pipeline import plan
 
@@ -208,11 +210,13 @@ def _run(options: argparse.Namespace) -> int:
             raise UserError(lacking[0])
         _fetch_models(study)
     root = studies.project_root()
-    path = Path(options.study)
-    named = str(path.resolve()) if path.suffix in (".yaml", ".yml") else options.study  # seen from the project's folder
+    path = Path(os.fsencode(options.study).decode("utf-8", "surrogateescape"))  # as the jobs read it, in UTF-8 mode
+    named = (
+        os.path.abspath(path) if path.suffix in (".yaml", ".yml") else options.study
+    )  # seen from the project's folder
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
-        "--config", f"study={json.dumps(named)}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
+        "--config", f"study={quote(named)}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
     ]  # fmt: skip
     if options.profile is None:
         command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
