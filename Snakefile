@@ -59,7 +59,7 @@ EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general 
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
-# a side study answers a question of the study that it extends, whose name its own goes on from
+# a side study, shown by the study that it extends and whose name its own goes on from
 SIDE = len(STUDY_FILE) > 1 and STUDY.name.startswith(f"{Path(STUDY_FILE[1]).stem}_")
 ASKS = CONCLUDES and not SIDE
 
@@ -264,9 +264,7 @@ STAGES += [
            *audited("claims")],
           ["embedded_claims"]),
     Stage("open_questions", "notebooks/80_open_questions.ipynb", ASKS,
-          [*(explored() if EXPLORES else []), *(exploited() if ASKS else []), *(ablated() if ABLATES else []), *fewer(),
-           *tables_of("forgetting"), *audited("comparisons"), *records_beside(f"{STUDY.name}_*")],
-          ["open_questions"], ["open_questions"], without=MAKING),
+          tables_of("exploration", "correctness", "amount", "forgetting"), ["open_questions"]),
 ]  # fmt: skip
 HERE = {stage.name: stage for stage in STAGES if stage.when}
 

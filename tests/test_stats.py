@@ -167,18 +167,6 @@ def test_the_detectable_difference_is_detected_in_four_of_five_samples():
     assert 0.7 < np.mean(found) < 0.9
 
 
-def test_two_groups_of_tools_are_welchs():
-    a, b = np.array([3.0, 9, 4, 7, 6]), np.array([1.0, 2, 1, 4])
-    found = stats.apart(a, b)
-    assert found.p() == pytest.approx(scipy_stats.ttest_ind(a, b, equal_var=False).pvalue)
-    assert found.value == pytest.approx(a.mean() - b.mean()) and found.low < found.value < found.high
-
-
-def test_a_gap_between_shares_of_other_items():
-    found = stats.gap([3, 4, 5], [6, 6, 6], [1, 0, 2], [6, 3, 3])
-    assert found.value == pytest.approx(100 * (12 / 18 - 3 / 12)) and found.low < found.value < found.high
-
-
 # --- forgetting ---
 
 

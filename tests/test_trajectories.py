@@ -69,11 +69,6 @@ def test_only_a_call_that_was_refused_can_be_corrected():
     assert frame["first_ran"].tolist() == [False, True, False, False, False]
 
 
-def test_requests_are_counted_from_the_trial():
-    asked = trial(0, ({}, True), ({}, True)).model_copy(update={"asked_again": 2, "reflection": "Yes"})
-    assert trajectories.requests(asked) == 6 and trajectories.requests(trial(0)) == 1
-
-
 def test_the_first_trials_are_those_of_the_first_episodes():
     later, earlier = trial(1, ({"thing": "b"}, True)), trial(0, ({"thing": "a"}, True), ({"thing": "c"}, True))
     assert one([later, earlier], first=1)["values"] == 2
@@ -97,6 +92,8 @@ def test_differences_are_paired_by_tool():
     row = table.loc["no_long_term", trajectories.COVERAGE["values"]]
     assert row["value"] == 2.5 and row["difference"] == 2.5 and row["difference_low"] > 0
     assert math.isnan(table.loc["full", trajectories.COVERAGE["values"]]["difference"])
+    assert row["p"] < 0.05 and row["p_holm"] == row["p"], "one variant, so a family of one"
+    assert math.isnan(table.loc["full", trajectories.COVERAGE["values"]]["p_holm"])
 
 
 def test_the_curve_rises_with_trials():

@@ -18,6 +18,7 @@ from ste_core.core.records import Call, Tool, Trial
 from ste_core.method.distill import NO_FEEDBACK
 from ste_core.method.retrieve import Tfidf
 from ste_core.scoring import score, stats
+from ste_core.scoring.verdicts import holm
 
 #: cosine (TF-IDF) to an earlier query of the tool from which on a query is a repetition
 REPETITION = 0.9
@@ -54,14 +55,6 @@ def frame(trials: Sequence[Trial]) -> pd.DataFrame:
     nearest = [_nearest(group) for _, group in table.groupby(["variant", "seed", "tool"], sort=False)]
     table["nearest"] = pd.concat(nearest) if nearest else np.nan
     return table.assign(all=True, later=table["nearest"].notna(), repeats=table["nearest"] > REPETITION)
-
-
-def requests(trial: Trial) -> int:
-    """How many requests to the model a trial took: its query and what was asked again, each step, the reflection.
-
-    Counted from the trial itself, so it is the same however often the exploration was stopped on its way.
-    """
-    return 1 + trial.asked_again + len(trial.steps) + (trial.reflection is not None)
 
 
 def _nearest(group: pd.DataFrame) -> pd.Series:
@@ -182,8 +175,9 @@ def covered(table: pd.DataFrame, study: Study, full: str = "full") -> pd.DataFra
         table: of `coverage`.
 
     Returns:
-        `variant, measure, tools, value, ci_low, ci_high, difference, difference_low, difference_high`; the difference
-        is the full method's coverage less the variant's, on the tools that both have.
+        `variant, measure, tools, value, ci_low, ci_high, difference, difference_low, difference_high, p, detectable,
+        p_holm`; the difference is the full method's coverage less the variant's, on the tools that both have; Holm's
+        correction within a measure.
     """
     means = table.groupby(["variant", "tool"], sort=False)[list(COVERAGE)].mean()
     rows = []
@@ -198,11 +192,13 @@ def covered(table: pd.DataFrame, study: Study, full: str = "full") -> pd.DataFra
             if variant != full and full in means.index.get_level_values(0):
                 apart = (means.loc[full, name] - own).dropna()
                 test = _mean(apart, study)
-                row |= {"difference": test.value, "difference_low": test.low, "difference_high": test.high}
+                row |= {"difference": test.value, "difference_low": test.low, "difference_high": test.high,
+                        "p": test.p(), "detectable": test.detectable(study.statistics.level)}  # fmt: skip
             rows.append(row)
     columns = ["variant", "measure", "tools", "value", "ci_low", "ci_high", "difference", "difference_low",
-               "difference_high"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+               "difference_high", "p", "detectable"]  # fmt: skip
+    found = pd.DataFrame(rows, columns=columns)
+    return found.assign(p_holm=holm(found["p"], found["measure"]))
 
 
 def coverage_curve(trials: Sequence[Trial], tools: Mapping[str, Tool], study: Study) -> pd.DataFrame:

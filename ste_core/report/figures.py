@@ -313,23 +313,6 @@ def _general(tables: Tables) -> pd.DataFrame:
     return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
 
 
-#: verdicts in tables that were written before `scoring.verdicts`
-OLD_WORDS = {"contradicted": "not supported", "undecided": "inconclusive"}
-
-
-# --- the open questions -----------------------------------------------------------------------------------------------
-
-
-def _open_questions(tables: Tables) -> pd.DataFrame:
-    from ste_core.analysis.open_questions import QUESTIONS  # what it needs, the other figures do not
-
-    table = tables["open_questions"].replace({"verdict": OLD_WORDS})
-    table = table[((table["tested"] == 1) | (table["source"] == "audit")) & (table["unit"] == "points")]
-    asked = [f"{number}. {QUESTIONS[number]}" for number in table["question"]]
-    table = table.assign(question=asked, label=table["hypothesis"], value=table["effect"])
-    return table[["question", "source", "label", "value", "ci_low", "ci_high", "verdict"]]
-
-
 #: the embedded study whose figures stand in `figures/`; those of the others stay beside their results
 EMBEDDED = "full"
 
@@ -427,9 +410,5 @@ FIGURES: dict[str, FigureSpec] = {
     "continual_general": FigureSpec(
         EMBEDDED, ("continual_general",), _general, plots.general_lines,
         "General ability of the model after each round of continual learning, by arm, with intervals.",
-    ),
-    "open_questions": FigureSpec(
-        EMBEDDED, ("open_questions",), _open_questions, plots.question_forest,
-        "What the study finds on each open question, statement by statement, with intervals and verdicts.",
     ),
 }  # fmt: skip

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import blended_transform_factory
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
 SETTING_COLOURS = {"baseline": GREY, "ICL": ORANGE, "FT": BLUE}
@@ -723,55 +722,4 @@ def general_lines(data: pd.DataFrame) -> Figure:
     base = data.loc[data["round"] == 0, "value"].iloc[0]
     _title(figure, f"General ability: {base:.0f} % before, between {ends.min():.0f} and {ends.max():.0f} % at the end")
     figure.tight_layout()
-    return figure
-
-
-VERDICT_COLOURS = {"supported": BLUE, "not supported": RED, "inconclusive": GREY}
-
-
-def question_forest(data: pd.DataFrame) -> Figure:
-    """Statements under the questions they bear on: estimates with intervals, and their verdicts in words and colours.
-
-    Args:
-        data: `question, source, label, value, ci_low, ci_high, verdict`, in points and in drawing order; value nan
-            where there was nothing to compare. Of the source "audit" points are hollow.
-    """
-    height, positions, heads = 0.0, [], []
-    for question, part in data.groupby("question", sort=False):
-        heads.append((question, height))
-        positions += [height + 1 + number for number in range(len(part))]
-        height += len(part) + 1.6
-    data = data.assign(position=positions)
-    inches = 0.2 * height
-    figure, axes = plt.subplots(figsize=(9.6, inches + 1.5))
-    figure.subplots_adjust(left=0.46, right=0.83, bottom=1.0 / (inches + 1.5), top=1 - 0.5 / (inches + 1.5))
-    axes.axvline(0, color="#888888", linewidth=1)
-    known = data[data["value"].notna()]
-    for verdict, colour in VERDICT_COLOURS.items():
-        points(axes, known[known["verdict"] == verdict], colour=colour, label=verdict)
-    audit = known[known["source"] == "audit"]
-    axes.scatter(audit["value"], audit["position"], s=14, color="white", zorder=4)
-    beside = blended_transform_factory(figure.transFigure, axes.transData)
-    for question, at in heads:
-        axes.text(0.01, at, question, transform=beside, va="center", fontsize=8.5, fontweight="bold")
-    for row in data.itertuples():
-        empty = pd.isna(row.value)
-        label = f"{row.label} (the audit)" if row.source == "audit" else row.label
-        axes.text(0.03, row.position, label, transform=beside, va="center", fontsize=7.5)
-        axes.text(0.84, row.position, "no data" if empty else f"{row.value:+.1f} {row.verdict}", transform=beside,
-                  va="center", fontsize=7.5, color="#999999" if empty else VERDICT_COLOURS[row.verdict])  # fmt: skip
-    reach = 1.05 * max(5.0, known[["ci_low", "ci_high"]].abs().max().max()) if len(known) else 5.0
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(height - 0.9, -0.7)
-    axes.set_yticks([])
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel("points (95 % interval over tools); hollow: the paper's own runs", fontsize=8.5)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.645, 0), ncols=3, handletextpad=0.3)
-    own = data[data["source"] != "audit"]
-    counts = own.loc[own["value"].notna(), "verdict"].value_counts()
-    shown = ", ".join(f"{counts[one]} {one}" for one in VERDICT_COLOURS if one in counts)
-    _title(figure, f"{len(own)} statements on the open questions: {f'{shown}, ' if shown else ''}"
-           f"{own['value'].isna().sum()} without data")  # fmt: skip
     return figure

@@ -53,7 +53,7 @@ FAMILIES = {
     "amount": "less exploration against all of it; a family a setting and metric",
     "control": "gold examples against experience; a family a metric",
     "arms": "arms of continual learning that differ in one thing; a family a measure",
-    "open questions": "the statements of the ten questions that no other family holds",
+    "coverage": "each variant's coverage of the tools against the full method's; a family a measure",
 }
 
 
