@@ -182,7 +182,7 @@ def _run(options: argparse.Namespace) -> int:
     if study.audit is not None:
         from ste_core.core import store
         from ste_core.release import audit
-        from ste_core.release import data as paper
+        from ste_core.release import paper
 
         allow = options.allow_altered or study.audit.allow_altered
         release = paper.find_release(options.release, allow_altered=allow)
@@ -326,7 +326,7 @@ def _site(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from ste_core.release import data as paper
+    from ste_core.release import paper
 
     print(f"the release is complete and checked: {paper.find_release(paper.fetch()).directory}")
     return 0
@@ -340,7 +340,7 @@ def _record(options: argparse.Namespace) -> int:
     record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
     release = study.tables / "release.csv"
     if release.exists():
-        from ste_core.release import data as paper
+        from ste_core.release import paper
 
         table = store.read_table(release)
         record["release"] = {"commit": paper.COMMIT, "files": dict(zip(table["path"], table["status"], strict=True))}
@@ -349,7 +349,7 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from ste_core.release import data as paper
+    from ste_core.release import paper
     from ste_core.release import score_files
 
     if options.name and len(options.files) > 1:
@@ -370,7 +370,7 @@ def _judge(options: argparse.Namespace) -> int:
 
     from ste_core.models.openai import OpenAIChat
     from ste_core.release import audit
-    from ste_core.release import data as paper
+    from ste_core.release import paper
     from ste_core.scoring import score
 
     study = studies.load("audit")

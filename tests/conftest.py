@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import write_json
 
-from ste_core.release import data as paper
+from ste_core.release import paper
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

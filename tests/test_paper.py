@@ -12,7 +12,7 @@ from support import one_line, run_ste, write_json
 
 from ste_core.core import store
 from ste_core.core.errors import DataUnavailable, UserError
-from ste_core.release import data as paper
+from ste_core.release import paper
 
 
 def test_blob_id_is_gits(tmp_path):

@@ -19,7 +19,7 @@ from ste_core.core.records import Call, Example, Prediction
 from ste_core.method import finetune, retrieve
 from ste_core.pipeline import finetune_job, plan, resources
 from ste_core.pipeline.plan import Assumptions, Row, assume
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.release.formats import from_data_dict, from_release, read_json, read_test_set, to_data_dict, to_release
 from ste_core.scoring import score
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from support import ROOT, one_line, run_ste
 
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.report import figures
 
 COMMITTED = ROOT / "results" / "audit"

@@ -31,7 +31,7 @@ from ste_core.models.cache import CachedChat, CompletionCache
 from ste_core.models.local import LocalChat
 from ste_core.models.openai import OpenAIChat
 from ste_core.release import audit
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.release.formats import from_release, to_release
 from ste_core.scoring import score
 

@@ -12,7 +12,7 @@ from ste_core.core import store
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Prediction
 from ste_core.release import audit, leniency, marks, score_files
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.scoring import score, tidy
 
 ROWS = [

@@ -9,7 +9,7 @@ from support import ROOT, write_json
 
 from ste_core.core import config as study
 from ste_core.core.errors import DataUnavailable, UserError
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.release import second_audit
 
 

@@ -33,7 +33,7 @@ from ste_core.analysis import claims
 from ste_core.core import config as study
 from ste_core.core.config import Exam, Exploration, Finetuning, LocalModel, Statistics
 from ste_core.pipeline import plan
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.report import figures
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from ste_core.analysis import trials as trajectories
+from ste_core.analysis import trajectories
 from ste_core.core.config import Study
 from ste_core.core.records import Call, Step, Tool, Trial
 

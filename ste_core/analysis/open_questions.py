@@ -15,7 +15,7 @@ from typing import Literal
 
 import pandas as pd
 
-from ste_core.analysis import trials
+from ste_core.analysis import trajectories
 from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
@@ -84,10 +84,10 @@ _COVERAGE = ("difference", "difference_low", "difference_high")
 QUESTIONS = (
     Question("coverage", "Does memory buy coverage of what a tool can do?",
              "more different argument values are tried ({contrast})",
-             "exploration_coverage", _memories(trials.COVERAGE["values"]), reads=_COVERAGE),
+             "exploration_coverage", _memories(trajectories.COVERAGE["values"]), reads=_COVERAGE),
     Question("coverage", "Does memory buy coverage of what a tool can do?",
              "more optional arguments are tried ({contrast})",
-             "exploration_coverage", _memories(trials.COVERAGE["optional"]), reads=_COVERAGE),
+             "exploration_coverage", _memories(trajectories.COVERAGE["optional"]), reads=_COVERAGE),
     Question("depth", "Does exploring deeper pay?", "less exploration is less often right ({contrast})",
              "amount", _amounts, "below", ("difference", "difference_low", "difference_high")),
     Question("use", "Is experience better learnt than shown?", "fine-tuning is more often right ({contrast})",

@@ -18,8 +18,8 @@ import pandas as pd
 from ste_core.core import prompting
 from ste_core.core.config import Study
 from ste_core.core.records import Judgement, Prediction
-from ste_core.release import data as paper
-from ste_core.release.data import Release
+from ste_core.release import paper
+from ste_core.release.paper import Release
 from ste_core.scoring import score, stats, verdicts
 
 ALL = "all"

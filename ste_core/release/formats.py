@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, JsonValue, Tag, TypeA
 from ste_core.core import prompting, react, store
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Message, Prediction, Step, TestItem, Tool, Trial
-from ste_core.release import data as paper
+from ste_core.release import paper
 
 R = TypeVar("R")
 M = TypeVar("M")

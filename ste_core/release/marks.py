@@ -20,8 +20,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from ste_core.core.config import Study
 from ste_core.core.react import render
 from ste_core.core.records import Prediction
-from ste_core.release import data as paper
-from ste_core.release.data import Release
+from ste_core.release import paper
+from ste_core.release.paper import Release
 from ste_core.scoring import score
 
 SETTING = "reference"

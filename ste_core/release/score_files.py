@@ -29,7 +29,7 @@ from ste_core.core.config import Study, project_root
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Prediction
 from ste_core.release import audit
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.scoring import score, stats, tidy, verdicts
 
 #: where a file does not say so

@@ -20,7 +20,7 @@ import pandas as pd
 from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import DataUnavailable, UserError
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.scoring import score, stats, verdicts
 
 REPOSITORY = "MatteBelle/STE-model-calling"
