@@ -11,14 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ste_core.core import config as studies
+from ste_core.core.config import files_of, load
 from ste_core.models.weight_table import TABLE
 from ste_core.pipeline import dependencies
 from ste_core.report.figures import where
 
 PYTHON = sys.executable
-STUDY = studies.load(config["study"])
-STUDY_FILE = [os.path.relpath(path) for path in studies.files_of(config["study"])]
+STUDY = load(config["study"])
+STUDY_FILE = [os.path.relpath(path) for path in files_of(config["study"])]
 SHARDS = int(config.get("shards", 1))  # jobs that share the tools of an exploration, say on a cluster
 SOURCES = dependencies.Sources(STUDY.root)
 
@@ -176,7 +176,7 @@ class Stage:
 VARIANT_SEED, SEED = {"variant": "{variant}", "seed": "{seed}"}, {"seed": "{seed}"}
 #: what is reached by settings that a notebook does not ask for
 TUNED = ["ste_core.core.prompting.tuned", "ste_core.method.finetune"]
-SHOWN = ["ste_core.core.prompting.predict", "ste_core.method.retrieve"]
+SHOWN = ["ste_core.core.prompting.ask_call", "ste_core.method.retrieve"]
 GENERAL = ["ste_core.core.prompting.general"]
 #: what reading the rounds of continual learning leaves alone, though what reads them can also make them
 MAKING = ["ste_core.pipeline.finetune_job", "ste_core.method.finetune.finetune", "ste_core.method.predict.predict",

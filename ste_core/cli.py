@@ -30,7 +30,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ste_core.core import config as studies
+from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.pipeline import processes
 
@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    study = studies.load(options.study)
+    study = config.load(options.study)
     environment = processes.environment() if options.profile is None else dict(os.environ)
     if options.dry_run:
         from ste_core.pipeline import plan
@@ -181,8 +181,7 @@ def _run(options: argparse.Namespace) -> int:
             return 0
     if study.audit is not None:
         from ste_core.core import store
-        from ste_core.release import audit
-        from ste_core.release import paper
+        from ste_core.release import audit, paper
 
         allow = options.allow_altered or study.audit.allow_altered
         release = paper.find_release(options.release, allow_altered=allow)
@@ -199,7 +198,7 @@ def _run(options: argparse.Namespace) -> int:
         if lacking:
             raise UserError(lacking[0])
         _fetch_models(study)
-    root = studies.project_root()
+    root = config.project_root()
     path = Path(options.study)
     named = str(path.resolve()) if path.suffix in (".yaml", ".yml") else options.study  # seen from the project's folder
     command = [
@@ -224,15 +223,15 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fetch_models(study: studies.Study) -> None:
+def _fetch_models(study: config.Study) -> None:
     """Get the models that a study needs, after saying how much that is."""
     from ste_core.models import weights
     from ste_core.pipeline import plan
 
-    missing = weights.lacking(plan.models_named(study))
+    missing = weights.missing_weights(plan.models_named(study))
     for one in missing:
         download, disk = weights.to_do(one)
-        print(f"{one.name}: {weights.size(download)} to download, {weights.size(disk)} of disk", flush=True)
+        print(f"{one.name}: {weights.readable_size(download)} to download, {weights.readable_size(disk)} of disk", flush=True)
     for one in missing:
         weights.get(one.name)
 
@@ -274,7 +273,7 @@ def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> st
     return "" if process.returncode == 0 else said or (errors[-1] if errors else f"exit code {process.returncode}")
 
 
-def _report(study: studies.Study) -> None:
+def _report(study: config.Study) -> None:
     """Where to look, and the headline table."""
     print(f"\ntables     {os.path.relpath(study.tables)}/\nnotebooks  {os.path.relpath(study.results / 'notebooks')}/")
     own = study.results / "figures"  # where they are unless the study is one whose figures stand in figures/
@@ -289,7 +288,7 @@ def _notebook(options: argparse.Namespace) -> int:
 
     processes.end_with_run()
     for name, value in options.parameters:
-        if studies.looks_like_a_key(name, value):  # parameters are kept in the executed notebook
+        if config.looks_like_a_key(name, value):  # parameters are kept in the executed notebook
             raise UserError(f"-p {name}: a key does not belong in a parameter; put it in an environment variable")
     start = time.monotonic()
     print(f"executing {options.notebook}", flush=True)
@@ -306,7 +305,7 @@ def _figures(options: argparse.Namespace) -> int:
             raise UserError(f"{name}: no such figure; there are: {', '.join(figures.FIGURES)}")
     for name in options.names or figures.FIGURES:
         spec = figures.FIGURES[name]
-        study = studies.load(spec.study)
+        study = config.load(spec.study)
         if not any((study.tables / f"{table}.csv").exists() for table in spec.tables):
             print(f"left {name}: the study {spec.study} has not run here")
             continue
@@ -318,7 +317,7 @@ def _figures(options: argparse.Namespace) -> int:
 def _site(options: argparse.Namespace) -> int:
     from ste_core.report import site
 
-    built = site.build(options.out or studies.project_root() / "site")
+    built = site.build(options.out or config.project_root() / "site")
     for line in built.left_out:
         print(f"left out {line}")
     print(f"{len(built.pages)} pages: open {os.path.relpath(built.folder / 'index.html')}")
@@ -335,7 +334,7 @@ def _fetch(options: argparse.Namespace) -> int:
 def _record(options: argparse.Namespace) -> int:
     from ste_core.core import store
 
-    study = studies.load(options.study)
+    study = config.load(options.study)
     seconds = {path.stem: store.read_benchmark(path) for path in sorted((study.results / "benchmarks").glob("*.tsv"))}
     record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
     release = study.tables / "release.csv"
@@ -349,18 +348,17 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from ste_core.release import paper
-    from ste_core.release import score_files
+    from ste_core.release import paper, score_files
 
     if options.name and len(options.files) > 1:
         raise UserError("--name: names one file, several are given")
-    study = studies.load("audit")
+    study = config.load("audit")
     wanted = options.release or os.environ.get("STE_RELEASE") or options.against
     release = paper.find_release(options.release) if wanted else None
-    report = score_files.report(options.files, study, release, against=options.against, name=options.name)
+    report = score_files.score_report(options.files, study, release, against=options.against, name=options.name)
     print(report.text())
     if options.out is not None:
-        for path in score_files.write(options.out, report.scores, report.compared):
+        for path in score_files.write_scores(options.out, report.scores, report.compared):
             print(f"written: {os.path.relpath(path)}, with .tex and .md beside")
     return 0
 
@@ -369,11 +367,10 @@ def _judge(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from ste_core.models.openai import OpenAIChat
-    from ste_core.release import audit
-    from ste_core.release import paper
+    from ste_core.release import audit, paper
     from ste_core.scoring import score
 
-    study = studies.load("audit")
+    study = config.load("audit")
     release = paper.find_release(options.release)
     unknown = [name for name in options.files or () if name not in release.files()]
     if unknown:
@@ -394,19 +391,19 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _explore(options: argparse.Namespace) -> int:
-    from ste_core.pipeline import explore_run as exploration
+    from ste_core.pipeline import explore_run
 
-    study = studies.load(options.study)
+    study = config.load(options.study)
     part: dict[str, Any] = {
         "variants": None if options.variant is None else [options.variant],
         "seeds": None if options.seed is None else [options.seed],
         "tools": None if options.tools is None else [name.strip() for name in options.tools.split(",")],
-        "shard": None if options.shard is None else exploration.read_shard(options.shard),
+        "shard": None if options.shard is None else explore_run.read_shard(options.shard),
     }
-    print(exploration.estimate(study, **part).text(), flush=True)
+    print(explore_run.expected_cost(study, **part).text(), flush=True)
     if options.dry_run:
         return 0
-    for run in exploration.explore(study, **part, progress=sys.stderr.isatty()):
+    for run in explore_run.explore(study, **part, progress=sys.stderr.isatty()):
         folder = os.path.relpath(study.explored(run.variant, run.seed))
         print(
             f"{run.trials:,} trials, {run.requests:,} requests, {run.tokens:,} tokens, {run.seconds:.0f} s: {folder}/"
@@ -417,7 +414,7 @@ def _explore(options: argparse.Namespace) -> int:
 def _pack(options: argparse.Namespace) -> int:
     from ste_core.pipeline import archive
 
-    with _alone(studies.load(options.study)) as study:
+    with _alone(config.load(options.study)) as study:
         path, count = archive.pack(study)
     print(f"{count:,} files, {path.stat().st_size / 1e6:,.1f} MB: {os.path.relpath(path)}")
     return 0
@@ -426,13 +423,13 @@ def _pack(options: argparse.Namespace) -> int:
 def _unpack(options: argparse.Namespace) -> int:
     from ste_core.pipeline import archive
 
-    with _alone(studies.load(options.study)) as study:
+    with _alone(config.load(options.study)) as study:
         print(f"{archive.unpack(study):,} files: {os.path.relpath(study.results)}/; ste run {study.name} goes on there")
     return 0
 
 
 @contextmanager
-def _alone(study: studies.Study) -> Iterator[studies.Study]:
+def _alone(study: config.Study) -> Iterator[config.Study]:
     """Keep other runs away from a study's results."""
     from ste_core.core import store
 
@@ -444,7 +441,7 @@ def _alone(study: studies.Study) -> Iterator[studies.Study]:
 def _models(options: argparse.Namespace) -> int:
     from ste_core.models import weights
 
-    print(weights.listing(), end="")
+    print(weights.shown_table(), end="")
     return 0
 
 
@@ -458,12 +455,12 @@ def _get_model(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     import torch
 
-    from ste_core.models import server as serve
+    from ste_core.models import server
     from ste_core.models.local import LocalChat
 
     torch.set_num_threads(options.threads)
     model = LocalChat.load(options.model, name=options.name)
-    serve.run(model, options.host, options.port)
+    server.serve_model(model, options.host, options.port)
     return 0
 
 

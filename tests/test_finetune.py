@@ -83,7 +83,7 @@ def options(base, **changes):
 def test_rows_hold_the_prompt_of_prediction_and_learn_the_reply_with_its_end(tokenizer):
     found = conversations(EXAMPLES[:1], GENERAL)
     rows, dropped = encode(tokenizer, found, max_length=500, ends={tokenizer.eos_token_id})
-    one, call = EXAMPLES[0], react.render("add_date", {"n": 0})
+    one, call = EXAMPLES[0], react.render_call("add_date", {"n": 0})
     prompts = [prompting.tuned(one.query), prompting.tuned_answer(one.query, one.call, one.observation)]
     prompts.append(prompting.general("list city"))
     replies = [call, "Final Answer: 0.", "city"]
@@ -268,7 +268,7 @@ def knowing(models, tmp_path_factory):
 def test_a_handful_of_rows_is_learned_by_heart_and_read_again(models, knowing):
     for kind in models:
         check_learned(knowing / kind, EXAMPLES[:3], False)
-        assert len(store.read_table(knowing / kind / "loss.csv")) == finetune.read(knowing / kind).steps == 60
+        assert len(store.read_table(knowing / kind / "loss.csv")) == finetune.read_record(knowing / kind).steps == 60
     assert sorted(path.name for path in knowing.iterdir()) == ["lfm2", "llama"]
 
 
@@ -292,9 +292,9 @@ def test_what_was_learned_can_be_changed(knowing, tmp_path, kind, changes, holds
 
 
 def check_learned(folder, few, tokens):
-    record, curve = finetune.read(folder), store.read_table(folder / "loss.csv")
+    record, curve = finetune.read_record(folder), store.read_table(folder / "loss.csv")
     assert record.loss < 0.15 < 0.3 < curve["loss"][0]
-    model = finetune.load(folder)
+    model = finetune.load_tuned(folder)
     found = conversations(few, answer_rows=False, tool_tokens=tokens)
     assert own_loss(model, found) == pytest.approx(record.loss, abs=0.05)
     said = replies(model, [one.prompt for one in found])
@@ -354,7 +354,7 @@ def test_parts_of_a_batch_add_up_to_it(models, tmp_path):
     for name in ("loss.csv", "validation.csv"):
         one, other = (store.read_table(tmp_path / place / name) for place in ("whole", "parts"))
         pd.testing.assert_frame_equal(one, other, atol=1e-4, rtol=1e-4)
-    assert own_loss(finetune.load(tmp_path / "whole"), held_out(models, chosen)) == pytest.approx(
+    assert own_loss(finetune.load_tuned(tmp_path / "whole"), held_out(models, chosen)) == pytest.approx(
         whole.validation_loss, abs=1e-4
     )
 
@@ -404,7 +404,7 @@ def test_rounds_go_on_from_the_round_before(models, tmp_path):
         base = tmp_path / f"round{number}"
         record = finetune.finetune(one.examples, chosen, base)
         assert record.tool_tokens == [f"<tool_{name}>" for name in sorted(one.tools)]
-    assert len(finetune.load(base)._tokenizer) == len(finetune.load(tmp_path / "round0")._tokenizer) + 1
+    assert len(finetune.load_tuned(base)._tokenizer) == len(finetune.load_tuned(tmp_path / "round0")._tokenizer) + 1
 
 
 # --- processes ---
@@ -440,7 +440,7 @@ def test_two_processes_have_the_loss_curve_of_one(models, tmp_path):
         if two.poll() is None:
             os.killpg(two.pid, signal.SIGKILL)
     assert two.returncode == 0, stderr
-    double = finetune.read(tmp_path / "out")
+    double = finetune.read_record(tmp_path / "out")
     assert (single.processes, double.processes) == (1, 2) and double.device == "cpu"
     assert f"{single.steps} steps" in one_line(stdout) and single.fingerprint == double.fingerprint
     for name in ("loss.csv", "validation.csv"):
@@ -532,4 +532,4 @@ def test_an_adapter_knows_its_base(models, tmp_path):
         finetune.finetune(EXAMPLES, options(tmp_path / "out"), tmp_path / "next")
     make_model(base, "lfm2", hidden=32, layers=2, spare=0, seed=1)
     with pytest.raises(UserError, match="fine-tune again"):
-        finetune.load(tmp_path / "out")
+        finetune.load_tuned(tmp_path / "out")

@@ -17,10 +17,10 @@ from support import WORDS_OF_THINKING
 
 from ste_core.core.config import load
 from ste_core.core.errors import UserError
-from ste_core.models import openai as served
+from ste_core.models import openai
 from ste_core.models.base import Budget, BudgetSpent, gather
 from ste_core.models.openai import OpenAIChat
-from ste_core.pipeline.explore_run import explore, read
+from ste_core.pipeline.explore_run import explore, read_trials
 from ste_core.tools.functions import FunctionToolbox
 
 CALL = 'Thought: easy\nAction: double\nAction Input: {"number": 7}'
@@ -155,7 +155,7 @@ class Server:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setattr(served.random, "uniform", lambda low, high: 0.0)
+    monkeypatch.setattr(openai.random, "uniform", lambda low, high: 0.0)
 
 
 def test_mutants_are_answers_or_one_line(request, capsys):
@@ -272,7 +272,7 @@ def test_an_exploration_among_mutants_keeps_every_trial(tmp_path, monkeypatch, c
                 break
             except UserError as error:
                 assert "\n" not in str(error)
-    trials = read(at, "full", 0)
+    trials = read_trials(at, "full", 0)
     assert [(one.episode, one.trial) for one in trials] == [divmod(number, 4) for number in range(20)]
     for trial in trials:
         assert WORDS_OF_THINKING not in trial.model_dump_json()

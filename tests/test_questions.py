@@ -44,7 +44,7 @@ def arms(study: Study, *rows: tuple[str, str, str, float, float]) -> None:
 )
 def test_a_statement_follows_the_corrected_test_and_the_side(study, question, contrast, measure, value, p, verdict):
     arms(study, (contrast, "a - b", measure, value, p), ("joint", "c - d", measure, 9, 0.001))
-    (row,) = open_questions.answers(study).itertuples()
+    (row,) = open_questions.statements(study).itertuples()
     assert (row.question, row.contrast, row.difference, row.verdict) == (question, "a - b", value, verdict)
     assert "a - b" in row.statement and ("2.5 points would be found" in row.evidence) == (verdict == "inconclusive")
 
@@ -60,7 +60,7 @@ def test_less_exploration_is_stated_to_be_worse(study):
         ("FT", 3, "correct_execution", None, None, None, None, None),  # all of it: nothing to compare with
     ]
     tabled(study, "amount", rows, columns)
-    found = open_questions.answers(study)
+    found = open_questions.statements(study)
     assert found["contrast"].tolist() == ["FT, 1 of 3 episodes", "ICL, 1 of 3 episodes"]
     assert found["verdict"].tolist() == ["supported", "not supported"]
 
@@ -75,7 +75,7 @@ def test_memory_is_asked_for_what_it_covers(study):
         ("no_feedback", values, 3, 2, 4, 0.01, 1, 0.02),
     ]
     tabled(study, "exploration_coverage", rows, columns)
-    found = open_questions.answers(study)
+    found = open_questions.statements(study)
     assert found["contrast"].tolist() == ["full - no_long_term", "full - no_short_term"]
     assert found["verdict"].tolist() == ["supported", "not supported"]
     (row,) = open_questions.overview(found).itertuples(index=False)
@@ -84,15 +84,15 @@ def test_memory_is_asked_for_what_it_covers(study):
 
 def test_a_table_without_corrected_tests_answers_nothing(study):
     tabled(study, "continual_differences", [("replay", "a - b", "backward_transfer", 5, 4, 6, 1, 0.01)], ARMS)
-    assert len(open_questions.answers(study)) == 1
+    assert len(open_questions.statements(study)) == 1
     tabled(study, "continual_differences", [("replay", "a - b", "backward_transfer", 5, 4, 6)], ARMS[:6])
     with pytest.raises(UserError, match=r"none of the tables.*continual_differences"):
-        open_questions.answers(study)
+        open_questions.statements(study)
 
 
 def test_the_full_studys_answers_follow_from_its_committed_tables(tmp_path):
     full = config.load("full")
-    made = store.write_table(open_questions.answers(full), tmp_path / "open_questions.csv")
+    made = store.write_table(open_questions.statements(full), tmp_path / "open_questions.csv")
     assert (tmp_path / "open_questions.csv").read_bytes() == (full.tables / "open_questions.csv").read_bytes()
     gains = store.read_table(full.tables / "embedded_gains.csv").set_index("comparison")
     assert made.set_index("question").loc["use", "p_holm"] == gains.loc["FT - ICL", "p_holm"], "no second correction"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats as scipy_stats
+import scipy.stats
 from statsmodels.stats.proportion import proportion_confint
 
 from ste_core.scoring import stats
@@ -21,7 +21,7 @@ def test_percent_by_hand():
     centre = np.average(shares, weights=weights)
     variance = (weights * (shares - centre) ** 2).sum() / (weights.sum() - 1) / weights.sum()
     assert (found.centre, found.se, found.df) == pytest.approx((centre, variance**0.5, 3))
-    half = scipy_stats.t.ppf(0.975, 3) * variance**0.5
+    half = scipy.stats.t.ppf(0.975, 3) * variance**0.5
     assert (found.low, found.high) == pytest.approx((centre - half, 100))  # within the scale
 
 
@@ -116,16 +116,16 @@ def test_difference_by_hand():
     centre = np.average(gaps, weights=weights)
     se = ((weights * (gaps - centre) ** 2).sum() / (weights.sum() - 1) / weights.sum()) ** 0.5
     assert (found.centre, found.se) == pytest.approx((centre, se))
-    assert found.p() == pytest.approx(2 * scipy_stats.t.sf(centre / se, 3.2))
+    assert found.p() == pytest.approx(2 * scipy.stats.t.sf(centre / se, 3.2))
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
-    assert found.p_mcnemar == pytest.approx(scipy_stats.binomtest(only_a, only_a + only_b).pvalue)
+    assert found.p_mcnemar == pytest.approx(scipy.stats.binomtest(only_a, only_a + only_b).pvalue)
     assert np.isnan(found.relative.value)  # B is right on two tools only
 
 
 def test_without_pseudo_tools_it_is_students_t():
     gaps = np.random.default_rng(3).normal(4, 10, 20)
     found = stats.mean(gaps)
-    theirs = scipy_stats.ttest_1samp(gaps, 0)
+    theirs = scipy.stats.ttest_1samp(gaps, 0)
     interval = theirs.confidence_interval(0.95)
     assert (found.low, found.high, found.p()) == pytest.approx((interval.low, interval.high, theirs.pvalue))
 

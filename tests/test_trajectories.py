@@ -63,7 +63,7 @@ def test_only_a_call_that_was_refused_can_be_corrected():
         trial(3).model_copy(update={"steps": (unread,)}),
         trial(4).model_copy(update={"steps": (unread, refused.steps[1])}),
     ]  # fmt: skip
-    frame = trajectories.frame(made)
+    frame = trajectories.trial_frame(made)
     assert frame["first_failed"].tolist() == [True, False, True, False, False]
     assert frame["corrected"].tolist() == [True, False, False, False, False]
     assert frame["first_ran"].tolist() == [False, True, False, False, False]

@@ -1,7 +1,7 @@
 """The tables of a study of gold examples: what each learner gets right, and what separates settings and decodings.
 
->>> rows = outcomes(study)                                               # doctest: +SKIP
->>> main(rows, study)                                                    # doctest: +SKIP
+>>> rows = gold_outcomes(study)                                               # doctest: +SKIP
+>>> setting_table(rows, study)                                                    # doctest: +SKIP
 """
 
 import itertools
@@ -19,13 +19,13 @@ from ste_core.pipeline import gold_run, resources
 from ste_core.scoring import execution, score, stats, verdicts
 
 #: what tables show, by the verdict it is made of
-VERDICTS = {"tool_selection": "api_match", "execution": "correct_execution"}
+VERDICT_OF_METRIC = {"tool_selection": "api_match", "execution": "correct_execution"}
 
 #: contrasts of settings, in the same decoding
 CONTRASTS = (("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL"))
 
 
-def outcomes(study: Study) -> pd.DataFrame:
+def gold_outcomes(study: Study) -> pd.DataFrame:
     """A row an answer: `model, setting, decoding, seed, tool, item`, and a column of booleans for each verdict."""
     return pd.concat(list(_outcomes(study)), ignore_index=True)
 
@@ -38,20 +38,22 @@ def _outcomes(study: Study) -> Iterator[pd.DataFrame]:
             for seed in gold_run.seeds(study, setting):
                 path = gold_run.place(study, learner, setting, decoding, seed)
                 predictions = store.read_jsonl(path, Prediction)
-                rows = score.verdicts(predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule="strict")
+                rows = score.score_predictions(
+                    predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule="strict"
+                )
                 rows = aio.run(execution.execute_verdicts(rows, toolbox, results))
                 about = {"model": learner, "setting": setting, "decoding": decoding, "seed": seed}
-                kept = rows[["tool", "item", "wellformed", *VERDICTS.values()]].astype(
-                    {verdict: bool for verdict in ("wellformed", *VERDICTS.values())}
+                kept = rows[["tool", "item", "wellformed", *VERDICT_OF_METRIC.values()]].astype(
+                    {verdict: bool for verdict in ("wellformed", *VERDICT_OF_METRIC.values())}
                 )
                 yield kept.assign(**about)
 
 
-def main(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """`model, setting, decoding, metric, n, seeds, value, ci_low, ci_high`, percent; and the reference lines."""
     found: list[dict[str, Any]] = []
     for (model, setting, decoding), group in rows.groupby(["model", "setting", "decoding"], sort=False):
-        for metric, verdict in VERDICTS.items():
+        for metric, verdict in VERDICT_OF_METRIC.items():
             by = ["tool", "seed"] if group["seed"].nunique() > 1 else "tool"
             counts = group.groupby(by)[verdict].agg(["sum", "size"])
             interval = score.share(counts["sum"], counts["size"], study)
@@ -97,7 +99,7 @@ def nearest(study: Study, setting: gold_run.Setting) -> list[bool]:
     ]
 
 
-def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+def setting_differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences on the same items: of settings in one decoding, and of decodings in one setting.
 
     Returns:
@@ -118,7 +120,7 @@ def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
         for first, second, contrast, decoding in pairs:
             if first not in parts or second not in parts:
                 continue
-            for metric, verdict in VERDICTS.items():
+            for metric, verdict in VERDICT_OF_METRIC.items():
                 about = {"model": model, "decoding": decoding, "contrast": contrast, "metric": metric}
                 found.append(about | _difference(parts[first], parts[second], verdict, study))
     table = pd.DataFrame(found)

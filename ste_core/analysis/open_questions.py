@@ -1,6 +1,6 @@
 """Questions that the paper leaves open, as far as the tables of a study answer them.
 
->>> table = answers(study)                                               # doctest: +SKIP
+>>> table = statements(study)                                               # doctest: +SKIP
 >>> table[["question", "statement", "verdict"]]                          # doctest: +SKIP
 
 A question asks about contrasts that another notebook has computed, tested and corrected within its family; nothing is
@@ -102,7 +102,7 @@ QUESTIONS = (
 )  # fmt: skip
 
 
-def answers(study: Study) -> pd.DataFrame:
+def statements(study: Study) -> pd.DataFrame:
     """The statements that a study's tables decide: `COLUMNS`, points.
 
     Raises:
@@ -142,7 +142,7 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     """A row a question: `question`, its text, and how many statements have which verdict.
 
     Args:
-        table: of `answers`.
+        table: of `statements`.
     """
     texts = {question.id: question.text for question in QUESTIONS}
     counts = pd.crosstab(table["question"], table["verdict"])

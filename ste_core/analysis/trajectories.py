@@ -1,7 +1,7 @@
 """Explored trials as a table, a row a trial, and what they say about each variant.
 
->>> trials = frame(exploration.read(study, "full", 0))                   # doctest: +SKIP
->>> summary(trials, study)                                               # doctest: +SKIP
+>>> trials = trial_frame(exploration.read(study, "full", 0))                   # doctest: +SKIP
+>>> trial_measures(trials, study)                                               # doctest: +SKIP
 
 A trial has no gold call, so what is measured is what execution and the agent itself say: whether a call ran, whether an
 error was overcome, whether the agent called the request fulfilled, and how new each query was.
@@ -25,7 +25,7 @@ REPETITION = 0.9
 
 #: what is measured, and of which trials it is a share: all, those told that the first call failed, those that could
 #: answer, that were judged, that had a query before them
-MEASURES = {
+TRIAL_MEASURES = {
     "first_ran": ("first call runs", "all"),
     "ran": ("a call runs", "all"),
     "corrected": ("first error overcome", "first_failed"),
@@ -35,9 +35,9 @@ MEASURES = {
 }
 
 
-def frame(trials: Sequence[Trial]) -> pd.DataFrame:
-    """One row a trial: its key, query, `calls`, what came of them (booleans of `MEASURES`) and `nearest`, the highest
-    cosine to an earlier query of the same tool (nan for a tool's first)."""
+def trial_frame(trials: Sequence[Trial]) -> pd.DataFrame:
+    """One row a trial: its key, query, `calls`, what came of them (booleans of `TRIAL_MEASURES`) and `nearest`, the
+    highest cosine to an earlier query of the same tool (nan for a tool's first)."""
     rows = []
     for one in trials:
         outcomes = [step.ok for step in one.steps if step.call is not None]
@@ -66,7 +66,7 @@ def _nearest(group: pd.DataFrame) -> pd.Series:
     return pd.Series([np.nan, *(cosines[row, :row].max() for row in range(1, len(texts)))], group.index)
 
 
-def summary(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
+def trial_measures(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Every measure that a variant has, with its interval over tools: `variant, measure, n, value, ci_low, ci_high`.
 
     Without feedback there is nothing to answer or correct, and without reflection no verdict: no row then, rather than
@@ -74,7 +74,7 @@ def summary(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     rows = []
     for variant, group in trials.groupby("variant", sort=False):
-        for name, (label, among) in MEASURES.items():
+        for name, (label, among) in TRIAL_MEASURES.items():
             if group[among].any():
                 rows.append({"variant": variant, "measure": label, **_share(group[group[among]], name, study)})
     return pd.DataFrame(rows)
@@ -96,7 +96,7 @@ def by_tool(trials: pd.DataFrame, variant: str = "full") -> pd.DataFrame:
     return shares.assign(n=groups.size()).reset_index()[["tool", "n", "first_ran", "ran", "solved"]]
 
 
-def verdicts(trials: pd.DataFrame) -> pd.DataFrame:
+def reflection_table(trials: pd.DataFrame) -> pd.DataFrame:
     """Self-reflection against execution: trials by whether a call ran and what the agent said, per variant."""
     asked = trials[~trials["variant"].isin(["no_reflection", "no_feedback"])]
     table = asked.groupby(["variant", "ran", "solved"], sort=False).size().rename("trials")

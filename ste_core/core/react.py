@@ -67,7 +67,7 @@ class Parsed:
         return self.kind == "call" and self.tool != self.named
 
 
-def render(tool: str, arguments: dict[str, Any], thought: str = "") -> str:
+def render_call(tool: str, arguments: dict[str, Any], thought: str = "") -> str:
     """The text of a call, as prompts and training rows show it."""
     head = f"Thought: {thought}\n" if thought else ""
     return f"{head}{ACTION} {tool}\n{ACTION_INPUT} {json.dumps(arguments, ensure_ascii=False)}"
@@ -328,7 +328,7 @@ def _parse_lenient(text: str, names: list[str]) -> Parsed:
     strict = _parse_strict(text, names)
     if strict.kind == "call":
         return strict
-    found = react_lenient.read(text, names)
+    found = react_lenient.read_lenient(text, names)
     if found.kind == "call" and found.tool is not None:
         return _checked(found.tool, found.arguments, found.thought, found.more)
     return Parsed(found.kind, answer=found.answer, reason=found.reason, thought=found.thought)

@@ -1,6 +1,6 @@
 """Thought / Action / Action Input as instruct models write it: the lenient rule of `react`.
 
->>> read("**Action:** `add_date`\\n**Action Input:** {'days': 90,}", ["add_date"])
+>>> read_lenient("**Action:** `add_date`\\n**Action Input:** {'days': 90,}", ["add_date"])
 Found(kind='call', tool='add_date', arguments={'days': 90}, answer=None, reason=None, thought='', more=0)
 
 What is forgiven is form: labels in bold, as headings, in lists, in another case or numbered; a name in quotes,
@@ -100,7 +100,7 @@ def _first(text: str, labels: list[_Label]) -> _Label | None:
 # --- a reply ----------------------------------------------------------------------------------------------------------
 
 
-def read(text: str, names: Collection[str]) -> Found:
+def read_lenient(text: str, names: Collection[str]) -> Found:
     """Read a reply; see the module's text. Raises on no text.
 
     Args:

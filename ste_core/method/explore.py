@@ -483,7 +483,7 @@ def memory_line(trial: Trial | Remembered, rationale: bool = False) -> str:
     >>> memory_line(Remembered("Is it late?", False, "No. It gave no time."), rationale=True)
     '- Is it late? (unsolved): It gave no time.'
     """
-    return prompting.memory_line(trial.query, trial.solved, _reason(trial) if rationale else "")
+    return prompting.memory_text(trial.query, trial.solved, _reason(trial) if rationale else "")
 
 
 def _reason(trial: Trial | Remembered) -> str:

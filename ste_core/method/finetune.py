@@ -3,7 +3,7 @@
 >>> options = Finetuning(base="microworld/checkpoint", learning_rate=1e-3, batch=32, threads=1)
 >>> finetune(examples, options, Path("results/full/tuned/seed0"))                                 # doctest: +SKIP
 Finetuned(kind='model', steps=438, loss=0.012, validation_loss=0.31, ...)
->>> model = load(Path("results/full/tuned/seed0"))                                                # doctest: +SKIP
+>>> model = load_tuned(Path("results/full/tuned/seed0"))                                                # doctest: +SKIP
 
 The command line, for several processes, is `ste_core.pipeline.finetune_job`.
 
@@ -37,6 +37,7 @@ from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Example, Record
 from ste_core.method.training_data import GeneralTask, conversations
 from ste_core.models import weights
+from ste_core.models.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     from ste_core.models.local import LocalChat
@@ -106,7 +107,7 @@ def finetune(
     tools: Collection[str] | None = None,
     done: Callable[[int, int, float], object] = lambda step, steps, loss: None,
 ) -> Finetuned:
-    """Fine-tune a model into a folder, which `load` and `LocalChat.load` read.
+    """Fine-tune a model into a folder, which `load_tuned` and `LocalChat.load` read.
 
     Args:
         examples: what to learn, in any order (another order is another run).
@@ -162,10 +163,10 @@ def finetune(
             for leftover in output.parent.glob(f".{output.name}.*.part"):  # no other run can be finished into it now
                 shutil.rmtree(leftover, ignore_errors=True)
         run.trainer.accelerator.wait_for_everyone()
-    return read(output)
+    return read_record(output)
 
 
-def read(folder: Path) -> Finetuned:
+def read_record(folder: Path) -> Finetuned:
     """The record of a finished fine-tuning.
 
     Raises:
@@ -177,7 +178,7 @@ def read(folder: Path) -> Finetuned:
         raise UserError(f"{folder}: holds no fine-tuned model (no {RECORD})") from None
 
 
-def load(folder: Path, **options: Any) -> "LocalChat":
+def load_tuned(folder: Path, **options: Any) -> "LocalChat":
     """The fine-tuned model of a folder; see `LocalChat.load` for the options.
 
     Raises:
@@ -185,7 +186,7 @@ def load(folder: Path, **options: Any) -> "LocalChat":
     """
     from ste_core.models.local import LocalChat
 
-    record = read(folder)
+    record = read_record(folder)
     if record.kind == "model":
         return LocalChat.load(folder, **options)
     base = weights.folder(str(record.options["base"]))
@@ -260,7 +261,7 @@ def _finished(output: Path, options: Finetuning, fingerprint: str) -> Finetuned 
         return None
     if not (output / RECORD).exists():
         raise UserError(f"{output}: is there and holds no fine-tuned model; name another folder, or remove it")
-    there = read(output)
+    there = read_record(output)
     if there.fingerprint == fingerprint:
         return there
     now = options.model_dump()
@@ -305,24 +306,17 @@ def _quiet(threads: int | None) -> Iterator[None]:
     import logging
 
     import torch
-    from transformers.utils import logging as transformers_logging
 
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     before = torch.get_num_threads()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
     torch.set_num_threads(threads or before)
     try:
-        with warnings.catch_warnings():
+        with quiet_transformers(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of one library to another
             warnings.filterwarnings("ignore", category=UserWarning, module="peft")
             yield
     finally:
         torch.set_num_threads(before)
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def _version(package: str) -> str | None:

@@ -2,7 +2,7 @@
 
 >>> pad([Row([5, 6, 7], 1, "call", ""), Row([8, 9], 1, "call", "")], 0)["labels"].tolist()
 [[-100, 6, 7], [-100, 9, -100]]
->>> pack([Row([5, 6, 7], 1, "call", ""), Row([8, 9], 1, "call", "")], 0)["position_ids"].tolist()
+>>> pack_rows([Row([5, 6, 7], 1, "call", ""), Row([8, 9], 1, "call", "")], 0)["position_ids"].tolist()
 [[0, 1, 2, 0, 1]]
 
 What `method.finetune` runs on. The plan of all epochs is one pass for the Trainer, so that resuming only skips what
@@ -51,7 +51,7 @@ def pad(rows: Sequence[Row], filler: int) -> Inputs:
     return {"input_ids": ids, "labels": labels}
 
 
-def pack(rows: Sequence[Row], filler: int) -> Inputs:
+def pack_rows(rows: Sequence[Row], filler: int) -> Inputs:
     """Rows behind each other: ids, labels and positions (1, L), which start anew with each row."""
     parts = [pad([row], filler) for row in rows] or [pad([], filler)]
     found = {key: torch.cat([part[key] for part in parts], 1) for key in parts[0]}
@@ -66,7 +66,7 @@ def leaks(model: PreTrainedModel, rows: Sequence[Row]) -> bool:
     second = rows[-1].ids[:64]
     seen = []
     for first in (rows[0].ids[:64], rows[0].ids[:64][::-1]):
-        inputs = pack([Row(first, 0, "", ""), Row(second, 0, "", "")], 0)
+        inputs = pack_rows([Row(first, 0, "", ""), Row(second, 0, "", "")], 0)
         inputs.pop("labels")
         inputs = {key: value.to(model.device) for key, value in inputs.items()}
         seen.append(model(**inputs, use_cache=False).logits[0, len(first) :].float())
@@ -117,7 +117,7 @@ class ResponseTrainer(Trainer):
     ) -> None:
         filler = tokenizer.pad_token_id or 0
         self._steps, self._tokens = steps, tokens
-        self._join: Callable[[Sequence[Row]], Inputs] = lambda chosen: (pack if packing else pad)(chosen, filler)
+        self._join: Callable[[Sequence[Row]], Inputs] = lambda chosen: (pack_rows if packing else pad)(chosen, filler)
         self._head = _Head(model)
         super().__init__(
             model=model, args=arguments, train_dataset=rows, eval_dataset=held or None, processing_class=tokenizer,
@@ -205,7 +205,7 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-class Report(TrainerCallback):
+class LossReport(TrainerCallback):
     """Tells each step's loss, and ends a run whose loss or gradient is no number."""
 
     def __init__(self, done: Callable[[int, int, float], object]) -> None:

@@ -101,7 +101,7 @@ def conversations(
         name = token_of(one.call.tool) if tool_tokens else one.call.tool
         call = Call(tool=name, arguments=one.call.arguments)
         source = f"{one.tool}/{one.episode}/{one.trial}"
-        reply = react.render(call.tool, call.arguments)
+        reply = react.render_call(call.tool, call.arguments)
         found.append(Conversation(prompting.tuned(one.query), reply, "call", source))
         if answer_rows:
             if not one.answer.strip():

@@ -23,7 +23,7 @@ from accelerate.utils import parse_flag_from_env
 from ste_core.core import store
 from ste_core.core.config import Finetuning
 from ste_core.core.errors import UserError, one_line
-from ste_core.method.trainer import CompleteCheckpoints, Report, ResponseTrainer, last_checkpoint, leaks, step_of
+from ste_core.method.trainer import CompleteCheckpoints, LossReport, ResponseTrainer, last_checkpoint, leaks, step_of
 from ste_core.method.training_data import Conversation, accumulation, encode, plan, split, token_of
 from ste_core.models import weights
 
@@ -90,7 +90,7 @@ class Run:
             arguments._n_gpu = 1
         self.trainer = ResponseTrainer(
             model, arguments, self.tokenizer, rows=self.rows, steps=self.steps, held=self.held,
-            packing=options.packing, tokens=options.device_tokens, callbacks=[CompleteCheckpoints(), Report(done)],
+            packing=options.packing, tokens=options.device_tokens, callbacks=[CompleteCheckpoints(), LossReport(done)],
         )  # fmt: skip
         self.first = self.trainer.is_world_process_zero()
 

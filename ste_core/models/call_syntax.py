@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Collection
 from typing import Any, NoReturn
 
-Call = tuple[str, Any]
+RawCall = tuple[str, Any]
 
 OPEN_FENCE = re.compile(r"```[\w-]*\s*")
 _GAP = re.compile(r"[\s;,]*")
@@ -47,13 +47,13 @@ def json_value(text: str, at: int) -> tuple[Any, int]:
         raise Unreadable("the call is not valid JSON, or is cut off") from None
 
 
-def json_calls(text: str, at: int, names: Collection[str] = ()) -> tuple[list[Call], int]:
+def json_calls(text: str, at: int, names: Collection[str] = ()) -> tuple[list[RawCall], int]:
     """JSON objects one after the other, or in a list, perhaps in a fence."""
     fence = OPEN_FENCE.match(text, at)
     at = fence.end() if fence else at
     if text[at : at + 1] not in ("{", "["):
         raise Unreadable("the call is not a JSON object")
-    calls: list[Call] = []
+    calls: list[RawCall] = []
     while text[at : at + 1] in ("{", "[") and not text.startswith("[TOOL_CALLS]", at):
         try:
             value, end = json_value(text, at)
@@ -67,7 +67,7 @@ def json_calls(text: str, at: int, names: Collection[str] = ()) -> tuple[list[Ca
     return calls, at + 3 if fence and text.startswith("```", at) else at
 
 
-def call_of(value: Any) -> Call:
+def call_of(value: Any) -> RawCall:
     """A call of its JSON: `name` and `arguments` or `parameters`, perhaps within `function`."""
     if isinstance(value, dict) and isinstance(value.get("function"), dict):
         value = value["function"]
@@ -100,7 +100,7 @@ def _arguments(value: Any) -> dict[str, Any]:
 _CALL_ID = re.compile(r"\[CALL_ID\][^\[{]*")
 
 
-def mistral_calls(text: str, at: int) -> tuple[list[Call], int]:
+def mistral_calls(text: str, at: int) -> tuple[list[RawCall], int]:
     """A list of calls as JSON, or one call as its name and an object, `[CALL_ID]` and `[ARGS]` between them or not."""
     if text[at : at + 1] in ("[", "{"):
         return json_calls(text, at)
@@ -115,7 +115,7 @@ def mistral_calls(text: str, at: int) -> tuple[list[Call], int]:
     return [(name, _arguments(value))], end
 
 
-def gemma_calls(text: str, at: int, end: str) -> tuple[list[Call], int]:
+def gemma_calls(text: str, at: int, end: str) -> tuple[list[RawCall], int]:
     """Keys are bare, strings stand between `<escape>`, other values are JSON."""
     from transformers.utils.chat_parsing.content_parsers import parse_content
 
@@ -158,11 +158,11 @@ def named_call(text: str, at: int, names: Collection[str]) -> tuple[str, int] | 
     return None
 
 
-def python_calls(text: str, at: int, names: Collection[str]) -> tuple[list[Call], int]:
+def python_calls(text: str, at: int, names: Collection[str]) -> tuple[list[RawCall], int]:
     """Calls with arguments by name, one or a list."""
     listed = text[at : at + 1] == "["
     at = inside(text, at)
-    calls: list[Call] = []
+    calls: list[RawCall] = []
     while True:
         named = named_call(text, at, names)
         if named is None and (head := _CALL.match(text, at)) is not None:

@@ -69,7 +69,7 @@ class Request:
 
 
 @dataclass(eq=False, slots=True)
-class Scoring:
+class ScoreRequest:
     """Texts to be scored: no rows, answered when its turn comes."""
 
     texts: list[list[int]]
@@ -135,12 +135,12 @@ class Worker:
         self._batch_size = batch_size
         self._batch_tokens = batch_tokens
         self._budget = budget
-        self._waiting: deque[Request | Scoring] = deque()
+        self._waiting: deque[Request | ScoreRequest] = deque()
         self._lock = threading.Lock()
         self._working = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model {name}")
 
-    async def answer(self, request: Request | Scoring) -> Any:
+    async def answer(self, request: Request | ScoreRequest) -> Any:
         """A request's result, in its turn; cancelling the wait frees its place in the batch."""
         with self._lock:
             self._waiting.append(request)

@@ -230,7 +230,7 @@ class LocalChat:
         ]  # fmt: skip
         completion = await self._worker.answer(Request(rows, max_tokens, tuple(stop)))
         opened = reasoning.opened(text)
-        return replace(completion, choices=tuple(reply.told_apart(one, opened) for one in completion.choices))
+        return replace(completion, choices=tuple(reply.split_thinking(one, opened) for one in completion.choices))
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
         """The log-probability (natural logarithm) of each text as the beginning of the answer.
@@ -240,7 +240,7 @@ class LocalChat:
         Raises:
             UserError: as `complete`.
         """
-        from ste_core.models.engine import Scoring
+        from ste_core.models.engine import ScoreRequest
         from ste_core.models.prefix_cache import common
 
         text = self._render(messages)
@@ -249,7 +249,7 @@ class LocalChat:
         # A tokenizer may join the prompt's last characters with the answer's first: score from where all agree.
         start = max(1, min(common(prompt, one) for one in full))
         self._check(max(map(len, full)), 0)
-        return await self._worker.answer(Scoring(full, start))
+        return await self._worker.answer(ScoreRequest(full, start))
 
     # --- requests ---
 

@@ -1,6 +1,7 @@
 """One place that turns any server's reply into a `Completion`: what is said, thought, called and refused.
 
->>> read(b'{"choices": [{"message": {"content": null, "reasoning": "Hm."}, "finish_reason": "length"}]}').choices
+>>> body = b'{"choices": [{"message": {"content": null, "reasoning": "Hm."}, "finish_reason": "length"}]}'
+>>> read_completion(body).choices
 (Choice(text='', finish_reason='length', logprobs=None, reasoning='Hm.', tool_calls=(), refusal=None),)
 
 `content` may be a text, null, a list of parts or one part; thinking may stand in a field of its own (`reasoning`,
@@ -60,7 +61,7 @@ class NoReply(Exception):
         self.body, self.status, self.tokens = body, status, tokens
 
 
-def read(body: bytes) -> Completion:
+def read_completion(body: bytes) -> Completion:
     """The completion in a reply's body.
 
     Raises:
@@ -75,7 +76,7 @@ def read(body: bytes) -> Completion:
         empty = isinstance(value, dict) and value.get("choices") == [] and not value.get("error")
         told = isinstance(value, dict) and _tells(value)
         said = "the reply holds no choice" if empty else "the reply is not a chat completion"
-        said = refusals.words(value) or said if told else said
+        said = refusals.reason(value) or said if told else said
         raise NoReply(said, value if told else None, refusals.status_of(value) if told else None, usage)
     try:
         choices = tuple(_choice(one) for one in value["choices"])
@@ -101,7 +102,7 @@ def _value(body: bytes) -> Any:
     lines = text.splitlines()
     if len(lines) > 1 and all(line.lstrip().startswith("{") for line in lines if line.strip()):
         return _streamed("\n".join(f"data: {line}" for line in lines))  # Ollama's own form
-    said = refusals.words(text[:20_000]) if text[:1] not in ("{", "[") else ""
+    said = refusals.reason(text[:20_000]) if text[:1] not in ("{", "[") else ""
     raise NoReply(f"the reply is not JSON{f': {said[:200]}' if said else ''}")
 
 
@@ -134,7 +135,7 @@ def _choice(value: Any) -> Choice:
     reason = value.get("finish_reason")
     reason = "" if reason is None else str(reason).strip().lower() if isinstance(reason, str | int) else ""
     if value.get("error") or reason in _FAULTS:  # the provider behind the server failed on the way
-        said = refusals.words(value.get("error")) or f"the answer ended by a fault of the server ({reason})"
+        said = refusals.reason(value.get("error")) or f"the answer ended by a fault of the server ({reason})"
         raise NoReply(said, {"error": value.get("error") or reason}, refusals.status_of({"error": value.get("error")}))
     message = next((value[key] for key in ("message", "delta") if value.get(key) is not None), None)
     if message is None and isinstance(value.get("text"), str):
@@ -230,7 +231,7 @@ def _call(name: str, given: Any, number: Any = None) -> ToolCall:
     return ToolCall(name, arguments, number if isinstance(number, str) else "")
 
 
-def told_apart(choice: Choice, opened: str = "") -> Choice:
+def split_thinking(choice: Choice, opened: str = "") -> Choice:
     """What a model in this process generated, thinking apart.
 
     Args:
@@ -318,7 +319,7 @@ def _streamed(text: str) -> dict[str, Any]:
         usage = event.get("usage") or usage
         if not isinstance(event.get("choices"), list):
             if _tells(event):
-                raise NoReply(refusals.words(event), event, refusals.status_of(event))
+                raise NoReply(refusals.reason(event), event, refusals.status_of(event))
             continue
         for choice in event["choices"]:
             if isinstance(choice, dict):

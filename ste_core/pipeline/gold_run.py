@@ -118,7 +118,7 @@ def answers(
     model: ChatModel
     if setting == "FT":
         local = {name: getattr(chosen, name) for name in ("threads", "dtype") if hasattr(chosen, name)}
-        model = finetune.load(model_folder(study, learner, seed), **local)
+        model = finetune.load_tuned(model_folder(study, learner, seed), **local)
     else:
         model = resources.chat(study, learner)
         options["candidates"] = candidates(study, setting)

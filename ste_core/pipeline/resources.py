@@ -70,10 +70,10 @@ def toolbox(study: Study) -> Toolbox:
     """
     if study.world is None:
         raise UserError(f"study '{study.name}': world: missing; name the tools there")
-    from ste_core.tools import open as world
+    from ste_core.tools.open import open_toolbox
 
     cache = study.results / "cache" / "toolbench"
-    opened = world.open_toolbox(study.world, where=f"study '{study.name}': world", root=study.root, cache=cache)
+    opened = open_toolbox(study.world, where=f"study '{study.name}': world", root=study.root, cache=cache)
     if study.exploration is not None and "observation_chars" in study.exploration.model_fields_set:
         opened.max_chars = max(opened.max_chars, study.exploration.observation_chars)
     return opened
@@ -87,9 +87,9 @@ def listing(study: Study) -> Toolbox:
     """
     if study.world is None:
         return toolbox(study)
-    from ste_core.tools import open as world
+    from ste_core.tools.open import list_tools
 
-    return world.listing(study.world, where=f"study '{study.name}': world", root=study.root)
+    return list_tools(study.world, where=f"study '{study.name}': world", root=study.root)
 
 
 def items(study: Study, split: Literal["test", "dev"]) -> list[TestItem]:

@@ -15,8 +15,8 @@ True
 - chat rows for `datasets`, TRL and chat templates: `chat_rows`.
 
 What is read was written by anybody: keys that we do not know are kept aside, under their JSON Pointer (RFC 6901); keys
-that are missing, and values of a wrong type, are named in one line. `write_rows`, `write_json` and `read_json` are the
-way to and from files.
+that are missing, and values of a wrong type, are named in one line. `write_rows`, `write_json` and `read_values` are
+the way to and from files.
 """
 
 import json
@@ -208,7 +208,7 @@ def from_data_dict(
     only; nested arguments that its parser damaged are mended).
 
     Args:
-        value: the dump, as `read_json` gives it.
+        value: the dump, as `read_values` gives it.
         variant, seed: what the trials are to carry; a dump does not say.
         solved: reads self-reflection: by its first word, or (the release) `lambda reply: "No" not in reply`.
         source: how an error calls the file.
@@ -347,7 +347,7 @@ def from_rows(value: Any, *, results: bool = True, source: str = "training rows"
     arguments are not a JSON object is kept aside whole.
 
     Args:
-        value: the rows, as `read_json` gives them.
+        value: the rows, as `read_values` gives them.
         results: False reads rows that may end at the call, such as the release's test set.
         source: how an error calls the file.
 
@@ -398,7 +398,7 @@ def read_test_set(path: Path) -> list[TestItem]:
     Raises:
         UserError: not such a file, or an item whose arguments are not a JSON object.
     """
-    found = from_rows(read_json(path), results=False, source=str(path))
+    found = from_rows(read_values(path), results=False, source=str(path))
     if found.aside:
         raise UserError(f"{path}: {next(iter(found.aside))}: its arguments are not a JSON object")
     counts: Counter[str] = Counter()
@@ -526,7 +526,7 @@ def write_json(path: Path, value: Any) -> None:
     store.write_text(path, _dumps(value) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_values(path: Path) -> Any:
     """The value in a JSON file; the list of values in a JSON Lines file (`.jsonl`).
 
     Raises:

@@ -138,7 +138,7 @@ def _is_part(written: str, tool: str) -> bool:
 # --- verdicts ---------------------------------------------------------------------------------------------------------
 
 
-def read(prediction: Prediction, tool_names: Iterable[str], *, rule: react.Rule = "released") -> react.Parsed:
+def parsed_reply(prediction: Prediction, tool_names: Iterable[str], *, rule: react.Rule = "released") -> react.Parsed:
     """The prediction's reply, parsed; one that was stored as a parsed call is taken as it is."""
     if prediction.output is not None:
         return react.parse(prediction.output, tool_names, rule=rule)
@@ -150,7 +150,7 @@ def read(prediction: Prediction, tool_names: Iterable[str], *, rule: react.Rule 
     return react.Parsed("malformed", reason="stored as not parsed")
 
 
-def verdicts(
+def score_predictions(
     predictions: Sequence[Prediction],
     tool_names: Iterable[str],
     *,
@@ -179,7 +179,7 @@ def verdicts(
     by_rule = frozenset(string_rule_tools)
     rows = []
     for prediction in predictions:
-        parsed = read(prediction, names, rule=rule)
+        parsed = parsed_reply(prediction, names, rule=rule)
         gold = prediction.gold
         match = parsed.kind == "call" and parsed.tool == gold.tool
         identical = match and json_equal(gold.arguments, parsed.arguments)
@@ -299,7 +299,7 @@ class Judge(Protocol):
     name: str
 
     async def judge(self, row: Any) -> Judgement:
-        """The judgement on one row of `verdicts` (as `DataFrame.itertuples` gives it) that calls the gold tool."""
+        """The judgement on a row of `score_predictions` (of `DataFrame.itertuples`) that calls the gold tool."""
         ...
 
 
@@ -319,7 +319,7 @@ class ModelJudge:
         self._replies = Replies("the judge's max_tokens")
 
     def prompt(self, row: Any) -> str:
-        """The exact prompt for one row of `verdicts`."""
+        """The exact prompt for one row of `score_predictions`."""
         return prompting.fill(
             "judge_call",
             query=row.query,

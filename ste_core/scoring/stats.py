@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
+from statsmodels.stats import contingency_tables
 
 LEVEL = 0.95
 POWER = 0.8
@@ -215,7 +215,7 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
     """p-value of McNemar's exact test on paired booleans."""
     a, b = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
     table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
-    return float(_mcnemar(table, exact=True).pvalue)
+    return float(contingency_tables.mcnemar(table, exact=True).pvalue)
 
 
 # --- forgetting -------------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def contrast(difference: float, p_corrected: float, level: float = LEVEL) -> str
     return INCONCLUSIVE if p_corrected >= 1 - level else "higher" if difference > 0 else "lower"
 
 
-def whole(parts: list[Verdict]) -> Verdict:
+def conjunction(parts: list[Verdict]) -> Verdict:
     """The verdict on a conjunction; parts that are descriptive do not count."""
     tested = [one for one in parts if one != DESCRIPTIVE]
     if not tested:
