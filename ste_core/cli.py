@@ -64,7 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="ste", description="Reproducibility study of simulated trial and error (STE)."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_run, _add_parts_of_a_run, _add_explore, _add_archives, _add_models, _add_scoring):
+        add(commands)
+    return parser
 
+
+def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="run a study: all its notebooks, tables and figures")
     run.add_argument("study", help="name in study/ or path of a study file")
     run.add_argument(
@@ -81,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
+
+def _add_parts_of_a_run(commands: Any) -> None:
     notebook = commands.add_parser("notebook", help="execute one notebook")
     notebook.add_argument("notebook", type=Path)
     notebook.add_argument("output", type=Path)
@@ -102,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("study")
     record.set_defaults(run=_record)
 
+
+def _add_explore(commands: Any) -> None:
     explore = commands.add_parser("explore", help="explore a study's tools, from where an earlier run stopped")
     explore.add_argument("study", help="name in study/ or path of a study file")
     explore.add_argument("--variant", metavar="NAME", help="one variant (default: the study's)")
@@ -112,6 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--dry-run", action="store_true", help="estimate requests, tokens, time and cost, and stop")
     explore.set_defaults(run=_explore)
 
+
+def _add_archives(commands: Any) -> None:
     pack = commands.add_parser("pack", help="a study's trials, examples and answers in one file that may be committed")
     pack.add_argument("study")
     pack.set_defaults(run=_pack)
@@ -120,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     unpack.add_argument("study")
     unpack.set_defaults(run=_unpack)
 
+
+def _add_models(commands: Any) -> None:
     models = commands.add_parser("models", help="list the language models that one command fetches, or fetch one")
     models.set_defaults(run=_models)
     wanted = models.add_subparsers(metavar="get NAME").add_parser("get", help="fetch a model and make it ready")
@@ -134,23 +147,15 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--threads", type=int, default=1, metavar="N", help="torch's, on a CPU")
     serve.set_defaults(run=_serve)
 
+
+def _add_scoring(commands: Any) -> None:
     scoring = commands.add_parser(
         "score", help="score predictions of your own, and compare them with the audit's systems"
     )
-    scoring.add_argument(
-        "files",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="release format (.json), ours (.jsonl) or query,gold,output (.csv)",
-    )
-    scoring.add_argument(
-        "--against",
-        action="append",
-        default=[],
-        metavar="SYSTEM/SETTING",
-        help='of the audit, or "all"; may be repeated',
-    )
+    kinds = "release format (.json), ours (.jsonl) or query,gold,output (.csv)"
+    scoring.add_argument("files", nargs="+", type=Path, metavar="FILE", help=kinds)
+    beside = 'of the audit, or "all"; may be repeated'
+    scoring.add_argument("--against", action="append", default=[], metavar="SYSTEM/SETTING", help=beside)
     scoring.add_argument("--name", help="what to call the system (one file only; default: the file's name)")
     scoring.add_argument(
         "--release", metavar="DIR", help="a copy of the authors' release (else $STE_RELEASE, else download)"
@@ -166,7 +171,6 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--concurrency", type=int, default=16, metavar="N")
     judge.add_argument("--dry-run", action="store_true", help="show the number of requests and tokens, and stop")
     judge.set_defaults(run=_judge)
-    return parser
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -231,7 +235,8 @@ def _fetch_models(study: config.Study) -> None:
     missing = weights.missing_weights(plan.models_named(study))
     for one in missing:
         download, disk = weights.to_do(one)
-        print(f"{one.name}: {weights.readable_size(download)} to download, {weights.readable_size(disk)} of disk", flush=True)
+        sizes = weights.readable_size(download), weights.readable_size(disk)
+        print(f"{one.name}: {sizes[0]} to download, {sizes[1]} of disk", flush=True)
     for one in missing:
         weights.get(one.name)
 

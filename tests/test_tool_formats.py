@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ste_core.core import react
-from ste_core.models.tool_formats import from_fields, parse_calls, parse_native, read_native
+from ste_core.models.tool_formats import from_fields, parse_native, read_native
 
 TOOLS = ["wind_force", "add_date", "Token API%%generate", "shop.order_items", "bash"]
 
@@ -164,12 +164,12 @@ SHAPES = [(f"{family}: {name}", *shape) for family, shapes in FORMATS.items() fo
     ("text", "calls", "visible"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES]
 )
 def test_shapes_that_models_write(text, calls, visible):
-    found, shown = parse_calls(text, TOOLS)
-    assert found == calls
-    assert visible is None or shown == visible
+    reply = read_native(text, TOOLS)
+    assert list(reply.calls) == calls
+    assert visible is None or reply.text == visible
     parsed = parse_native(text, TOOLS)
     assert (parsed.kind, parsed.tool, parsed.named, parsed.arguments) == ("call", calls[0][0], calls[0][0], calls[0][1])
-    assert read_native(text, TOOLS).more == len(calls) - 1
+    assert reply.more == len(calls) - 1
 
 
 @pytest.mark.parametrize(

@@ -133,14 +133,21 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> tuple
     Items are paired by tool, item and seed; where one table is the baseline, which has no seed, by tool and item. What
     only one of them has is left out. Seeds that give the same verdicts throughout are counted once.
     """
-    seedless = NO_VARIANT in {*a["variant"], *b["variant"]}
-    keys = ["tool", "item"] if seedless else ["tool", "item", "seed"]
-    verdict = VERDICT_OF[metric]
+    by_seed = NO_VARIANT not in {*a["variant"], *b["variant"]}
+    pairs, test = paired_verdicts(a, b, study, VERDICT_OF[metric], by_seed=by_seed)
+    return (pairs, test) if pairs else None
+
+
+def paired_verdicts(
+    a: pd.DataFrame, b: pd.DataFrame, study: Study, verdict: str, *, by_seed: bool
+) -> tuple[int, stats.Difference]:
+    """The number of pairs, and the difference, of a column of booleans; paired by tool and item, or by seed as well."""
+    keys = ["tool", "item", *(["seed"] if by_seed else [])]
     wanted = ["tool", "item", "seed", verdict]
     both = a[wanted].merge(b[wanted], on=keys, suffixes=("_a", "_b")).sort_values(["tool", "item"], kind="stable")
     if both.empty:
-        return None
-    seed = _seeds(both) if seedless else both["seed"]
+        return 0, stats.Difference(*[float("nan")] * 3)
+    seed = both["seed"] if by_seed else _seeds(both)
     test = stats.difference(
         both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], seed, level=study.statistics.level
     )

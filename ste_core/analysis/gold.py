@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from ste_core.analysis import compare
 from ste_core.core import aio, store
 from ste_core.core.config import Study
 from ste_core.core.records import Prediction
 from ste_core.pipeline import gold_run, resources
-from ste_core.scoring import execution, score, stats, verdicts
+from ste_core.scoring import execution, score, verdicts
 
 #: what tables show, by the verdict it is made of
 VERDICT_OF_METRIC = {"tool_selection": "api_match", "execution": "correct_execution"}
@@ -131,12 +132,7 @@ def setting_differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 def _difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Study) -> dict[str, Any]:
     """Paired by tool and item, and by seed where both sides have several."""
-    several = [part["seed"].nunique() > 1 for part in (a, b)]
-    keys = ["tool", "item", "seed"] if all(several) else ["tool", "item"]
-    wanted = ["tool", "item", "seed", verdict]
-    both = a[wanted].merge(b[wanted], on=keys, suffixes=("_a", "_b")).sort_values(keys)
-    seed = both["seed"] if all(several) else both["seed_a" if several[0] else "seed_b"]
-    level = study.statistics.level
-    test = stats.difference(both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], seed, level=level)
-    return {"n": len(both), "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p(),
-            "detectable": test.detectable(level)}  # fmt: skip
+    several = all(part["seed"].nunique() > 1 for part in (a, b))
+    pairs, test = compare.paired_verdicts(a, b, study, verdict, by_seed=several)
+    return {"n": pairs, "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p(),
+            "detectable": test.detectable(study.statistics.level)}  # fmt: skip

@@ -24,11 +24,11 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from ste_core.core import json_schema, react_lenient
+from ste_core.core import json_schema, literals, react_lenient
 from ste_core.core.records import Call, Tool
 
 Rule = Literal["released", "strict", "lenient"]
@@ -269,13 +269,6 @@ _LABEL = re.compile(r"(Action Input|Action|Observation|Final Answer):")
 _MARKS = ("*", "_", "`")  # of markdown, in which some models write labels
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
-
-
 def _parse_strict(text: str, names: list[str]) -> Parsed:
     first = next((label for label in _LABEL.finditer(text) if label[1] != "Observation"), None)
     if first is None:
@@ -296,7 +289,7 @@ def _parse_strict(text: str, names: list[str]) -> Parsed:
     if left < 0 or (between and between.start() < left):
         return _malformed("the arguments are not in braces", thought)
     try:
-        arguments, end = _JSON.raw_decode(text, left)
+        arguments, end = literals.STRICT.raw_decode(text, left)
     except (ValueError, RecursionError):
         return _malformed("the arguments are not valid JSON", thought)
     after = _LABEL.search(text, end)

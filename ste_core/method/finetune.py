@@ -129,14 +129,12 @@ def finetune(
     )
     _check(options)
     base_sha256, base_commit = identity(options.base)
-    data = hashlib.sha256()
-    for record in (*examples, *general):
-        data.update(record.model_dump_json().encode() + b"\n")
+    data_sha256 = _digest_of(examples, general)
     chosen = options.model_dump(exclude=set(NOT_THE_RESULT))
     if base_sha256 is not None:
         chosen.pop("base")  # by its content, wherever it lies
     version = [] if METHOD == 1 else [METHOD]  # earlier runs did not note it
-    fingerprint = store.digest([chosen, base_sha256, base_commit, data.hexdigest(), *version])
+    fingerprint = store.digest([chosen, base_sha256, base_commit, data_sha256, *version])
     finished = _finished(output, options, fingerprint)
     if finished is not None:
         return finished
@@ -151,19 +149,34 @@ def finetune(
         )
         run.save(part / "final", merge=options.method == "lora" and kind == "model")
         if run.first:
-            provenance = store.provenance({})
-            provenance["packages"] |= {name: _version(name) for name in PACKAGES}
-            provenance.pop("configuration")  # stands beside
             record = Finetuned(
                 kind=kind, fingerprint=fingerprint, options=options.model_dump(), base_sha256=base_sha256,
-                base_commit=base_commit, data_sha256=data.hexdigest(), provenance=provenance, **trained,
+                base_commit=base_commit, data_sha256=data_sha256, provenance=_provenance(), **trained,
             )  # fmt: skip
-            store.write_text(part / "final" / RECORD, record.model_dump_json(indent=1) + "\n")
-            os.replace(part / "final", output)
-            for leftover in output.parent.glob(f".{output.name}.*.part"):  # no other run can be finished into it now
-                shutil.rmtree(leftover, ignore_errors=True)
+            _put_in_place(part / "final", record, output)
         run.trainer.accelerator.wait_for_everyone()
     return read_record(output)
+
+
+def _digest_of(examples: Sequence[Example], general: Sequence[GeneralTask]) -> str:
+    data = hashlib.sha256()
+    for record in (*examples, *general):
+        data.update(record.model_dump_json().encode() + b"\n")
+    return data.hexdigest()
+
+
+def _provenance() -> dict[str, JsonValue]:
+    provenance = store.provenance({})
+    provenance["packages"] |= {name: _version(name) for name in PACKAGES}
+    provenance.pop("configuration")  # stands beside
+    return provenance
+
+
+def _put_in_place(final: Path, record: Finetuned, output: Path) -> None:
+    store.write_text(final / RECORD, record.model_dump_json(indent=1) + "\n")
+    os.replace(final, output)
+    for leftover in output.parent.glob(f".{output.name}.*.part"):  # no other run can be finished into it now
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def read_record(folder: Path) -> Finetuned:

@@ -7,21 +7,16 @@ Each function reads from a place in a text and returns the calls, and where the 
 and nothing else, where the first call cannot be read. What follows that call may be damaged: only the first is made.
 """
 
-import ast
-import json
 import re
-import warnings
 from collections.abc import Collection
-from typing import Any, NoReturn
+from typing import Any
+
+from ste_core.core.literals import STRICT, Unreadable, by_name, json_object
 
 RawCall = tuple[str, Any]
 
 OPEN_FENCE = re.compile(r"```[\w-]*\s*")
 _GAP = re.compile(r"[\s;,]*")
-
-
-class Unreadable(Exception):
-    """Why a call cannot be read, in words fit for the model to see."""
 
 
 def gap(text: str, at: int) -> int:
@@ -32,17 +27,10 @@ def gap(text: str, at: int) -> int:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
-
-
 def json_value(text: str, at: int) -> tuple[Any, int]:
     """Any JSON value."""
     try:
-        return _JSON.raw_decode(text, at)
+        return STRICT.raw_decode(text, at)
     except (ValueError, RecursionError):
         raise Unreadable("the call is not valid JSON, or is cut off") from None
 
@@ -78,21 +66,10 @@ def call_of(value: Any) -> RawCall:
     arguments = value.get("arguments", value.get("parameters"))
     if isinstance(arguments, str):  # some models write the object as text
         try:
-            arguments = _JSON.decode(arguments) if arguments.strip() else {}
+            arguments = STRICT.decode(arguments) if arguments.strip() else {}
         except (ValueError, RecursionError):
             raise Unreadable("the arguments are not a JSON object") from None
-    return value["name"].strip(), _arguments({} if arguments is None else arguments)
-
-
-def _arguments(value: Any) -> dict[str, Any]:
-    """An object of JSON values, which can be written down: no infinity (1e999), no half of a surrogate pair."""
-    if not isinstance(value, dict):
-        raise Unreadable("the arguments are not a JSON object")
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
-        raise Unreadable("the arguments hold a value that JSON cannot hold") from None
-    return value
+    return value["name"].strip(), json_object({} if arguments is None else arguments)
 
 
 # --- Mistral and FunctionGemma ----------------------------------------------------------------------------------------
@@ -112,7 +89,7 @@ def mistral_calls(text: str, at: int) -> tuple[list[RawCall], int]:
     if not name or text[at : at + 1] != "{":
         raise Unreadable("the call has no name, or no arguments in braces")
     value, end = json_value(text, at)
-    return [(name, _arguments(value))], end
+    return [(name, json_object(value))], end
 
 
 def gemma_calls(text: str, at: int, end: str) -> tuple[list[RawCall], int]:
@@ -128,7 +105,7 @@ def gemma_calls(text: str, at: int, end: str) -> tuple[list[RawCall], int]:
         value = parse_content(text[left : stop if stop >= 0 else len(text)].strip(), "json", options)
     except (ValueError, RecursionError):
         raise Unreadable("the arguments are not of the form {key:<escape>text<escape>}, or are cut off") from None
-    return [(head.removeprefix("call:").strip(), _arguments(value))], stop + len(end) if stop >= 0 else len(text)
+    return [(head.removeprefix("call:").strip(), json_object(value))], stop + len(end) if stop >= 0 else len(text)
 
 
 # --- Python -----------------------------------------------------------------------------------------------------------
@@ -171,7 +148,7 @@ def python_calls(text: str, at: int, names: Collection[str]) -> tuple[list[RawCa
             break
         try:
             source, end = _within(text, named[1])
-            calls.append((named[0], _keywords(source)))
+            calls.append((named[0], by_name(source.strip())))
         except Unreadable:
             if not calls:
                 raise
@@ -204,40 +181,3 @@ def _within(text: str, at: int) -> tuple[str, int]:
             parts.append(character)
         at += 1
     raise Unreadable("the call is cut off")
-
-
-def _keywords(source: str) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of backslashes that mean nothing
-            parsed = ast.parse(f"_({source.strip()}\n)", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Unreadable("the arguments are not Python values given by name") from None
-    if not isinstance(parsed, ast.Call) or parsed.args or any(one.arg is None for one in parsed.keywords):
-        raise Unreadable("the arguments must be given by name")
-    try:
-        return _arguments({str(one.arg): _literal(one.value) for one in parsed.keywords})
-    except RecursionError:
-        raise Unreadable("the arguments nest too deep") from None
-
-
-def _literal(node: ast.AST) -> Any:
-    """A Python value as JSON has it; `true`, `false` and `null` will do as well."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, float, type(None))):
-        return node.value
-    if isinstance(node, ast.Name) and node.id in _NAMES:
-        return _NAMES[node.id]
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return [_literal(one) for one in node.elts]
-    if isinstance(node, ast.Dict):
-        keys = [None if one is None else _literal(one) for one in node.keys]
-        if all(isinstance(one, str) for one in keys):
-            return dict(zip(keys, map(_literal, node.values), strict=True))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        value = _literal(node.operand)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return -value if isinstance(node.op, ast.USub) else value
-    raise Unreadable("an argument is no plain value")
-
-
-_NAMES = {"true": True, "false": False, "null": None}

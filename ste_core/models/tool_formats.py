@@ -32,10 +32,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ste_core.core.literals import Unreadable
 from ste_core.core.react import Parsed
 from ste_core.models.call_syntax import (
     RawCall,
-    Unreadable,
     begins_in_python,
     call_of,
     gap,
@@ -85,12 +85,6 @@ class NativeReply:
         if name not in tool_names:
             return Parsed("malformed", reason=f"there is no tool named '{name}'", thought=thought)
         return Parsed("call", tool=name, named=name, arguments=arguments, thought=thought)
-
-
-def parse_calls(text: str, tool_names: Collection[str] = ()) -> tuple[list[RawCall], str]:
-    """The calls of a reply, and its visible text. `read_native` has the rules, `NativeReply` more than this."""
-    reply = read_native(text, tool_names)
-    return list(reply.calls), reply.text
 
 
 def parse_native(text: str, tool_names: Collection[str]) -> Parsed:

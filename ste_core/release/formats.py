@@ -24,12 +24,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, JsonValue, Tag, TypeAdapter, ValidationError
 
 from ste_core.core import prompting, react, store
 from ste_core.core.errors import UserError
+from ste_core.core.literals import no_constant
 from ste_core.core.records import Call, Example, Message, Prediction, Step, TestItem, Tool, Trial
 from ste_core.release import paper
 
@@ -612,10 +613,6 @@ def _describe(tools: dict[str, Tool], name: str, one: _Described) -> None:
         tools[name] = Tool(name=name, description=description)
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _arguments(written: str | dict[str, JsonValue]) -> dict[str, JsonValue] | None:
     """A call's arguments; None if they are not a JSON object.
 
@@ -628,7 +625,7 @@ def _arguments(written: str | dict[str, JsonValue]) -> dict[str, JsonValue] | No
         return written
     for more in range(CUT_BRACES + 1 if written.endswith("}") else 1):
         try:
-            value = json.loads(written + "}" * more, parse_constant=_no_constant)
+            value = json.loads(written + "}" * more, parse_constant=no_constant)
             return Call(tool="", arguments=value).arguments
         except (ValueError, RecursionError):  # a ValidationError is a ValueError
             continue

@@ -533,24 +533,29 @@ def variant_panels(data: pd.DataFrame) -> Figure:
     return figure
 
 
+def _variant_lines(data: pd.DataFrame, x: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
+    """One line with band a variant."""
+    figure, axes = plt.subplots(figsize=(8.6, 4.2))
+    for variant, part in data.groupby("variant", sort=False):
+        colour, label = VARIANT_COLOURS.get(variant, BLUE), variant.replace("_", " ")
+        axes.plot(part[x], part["value"], color=colour, marker="o", markersize=3, label=label)
+        axes.fill_between(part[x], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
+    return figure, axes
+
+
 def episode_lines(data: pd.DataFrame) -> Figure:
     """A share over episodes, one line with band a variant.
 
     Args:
         data: `variant, episode, value, ci_low, ci_high`.
     """
-    figure, axes = plt.subplots(figsize=(8.6, 4.2))
-    for variant, part in data.groupby("variant", sort=False):
-        colour = VARIANT_COLOURS.get(variant, BLUE)
-        axes.plot(
-            part["episode"], part["value"], color=colour, marker="o", markersize=3, label=variant.replace("_", " ")
-        )
-        axes.fill_between(part["episode"], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
+    shown = "trials in which a call ran, %\n(band: 95 % interval over tools)"
+    figure, axes = _variant_lines(data, "episode", "episode", shown)
     axes.set_xticks(sorted(data["episode"].unique()))
     axes.set_ylim(0, 100)
-    axes.set_xlabel("episode")
-    axes.set_ylabel("trials in which a call ran, %\n(band: 95 % interval over tools)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
     first = next(iter(dict.fromkeys(data["variant"])))
     ends = data[data["variant"] == first].sort_values("episode")["value"]
     _title(figure, f"From the first to the last episode, {first} goes from {ends.iloc[0]:.0f} to {ends.iloc[-1]:.0f} %")
@@ -564,16 +569,9 @@ def coverage_lines(data: pd.DataFrame) -> Figure:
     Args:
         data: `variant, trials, value, ci_low, ci_high`.
     """
-    figure, axes = plt.subplots(figsize=(8.6, 4.2))
-    for variant, part in data.groupby("variant", sort=False):
-        colour = VARIANT_COLOURS.get(variant, BLUE)
-        label = variant.replace("_", " ")
-        axes.plot(part["trials"], part["value"], color=colour, marker="o", markersize=3, label=label)
-        axes.fill_between(part["trials"], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
+    shown = "different argument values in calls that ran\n(mean of tools, band: 95 % interval)"
+    figure, axes = _variant_lines(data, "trials", "trials of a tool", shown)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("trials of a tool")
-    axes.set_ylabel("different argument values in calls that ran\n(mean of tools, band: 95 % interval)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
     ends = data.sort_values("trials").groupby("variant", sort=False)["value"].last()
     others = ends.drop("full", errors="ignore")
     seen = f"{ends.get('full', ends.iloc[0]):.1f} argument values seen"
