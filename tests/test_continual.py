@@ -263,7 +263,7 @@ def test_kills_at_any_moment_change_nothing(whole, base, tmp_path):
     script = (
         "import sys; from ste_core.pipeline import continual_run; from ste_core.core.config import load;"
         "this = load(sys.argv[1]);"
-        "[print(len(continual_run.run(this, arm.name, 0)), flush=True) for arm in this.continual.arms]"
+        "[print(len(continual_run.run_arm(this, arm.name, 0)), flush=True) for arm in this.continual.arms]"
     )
     env = os.environ | {"STE_RESULTS": str(tmp_path / "results"), "OMP_NUM_THREADS": "1"}
     results, kills = tmp_path / "results" / "tiny" / "continual", 0

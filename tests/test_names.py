@@ -1,4 +1,4 @@
-"""One name, one thing; no import needs an alias; no function too long, or with too many parameters, without a reason."""
+"""One name, one thing; no import needs an alias; no function is too long, or takes too much, without a reason."""
 
 import ast
 from collections import defaultdict

@@ -293,7 +293,8 @@ def general_ability(exam: pd.DataFrame, study: Study) -> pd.DataFrame:
 def one_difference(a: Arm, b: Arm) -> str | None:
     """The one thing that arm `a` has and `b` has not; None if they are not to be compared.
 
-    >>> one_difference(Arm(name="a", replay=0.1), Arm(name="b")), contrast(Arm(name="b"), Arm(name="a", replay=0.1))
+    >>> with_replay, without = Arm(name="a", replay=0.1), Arm(name="b")
+    >>> one_difference(with_replay, without), one_difference(without, with_replay)
     ('replay', None)
     """
     if a.kind != b.kind:

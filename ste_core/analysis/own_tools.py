@@ -1,6 +1,6 @@
 """What was learnt about tools by trying them: a report made of trials, beside demonstrations and training rows.
 
->>> made = lessons(exploration.read(study, "full", 0), resources.toolbox(study).tools)              # doctest: +SKIP
+>>> made = lessons(explore_run.read_trials(study, "full", 0), resources.toolbox(study).tools)       # doctest: +SKIP
 >>> print(report_text(made))                                                                           # doctest: +SKIP
 >>> write_report(study.results / "learnt", made, examples, resources.toolbox(study).tools)         # doctest: +SKIP
 

@@ -1,6 +1,6 @@
 """Explored trials as a table, a row a trial, and what they say about each variant.
 
->>> trials = trial_frame(exploration.read(study, "full", 0))                   # doctest: +SKIP
+>>> trials = trial_frame(explore_run.read_trials(study, "full", 0))      # doctest: +SKIP
 >>> trial_measures(trials, study)                                               # doctest: +SKIP
 
 A trial has no gold call, so what is measured is what execution and the agent itself say: whether a call ran, whether an
