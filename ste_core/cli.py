@@ -18,7 +18,6 @@ A user's mistake is one line on standard error and exit code 2 (1 where data can
 """
 
 import argparse
-import asyncio
 import io
 import json
 import os
@@ -28,11 +27,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.pipeline import processes
+
+if TYPE_CHECKING:
+    from ste_core.core.config import Study
 
 # Heavy modules (pandas, matplotlib, papermill) are imported where they are used: a run with nothing to do stays quick.
 
@@ -173,8 +174,16 @@ def _add_scoring(commands: Any) -> None:
     judge.set_defaults(run=_judge)
 
 
+def _load(study: str) -> "Study":
+    from ste_core.core import config
+
+    return config.load(study)
+
+
 def _run(options: argparse.Namespace) -> int:
-    study = config.load(options.study)
+    from ste_core.core.config import project_root
+
+    study = _load(options.study)
     environment = processes.environment() if options.profile is None else dict(os.environ)
     if options.dry_run:
         from ste_core.pipeline import plan
@@ -202,7 +211,7 @@ def _run(options: argparse.Namespace) -> int:
         if lacking:
             raise UserError(lacking[0])
         _fetch_models(study)
-    root = config.project_root()
+    root = project_root()
     path = Path(options.study)
     named = str(path.resolve()) if path.suffix in (".yaml", ".yml") else options.study  # seen from the project's folder
     command = [
@@ -227,7 +236,7 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fetch_models(study: config.Study) -> None:
+def _fetch_models(study: "Study") -> None:
     """Get the models that a study needs, after saying how much that is."""
     from ste_core.models import weights
     from ste_core.pipeline import plan
@@ -278,7 +287,7 @@ def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> st
     return "" if process.returncode == 0 else said or (errors[-1] if errors else f"exit code {process.returncode}")
 
 
-def _report(study: config.Study) -> None:
+def _report(study: "Study") -> None:
     """Where to look, and the headline table."""
     print(f"\ntables     {os.path.relpath(study.tables)}/\nnotebooks  {os.path.relpath(study.results / 'notebooks')}/")
     own = study.results / "figures"  # where they are unless the study is one whose figures stand in figures/
@@ -289,11 +298,12 @@ def _report(study: config.Study) -> None:
 
 
 def _notebook(options: argparse.Namespace) -> int:
+    from ste_core.core.config import looks_like_a_key
     from ste_core.pipeline.notebook import execute
 
     processes.end_with_run()
     for name, value in options.parameters:
-        if config.looks_like_a_key(name, value):  # parameters are kept in the executed notebook
+        if looks_like_a_key(name, value):  # parameters are kept in the executed notebook
             raise UserError(f"-p {name}: a key does not belong in a parameter; put it in an environment variable")
     start = time.monotonic()
     print(f"executing {options.notebook}", flush=True)
@@ -310,7 +320,7 @@ def _figures(options: argparse.Namespace) -> int:
             raise UserError(f"{name}: no such figure; there are: {', '.join(figures.FIGURES)}")
     for name in options.names or figures.FIGURES:
         spec = figures.FIGURES[name]
-        study = config.load(spec.study)
+        study = _load(spec.study)
         if not any((study.tables / f"{table}.csv").exists() for table in spec.tables):
             print(f"left {name}: the study {spec.study} has not run here")
             continue
@@ -320,9 +330,10 @@ def _figures(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
+    from ste_core.core.config import project_root
     from ste_core.report import site
 
-    built = site.build(options.out or config.project_root() / "site")
+    built = site.build(options.out or project_root() / "site")
     for line in built.left_out:
         print(f"left out {line}")
     print(f"{len(built.pages)} pages: open {os.path.relpath(built.folder / 'index.html')}")
@@ -339,7 +350,7 @@ def _fetch(options: argparse.Namespace) -> int:
 def _record(options: argparse.Namespace) -> int:
     from ste_core.core import store
 
-    study = config.load(options.study)
+    study = _load(options.study)
     seconds = {path.stem: store.read_benchmark(path) for path in sorted((study.results / "benchmarks").glob("*.tsv"))}
     record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
     release = study.tables / "release.csv"
@@ -357,7 +368,7 @@ def _score(options: argparse.Namespace) -> int:
 
     if options.name and len(options.files) > 1:
         raise UserError("--name: names one file, several are given")
-    study = config.load("audit")
+    study = _load("audit")
     wanted = options.release or os.environ.get("STE_RELEASE") or options.against
     release = paper.find_release(options.release) if wanted else None
     report = score_files.score_report(options.files, study, release, against=options.against, name=options.name)
@@ -369,13 +380,15 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
+    import asyncio
+
     from tqdm import tqdm
 
     from ste_core.models.openai import OpenAIChat
     from ste_core.release import audit, paper
     from ste_core.scoring import score
 
-    study = config.load("audit")
+    study = _load("audit")
     release = paper.find_release(options.release)
     unknown = [name for name in options.files or () if name not in release.files()]
     if unknown:
@@ -398,7 +411,7 @@ def _judge(options: argparse.Namespace) -> int:
 def _explore(options: argparse.Namespace) -> int:
     from ste_core.pipeline import explore_run
 
-    study = config.load(options.study)
+    study = _load(options.study)
     part: dict[str, Any] = {
         "variants": None if options.variant is None else [options.variant],
         "seeds": None if options.seed is None else [options.seed],
@@ -419,7 +432,7 @@ def _explore(options: argparse.Namespace) -> int:
 def _pack(options: argparse.Namespace) -> int:
     from ste_core.pipeline import archive
 
-    with _alone(config.load(options.study)) as study:
+    with _alone(_load(options.study)) as study:
         path, count = archive.pack(study)
     print(f"{count:,} files, {path.stat().st_size / 1e6:,.1f} MB: {os.path.relpath(path)}")
     return 0
@@ -428,13 +441,13 @@ def _pack(options: argparse.Namespace) -> int:
 def _unpack(options: argparse.Namespace) -> int:
     from ste_core.pipeline import archive
 
-    with _alone(config.load(options.study)) as study:
+    with _alone(_load(options.study)) as study:
         print(f"{archive.unpack(study):,} files: {os.path.relpath(study.results)}/; ste run {study.name} goes on there")
     return 0
 
 
 @contextmanager
-def _alone(study: config.Study) -> Iterator[config.Study]:
+def _alone(study: "Study") -> Iterator["Study"]:
     """Keep other runs away from a study's results."""
     from ste_core.core import store
 

@@ -5,7 +5,7 @@
 
 An ablation explores with a part of the method left out; what its experience is worth is compared with that of the full
 method, item by item. It may leave fewer examples, or worse ones: a second comparison gives every variant as many as the
-one with the fewest has (of each tool as equally many as can be), so that amount and quality are told apart. Equal in
+one with the fewest has (of each tool as equally many as can be), so that amount and quality are separated. Equal in
 number is not equal by tool: a variant keeps examples of the tools it has any of, which are not the same ones (`sizes`).
 
 The amount of exploration is varied without exploring again: the first k episodes are what a shorter exploration would

@@ -120,21 +120,22 @@ def _answers(question: Question, study: Study) -> Iterator[tuple[object, ...]]:
     if not path.is_file():
         return
     rows = question.contrasts(store.read_table(path))
-    if not {"p_holm", "detectable"} <= set(rows.columns):
-        return  # a table from before its contrasts were tested by one rule
+    if "p_holm" not in rows:
+        return  # a table from before its contrasts were tested
     for row in rows.to_dict("records"):
         value, low, high = (float(row[column]) for column in question.reads)
         side: verdicts.Side = "against" if question.stated == ("below" if value > 0 else "above") else "for"
         verdict = verdicts.word("neither" if value == 0 else side, row["p_holm"], study.statistics.level)
         statement = question.statement.format(contrast=row["contrast"].replace("_", " "))
+        evidence = _evidence(stats.Estimate(value, low, high), row, verdict)
         yield (question.id, statement, question.table, row["contrast"], value, low, high, row["p_holm"],
-               row["detectable"], verdict, _evidence(stats.Estimate(value, low, high), row, verdict))  # fmt: skip
+               row.get("detectable", float("nan")), verdict, evidence)  # fmt: skip
 
 
 def _evidence(found: stats.Estimate, row: dict[str, float], verdict: verdicts.Verdict) -> str:
     parts = [f"{found:+.1f}", verdicts.show_p(row["p_holm"], "Holm p")]
     if verdict == verdicts.INCONCLUSIVE:
-        parts.append(verdicts.seen(row["detectable"]))
+        parts.append(verdicts.seen(row.get("detectable", float("nan"))))
     return ", ".join(part for part in parts if part)
 
 

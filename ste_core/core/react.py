@@ -1,4 +1,4 @@
-"""Thought / Action / Action Input: rendered, parsed, and as a form that a model's reply can be held to.
+"""Thought / Action / Action Input: rendered, parsed, and as a form for constrained decoding.
 
 >>> parse('Thought: easy\\nAction: add_date\\nAction Input: {"days": 90}', ["add_date"]).arguments
 {'days': 90}

@@ -281,7 +281,7 @@ def score_report(
     for path in files:
         found = read_predictions(path, test_set, name=name)
         systems = {(one.system, one.setting) for one in found}
-        if systems & seen:  # two files of one system are told apart by their names
+        if systems & seen:  # two files of one system are distinguished by their names
             found = [one.model_copy(update={"system": f"{one.system} ({path.stem})"}) for one in found]
         seen |= systems
         own += found
