@@ -34,7 +34,7 @@ lab: .venv/installed  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab --notebook-dir notebooks
 
 test: .venv/installed-test  ## run the tests (those of the release need RELEASE=dir or $STE_RELEASE)
-	@$(if $(RELEASE),STE_RELEASE="$(abspath $(RELEASE))") $(BIN)/python -m pytest
+	@$(if $(RELEASE),STE_RELEASE="$(abspath $(RELEASE))") OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --dist loadfile
 
 bench: .venv/installed-test  ## measure speed and growth (BENCH="--full", or names); writes docs/measured.md
 	@$(BIN)/python -m benchmarks $(BENCH)

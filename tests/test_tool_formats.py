@@ -1,7 +1,8 @@
 """Calls in the native formats of model families, as the models really write them.
 
-The shapes are those that the tests of public parsers pin down (vLLM's `tests/tool_parsers`, SGLang's detectors,
-llama.cpp's `test-chat`, and a parser for Qwen2.5-Coder, which writes `<tools>`), with tools and values of our own.
+The shapes are those that the tests of vLLM (`tests/tool_parsers`) and of a public parser for Qwen2.5-Coder, which
+writes `<tools>`, pin down; of SGLang's detectors and llama.cpp's `test-chat` only excerpts were at hand. Tools and
+values are our own.
 """
 
 import json

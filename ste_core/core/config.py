@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -111,10 +111,31 @@ class World(Section):
         return self
 
 
-Style = Literal["instruct", "small"]  # of requests, see `ste_core.core.prompting`
+Prompts = Literal["instruct", "small"]  # texts of requests, see `ste_core.core.prompting`
+Style = Literal["instruct", "small", "native"]  # how a model is asked: `prompts`, or `native` by its `tool_format`
+
+#: how calls are written: as ReAct text, or in the form that the model's chat template or server has for them
+ToolFormat = Literal["react", "native"]
 
 
-class LocalModel(Section):
+class _Asked(Section):
+    """How a model is asked for calls."""
+
+    prompts: Prompts = "instruct"
+    tool_format: ToolFormat = "react"
+
+    @property
+    def style(self) -> Style:
+        return "native" if self.tool_format == "native" else self.prompts
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.tool_format == "native" and self.prompts == "small":
+            raise ValueError("tool_format: native goes with prompts: instruct; small models know one text format only")
+        return self
+
+
+class LocalModel(_Asked):
     """A language model in this process; see `ste_core.models.local.LocalChat`."""
 
     kind: Literal["local"]
@@ -126,7 +147,6 @@ class LocalModel(Section):
     batch: int = Field(64, ge=1)  # rows generated together
     batch_tokens: int = Field(8_192, ge=1)  # padded prompt tokens read at once
     threads: int | None = Field(None, ge=1)  # torch's own, on a CPU; a small model on a shared one is faster with 1
-    prompts: Style = "instruct"
     cache: bool = False  # keep completions on disk
 
 
@@ -136,7 +156,7 @@ Parameter = Literal[
 ]
 
 
-class ServedModel(Section):
+class ServedModel(_Asked):
     """A language model behind a server of the OpenAI protocol; see `ste_core.models.openai.OpenAIChat`."""
 
     kind: Literal["openai"]
@@ -152,7 +172,6 @@ class ServedModel(Section):
     context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer, as the server was started with
     leave_out: list[Parameter] = []  # parameters that the server refuses or misreads: no request holds them
     extra: dict[str, JsonValue] = {}  # further keys of each request, such as `reasoning_effort: low`
-    prompts: Style = "instruct"
     cache: bool = False
 
 
@@ -281,6 +300,7 @@ class Finetuning(Section):
     max_gradient_norm: float = Field(1.0, gt=0)
     max_length: int = Field(2_048, ge=8)  # longer rows are left out, and counted; the model's context is a limit too
     answer_rows: bool = True  # also learn the final answer
+    tool_format: ToolFormat = "react"  # of the calls to learn; the model is asked in the same
     tool_tokens: bool = False  # a new token for each tool's name
     length_grouped: bool = True
     packing: bool = False
@@ -430,7 +450,7 @@ class Study(Section):
 
     def style(self, model: str | None) -> Style:
         """How requests to a model of the study are worded."""
-        return self.models[model].prompts if model in self.models else "small"
+        return self.models[model].style if model in self.models else "small"
 
     def place(self, model: str) -> str:
         """A model's path, seen from anywhere, if the project has such a folder or GGUF file; else the name it is."""

@@ -4,11 +4,13 @@
 >>> ask_call("What is 2 and 3?", docs)[0]["content"].splitlines()[-1]
 'User Query: What is 2 and 3?'
 
-There are two styles. `instruct`, for pretrained instruct models (`prompts/instruct/`): what several requests share
+There are three styles. `instruct`, for pretrained instruct models (`prompts/instruct/`): what several requests share
 comes first, so that a prefix cache serves it, and formats are shown by worked examples of APIs that no study has, as
 turns of the conversation, never by placeholders, which models copy. `small` (`prompts/*.txt`), for the embedded study's
 own model, which was trained on these texts: an instruction of at most 60 words with its variable parts at the end.
-Where `instruct` has no wording of its own, the other's holds. Exploration is one conversation an episode: `imagine`
+`native` (`prompts/native/`) is `instruct` without a word on how to write a call, nor the documentation of tools: both
+are the chat template's or the server's (`models.native`). Where a style has no wording of its own, that of the one
+before it in `native`, `instruct`, `small` holds. Exploration is one conversation an episode: `imagine`
 opens it, `imagine_next` goes on; what long-term memory adds to either is left out of the conversation that is kept, so
 call them once with `memory` to ask and once without to keep.
 """
@@ -20,6 +22,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any
 
 from ste_core.core import react
@@ -35,10 +38,18 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 @functools.cache
 def template(name: str, style: Style = "small") -> str:
     """A template's text, without its last line end."""
-    folder = resources.files("ste_core.core").joinpath("prompts")
-    own = folder.joinpath(style, f"{name}.txt")
-    file = own if style != "small" and own.is_file() else folder.joinpath(f"{name}.txt")
-    return file.read_text(encoding="utf-8").rstrip("\n")
+    return _file(f"{name}.txt", style).read_text(encoding="utf-8").rstrip("\n")
+
+
+def folders(style: Style) -> tuple[str, ...]:
+    """The folders in which a style's wordings are looked for, the first first."""
+    return {"native": ("native", "instruct", "."), "instruct": ("instruct", "."), "small": (".",)}[style]
+
+
+def _file(name: str, style: Style) -> Traversable:
+    root = resources.files("ste_core.core").joinpath("prompts")
+    places = [root.joinpath(folder, name) for folder in folders(style)]
+    return next((place for place in places if place.is_file()), places[-1])
 
 
 def names() -> list[str]:
@@ -49,15 +60,15 @@ def names() -> list[str]:
 
 def texts(style: Style) -> list[str]:
     """All that a style's requests are made of: what is made by them depends on these."""
-    folder = resources.files("ste_core.core").joinpath("prompts")
-    files = [*folder.iterdir(), *(folder.joinpath(style).iterdir() if style != "small" else ())]
+    root = resources.files("ste_core.core").joinpath("prompts")
+    files = [file for folder in reversed(folders(style)) for file in root.joinpath(folder).iterdir()]
     return [file.read_text(encoding="utf-8") for file in sorted(files, key=lambda one: one.name) if file.is_file()]
 
 
 @functools.cache
 def _lines(name: str, style: Style) -> list[dict[str, Any]]:
     """The worked examples of a style; `small` has none."""
-    file = resources.files("ste_core.core").joinpath("prompts", style, f"{name}.jsonl")
+    file = _file(f"{name}.jsonl", style)
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
 
 
@@ -121,7 +132,7 @@ def imagine_in_turns(tool: Tool, earlier: Sequence[tuple[str, str]], style: Styl
     Args:
         earlier: queries with what came of each, in words (`came_of`).
     """
-    messages = [about(tool, style)]
+    messages = [about(tool)]  # documented in text: no call is asked for
     for one in _lines("request_examples", style):
         told = [(query, came_of(verdict == "solved")) for query, verdict in one["requests"]]
         messages += _requests(one["tool"], told, style)[:-1]
@@ -149,7 +160,7 @@ def imagine_again(style: Style = "small") -> Message:
 
 def attempt(query: str, style: Style = "small", tool: str | None = None) -> Message:
     """Asks for the first call that serves the query; `instruct` documents the tool where an episode begins."""
-    if style == "instruct" and tool is None:
+    if style != "small" and tool is None:
         return user(fill("try_next", style, query=query))
     return user(fill("try", style, query=query, tool=tool or ""))
 
@@ -257,9 +268,14 @@ def ask_call(
 ) -> list[Message]:
     """Asks for the call that serves a query, given the documentation of some tools and perhaps demonstrations.
 
-    Documentation comes first: items of one tool share it. `instruct` shows worked examples with other APIs as turns.
+    Documentation comes first: items of one tool share it. `instruct` shows worked examples with other APIs as turns;
+    `native` shows demonstrations as turns, and leaves documentation to the model's own format.
     """
     messages: list[Message] = []
+    if style == "native":
+        for asked, call in examples:
+            messages += [_predict(asked, (), (), style), assistant(react.render_call(call.tool, call.arguments))]
+        return [*messages, _predict(query, (), (), style)]
     for one in _lines("call_examples", style):
         worked = react.render_call(one["tool"], one["arguments"])
         messages += [_predict(one["query"], one["tools"], (), style), assistant(worked)]

@@ -88,7 +88,10 @@ _DEPTH = 3  # of schemas that are followed; what lies deeper may be any flat val
 _LONGEST = 20_000  # characters of one tool's arguments; a larger schema is followed less deep
 
 
-def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, thought: bool = True) -> str:
+def form(
+    tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, thought: bool = True,
+    frame: tuple[str, str, str] | None = None,
+) -> str:  # fmt: skip
     """A regular expression of a reply that calls one of some tools by its documented arguments, or answers.
 
     It knows the tools' names, the names of their arguments in their order, which of them are required, and their JSON
@@ -99,12 +102,16 @@ def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, 
         arguments: whether it knows the documented arguments; else any flat object will do.
         answer: whether a final answer will do as well.
         thought: whether a thought may stand first. Without one, what all replies begin with need not be generated.
+        frame: what stands before, between and behind name and arguments in another format (`models.native`); an answer
+            is then any text that does not begin as a call does.
 
     >>> record = Tool(name="wait", description="", parameters={
     ...     "type": "object", "properties": {"days": {"type": "integer"}}, "required": ["days"]})
     >>> bool(re.fullmatch(form([record]), 'Action: wait\\nAction Input: {"days": 3}'))
     True
     """
+    if frame is not None:
+        return _framed(tools, frame, arguments, answer)
     calls = []
     for tool in tools:
         name = re.escape(tool.name)
@@ -113,6 +120,15 @@ def form(tools: Iterable[Tool], *, arguments: bool = True, answer: bool = True, 
     ways = [rf"{ACTION} (?:{'|'.join(calls)})", *([rf"{FINAL} [^\n]+"] if answer else [])]
     before = r"(?:Thought: [^\n]+\n)?" if thought else ""
     return f"{before}(?:{'|'.join(ways)})"
+
+
+def _framed(tools: Iterable[Tool], frame: tuple[str, str, str], arguments: bool, answer: bool) -> str:
+    before, between, after = (re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", part) for part in frame)  # spaces as they are
+    calls = [
+        rf"{re.escape(tool.name)}{between}{_arguments(tool.parameters) if arguments else _OBJECT}" for tool in tools
+    ]
+    call = rf"{before}(?:{'|'.join(calls)}){after}"
+    return rf"(?:{call}|[^{re.escape(frame[0].lstrip()[0])}\s][^\x00]*)" if answer else call
 
 
 def _arguments(schema: dict[str, Any]) -> str:

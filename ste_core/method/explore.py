@@ -41,12 +41,13 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ste_core.core import prompting, react
 from ste_core.core.config import Exploration, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Message, Step, Tool, Trial
+from ste_core.models import native, tool_formats
 from ste_core.models.base import (  # fmt: skip
     REFUSED,
     SURELY_A_TOKEN,
@@ -139,9 +140,10 @@ def default_rule(style: Style) -> react.Rule:
     return "strict" if style == "small" else "lenient"
 
 
-def by_length(messages: Sequence[Message]) -> int:
+def by_length(messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
     """At most so many tokens a conversation has, by its length, a few for each message's frame."""
-    return sum(4 + -(-len(message["content"]) // SURELY_A_TOKEN) for message in messages)
+    told = sum(-(-len(json.dumps(one)) // SURELY_A_TOKEN) for one in tools)
+    return told + sum(4 + -(-len(message["content"]) // SURELY_A_TOKEN) for message in messages)
 
 
 class Remembered(NamedTuple):
@@ -301,7 +303,7 @@ class _Explorer:
         useless = close = 0
         while True:
             messages, shown = self._asking(newest, episode, refused)
-            stop = ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style == "instruct" else ()))
+            stop = ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style != "small" else ()))
             reply = await self._ask(messages, trial, "imagine", useless + close, stop)
             query = "" if reply is None else read_query(reply.text)
             trial = trial.model_copy(
@@ -371,7 +373,7 @@ class _Explorer:
             if reply is None:
                 break
             output = reply.text
-            parsed = react.parse(output, [self.tool.name], rule=self.settings.rule or default_rule(self.style))
+            parsed = self._read(output)
             self.tally.further_calls += parsed.more
             if parsed.kind == "final" and self._calls_first(trial):
                 parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
@@ -395,9 +397,17 @@ class _Explorer:
                 break
         return trial
 
+    def _read(self, output: str) -> react.Parsed:
+        """What a reply says. In a model's own format, calls that could be read are ReAct text by now; what is left is
+        an answer, or a call that could not be read."""
+        names = [self.tool.name]
+        if self.style == "native" and react.ACTION not in output:
+            return tool_formats.parse_native(output, names)
+        return react.parse(output, names, rule=self.settings.rule or default_rule(self.style))
+
     def _calls_first(self, trial: Trial) -> bool:
         """Whether an answer is out of place: pretrained models often answer before they have called anything."""
-        return self.style == "instruct" and all(step.call is None for step in trial.steps)
+        return self.style != "small" and all(step.call is None for step in trial.steps)
 
     def _told(self, trial: Trial, step: Step, text: str) -> Step:
         """The step with what the model is told after it, cut so that the trial alone fits; nothing without feedback."""
@@ -407,7 +417,7 @@ class _Explorer:
         while True:
             told = step.model_copy(update={"observation": _cut(text, length)})
             ahead = [*self._said([_with(trial, told)]), prompting.reflect(self.settings.rationale)]
-            if length <= SHORTEST or self._fits(_joined(ahead)):
+            if length <= SHORTEST or self._fits(_joined(ahead, self.style)):
                 self.tally.results_cut += length < min(len(text), self.settings.observation_chars)
                 return told
             length = max(SHORTEST, length * 3 // 4)
@@ -415,7 +425,7 @@ class _Explorer:
     def _going_on(self, trial: Trial, episode: Sequence[Trial], *more: Message) -> list[Message] | None:
         """The conversation up to here, without the oldest trials where all do not fit; None if the trial does not."""
         for left_out in range(len(episode) + 1):
-            messages = _joined([*self._said([*episode[left_out:], trial]), *more])
+            messages = _joined([*self._said([*episode[left_out:], trial]), *more], self.style)
             if self._fits(messages):
                 self.tally.trials_left_out += left_out
                 return messages
@@ -446,7 +456,8 @@ class _Explorer:
         return conversation(self.tool, trials, self.settings.rationale, self.style)
 
     def _fits(self, messages: Sequence[Message]) -> bool:
-        return self.room is None or self.count(messages) <= self.room
+        documented = ([native.described(self.tool)],) if self.style == "native" else ()
+        return self.room is None or self.count(messages, *documented) <= self.room
 
     async def _ask(
         self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str]
@@ -455,7 +466,12 @@ class _Explorer:
         options = self.settings.sampling()
         if purpose == "try" and self.settings.constrained:
             answer, thought = not self._calls_first(trial), self.style == "small"
-            options["form"] = react.form([self.tool], answer=answer, thought=thought)
+            if isinstance(self.model, native.NativeChat):
+                options["form"] = self.model.form([self.tool], answer=answer)
+            else:
+                options["form"] = react.form([self.tool], answer=answer, thought=thought)
+        if purpose == "try" and self.style == "native":
+            options["tools"] = [native.described(self.tool)]
         completion = await answer_or_refusal(
             self.model, messages, replies=self.tally.replies,
             temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
@@ -530,13 +546,13 @@ def conversation(tool: Tool, trials: Sequence[Trial], rationale: bool = False, s
     both are asked apart.
     """
     messages: list[Message] = []
-    if style == "instruct":
+    if style != "small":
         messages.append(prompting.about(tool, style))
         for other, worked in prompting.worked_trials(style):
             messages += _tried(worked, style, other.documentation())
         for number, trial in enumerate(trials):
             messages += _tried(trial, style, None if number else tool.documentation())
-        return _joined(messages)
+        return _joined(messages, style)
     for trial in trials:
         messages.append(prompting.imagine_next() if messages else prompting.imagine(tool.documentation()))
         messages += [prompting.assistant(trial.query), *_tried(trial, style)]
@@ -566,11 +582,13 @@ def _came_of(trial: Trial | Remembered, rationale: bool) -> str:
     return prompting.came_of(trial.solved, _reason(trial) if rationale else "")
 
 
-def _joined(messages: Sequence[Message]) -> list[Message]:
-    """The messages with neighbours of one role as one: chat templates may insist on turns."""
+def _joined(messages: Sequence[Message], style: Style = "instruct") -> list[Message]:
+    """The messages with neighbours of one role as one: chat templates may insist on turns. In a model's own format an
+    observation is of another role."""
     joined: list[Message] = []
     for message in messages:
-        if joined and joined[-1]["role"] == message["role"]:
+        observed = style == "native" and joined and joined[-1]["content"].startswith("Observation:")
+        if joined and joined[-1]["role"] == message["role"] and not observed:
             joined[-1] = {"role": message["role"], "content": f"{joined[-1]['content']}\n\n{message['content']}"}
         else:
             joined.append(message)

@@ -131,6 +131,8 @@ def finetune(
     base_sha256, base_commit = identity(options.base)
     data_sha256 = _digest_of(examples, general)
     chosen = options.model_dump(exclude=set(NOT_THE_RESULT))
+    if options.tool_format == "react":  # as it was before there was a choice
+        chosen.pop("tool_format")
     if base_sha256 is not None:
         chosen.pop("base")  # by its content, wherever it lies
     version = [] if METHOD == 1 else [METHOD]  # earlier runs did not note it

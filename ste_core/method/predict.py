@@ -14,6 +14,7 @@ written by `ste_core.release.formats.from_release` and `to_release`.
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from ste_core.core import prompting, react, store
 from ste_core.core.config import Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Message, Prediction, Record, TestItem, Tool
+from ste_core.models import native
 from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, gather, known_as, measure
 from ste_core.models.replies import Replies, answer_or_refusal, as_react
 
@@ -156,7 +158,8 @@ async def predict(
     count, own = measure(model, _by_length)
     context = own if context is None else context
     room = None if context is None else context - max_tokens
-    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count, style)
+    described = _described(items, tools, candidates) if style == "native" else [None] * len(items)
+    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count, style, described)
     identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
     known = known_as(model.name, identity)
     options: dict[str, Any] = {
@@ -166,7 +169,8 @@ async def predict(
         **(sampling or {}),
     }
     seeds = [_item_seed(seed, item) for item in items]
-    held = _forms(items, tools, candidates, style) if constrained else [{}] * len(items)
+    held = _forms(items, model, tools, candidates, style) if constrained else [{}] * len(items)
+    held = [form | ({} if shown is None else {"tools": shown}) for form, shown in zip(held, described, strict=True)]
     requests = [
         store.digest([known, prompt.messages, options | form, number])
         for prompt, number, form in zip(prompts, seeds, held, strict=True)
@@ -274,6 +278,7 @@ def _prompts(
     room: int | None,
     count: Count,
     style: Style,
+    described: Sequence[list[dict[str, Any]] | None],
 ) -> list[Prompt]:
     docs = {name: tool.documentation() for name, tool in tools.items()}
     prompts = []
@@ -287,7 +292,8 @@ def _prompts(
             return prompting.ask_call(item.query, shown, near[:kept], style)
 
         kept = len(near)
-        while room is not None and (tokens := count(build(kept))) > room:
+        more = described[number]
+        while room is not None and (tokens := count(build(kept), *(() if more is None else (more,)))) > room:
             if kept == 0:
                 raise UserError(
                     f"test item {item.item} of '{item.gold.tool}': its prompt takes {tokens:,} tokens without any "
@@ -298,11 +304,25 @@ def _prompts(
     return prompts
 
 
+def _described(
+    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None
+) -> list[list[dict[str, Any]]]:
+    """The documented tools of each item as a model's own format has them."""
+    if candidates is None:
+        return [[]] * len(items)
+    return [[native.described(tools[name]) for name in names] for names in candidates]
+
+
 def _forms(
-    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None, style: Style
-) -> list[dict[str, str]]:
+    items: Sequence[TestItem], model: ChatModel, tools: Mapping[str, Tool],
+    candidates: Sequence[Sequence[str]] | None, style: Style,
+) -> list[dict[str, Any]]:  # fmt: skip
     """The form that each reply is held to: a call of a documented tool by its arguments; without documentation, of any
     tool by its name."""
+    if isinstance(model, native.NativeChat):
+        if candidates is None:
+            return [{"form": model.form(list(tools.values()), documented=False)}] * len(items)
+        return [{"form": model.form([tools[name] for name in names])} for names in candidates]
     thought = style == "small"
     if candidates is None:
         return [{"form": react.form(tools.values(), arguments=False, answer=False, thought=thought)}] * len(items)
@@ -311,8 +331,9 @@ def _forms(
     ]
 
 
-def _by_length(messages: Sequence[Message]) -> int:
-    return sum(-(-len(one["content"]) // SURELY_A_TOKEN) for one in messages)
+def _by_length(messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
+    told = sum(-(-len(json.dumps(one)) // SURELY_A_TOKEN) for one in tools)
+    return told + sum(-(-len(one["content"]) // SURELY_A_TOKEN) for one in messages)
 
 
 def _finished(path: Path, whole: str, count: int) -> list[Prediction] | None:

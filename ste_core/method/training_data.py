@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Literal
 from ste_core.core import prompting, react
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Record
-from ste_core.models import chat_template
+from ste_core.models import chat_template, native
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+    from ste_core.core.config import ToolFormat
     from ste_core.core.records import Message
 
 #: batches whose rows are sorted by length together: enough for little padding, few enough to stay mixed
@@ -118,12 +119,16 @@ def conversations(
 
 
 def encode(
-    tokenizer: "PreTrainedTokenizerBase", found: Sequence[Conversation], *, max_length: int, ends: Collection[int]
-) -> tuple[list[Row], Counter[str]]:
+    tokenizer: "PreTrainedTokenizerBase", found: Sequence[Conversation], *, max_length: int, ends: Collection[int],
+    tool_format: "ToolFormat" = "react",
+) -> tuple[list[Row], Counter[str]]:  # fmt: skip
     """Conversations as rows, in order, by the tokenizer's chat template, and why others were dropped.
 
     What is learned begins where the template's prompt for a reply ends, so no `{% generation %}` marks are needed, and
     ends with the first token of `ends` that the template puts behind the reply (or else the tokenizer's end token).
+
+    Args:
+        tool_format: in which calls are written (`models.native`).
 
     Returns:
         The rows; the number dropped as "too_long" (over `max_length` tokens) and "special" (a special token in a text).
@@ -143,8 +148,11 @@ def encode(
             kept.append(one)
     if not kept:
         return [], dropped
-    prompts = [_render(tokenizer, one.prompt, True) for one in kept]
-    wholes = [_render(tokenizer, [*one.prompt, prompting.assistant(one.reply)], False) for one in kept]
+    told = native.as_native if tool_format == "native" else list
+    prompts = [_render(tokenizer, told(one.prompt), True) for one in kept]
+    wholes = [_render(tokenizer, told([*one.prompt, prompting.assistant(one.reply)]), False) for one in kept]
+    if tool_format == "native" and native.call_frame(lambda some, prompt: _render(tokenizer, some, prompt)) is None:
+        raise UserError("finetuning.tool_format: native: the chat template has no calls of its own; set react")
     # longer texts are no reason for a tokenizer to complain: they are dropped here
     given = tokenizer(prompts, add_special_tokens=False, verbose=False)["input_ids"]
     complete = tokenizer(wholes, add_special_tokens=False, verbose=False)["input_ids"]

@@ -101,7 +101,7 @@ class Run:
         longest = min(options.max_length, getattr(config, "max_position_embeddings", None) or options.max_length)
         ends = model.generation_config.eos_token_id if model.generation_config is not None else None
         ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
-        rows, dropped = encode(self.tokenizer, found, max_length=longest, ends=ends)
+        rows, dropped = encode(self.tokenizer, found, max_length=longest, ends=ends, tool_format=options.tool_format)
         self.rows, self.held = split(rows, options.validation, options.seed)
         if not self.rows:
             raise UserError(

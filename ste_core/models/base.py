@@ -163,7 +163,7 @@ class ChatModel(Protocol):
         ...
 
 
-Count = Callable[[Sequence[Message]], int]
+Count = Callable[..., int]  # of messages, and of tools documented beside them
 
 
 def measure(model: ChatModel, otherwise: Count) -> tuple[Count, int | None]:

@@ -10,8 +10,9 @@ a `chat_template` of their own.
 """
 
 import datetime
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ste_core.core.records import Message
 
@@ -27,15 +28,21 @@ def asks_for_the_day(template: str) -> bool:
     return "strftime_now" in template
 
 
+def documents_tools(template: str) -> bool:
+    """Whether a template writes the documentation of tools into its prompts."""
+    return re.search(r"\btools\b", template) is not None
+
+
 def render(
     tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], *, template: str | None = None,
-    prompt: bool = True,
+    prompt: bool = True, tools: Sequence[dict[str, Any]] = (),
 ) -> str:  # fmt: skip
     """The text of a conversation.
 
     Args:
         template: instead of the tokenizer's own.
         prompt: whether the model's answer is to follow.
+        tools: documented by the template, as the OpenAI protocol describes them.
 
     Raises:
         jinja2.TemplateError: the template refuses the conversation.
@@ -44,7 +51,7 @@ def render(
     if asks_for_the_day(shown):
         shown = _on_the_day(shown)
     return tokenizer.apply_chat_template(
-        list(messages), chat_template=shown, tokenize=False, add_generation_prompt=prompt
+        list(messages), tools=list(tools) or None, chat_template=shown, tokenize=False, add_generation_prompt=prompt
     )
 
 

@@ -98,7 +98,15 @@ class Constraints:
         matcher = LLMatcher(self._guide, LLMatcher.grammar_from_regex(form), log_level=0)
         if matcher.is_error():
             return pattern  # of Python's dialect alone
-        return matcher, list(matcher.compute_ff_tokens())
+        forced = list(matcher.compute_ff_tokens())
+        if forced:  # special tokens among them (`<tool_call>`) are bytes to a grammar
+            matcher.consume_tokens(self._guide.greedy_tokenize(b"".join(map(self._bytes, forced)).decode()))
+        return matcher, forced
+
+    def _bytes(self, token: int) -> bytes:
+        if self._guide.is_special_token(token):
+            return str(self._tokenizer.convert_ids_to_tokens(token)).encode()
+        return bytes(self._guide.decode_bytes([token]))
 
     def _guided(self) -> Any:
         """The tokenizer as llguidance has it; None where its tokens have no characters of their own."""
@@ -116,14 +124,12 @@ class Constraints:
 
 
 class _Guided:
-    """By llguidance."""
+    """By llguidance; the matcher has gone through what is forced."""
 
     def __init__(self, matcher: Any, forced: list[int], vocabulary: int) -> None:
         self._matcher = matcher
         self._vocabulary = vocabulary
         self.forced = forced
-        if forced:
-            matcher.consume_tokens(forced)
 
     def mask(self) -> np.ndarray:
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)

@@ -136,6 +136,7 @@ class Worker:
         self._batch_tokens = batch_tokens
         self._budget = budget
         self._waiting: deque[Request | ScoreRequest] = deque()
+        self._unsorted = False
         self._lock = threading.Lock()
         self._working = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model {name}")
@@ -144,6 +145,7 @@ class Worker:
         """A request's result, in its turn; cancelling the wait frees its place in the batch."""
         with self._lock:
             self._waiting.append(request)
+            self._unsorted = True
             if not self._working:
                 self._working = True
                 self._thread.submit(self._work)
@@ -177,7 +179,12 @@ class Worker:
                 batch, joining = None, []
 
     def _admit(self, batch: Batch | None, joining: list[Row]) -> None:
-        """Take in waiting requests while there is room."""
+        """Take in waiting requests while there is room, those of like prompts one after another: what they share is
+        then still kept (as SGLang's scheduling by longest prefix)."""
+        with self._lock:
+            if self._unsorted and len(self._waiting) > self._batch_size:
+                self._waiting = deque(sorted(self._waiting, key=lambda one: one.rows[0].prompt if one.rows else []))
+            self._unsorted = False
         while self._waiting and (batch is None or batch.open):
             request = self._waiting[0]
             others = len(joining) + (len(batch.here) if batch else 0)

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from ste_core.core import store
 from ste_core.core.errors import UserError, one_line, tell
 from ste_core.core.records import Message
-from ste_core.models import chat_template as templates
-from ste_core.models import reasoning, reply, weights
+from ste_core.models import native, reasoning, reply, weights
 from ste_core.models.base import Budget, Completion
+from ste_core.models.chat_template import DAY, asks_for_the_day, documents_tools, render
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -78,8 +78,8 @@ class LocalChat:
         self._template = chat_template or tokenizer.chat_template
         if self._template is None:
             raise UserError(f"model {name}: its tokenizer has no chat template; give one")
-        if templates.asks_for_the_day(self._template):
-            tell(f"model {name}: its chat template writes the date; it is told {templates.DAY:%Y-%m-%d} on every day")
+        if asks_for_the_day(self._template):
+            tell(f"model {name}: its chat template writes the date; it is told {DAY:%Y-%m-%d} on every day")
         self._tokenizer = tokenizer
         self._ids("")  # the first call may change the tokenizer's settings; later ones, from any thread, only read them
         ends = model.generation_config.eos_token_id
@@ -137,7 +137,7 @@ class LocalChat:
         try:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-            from transformers.utils import logging as transformers_logging
+            from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
             if adapter is not None:
                 from peft import PeftModel
@@ -150,8 +150,8 @@ class LocalChat:
                 raise UserError(f"model {place}: cannot be loaded: no such folder")
         if threads is not None:
             torch.set_num_threads(threads)
-        bars = transformers_logging.is_progress_bar_enabled()
-        transformers_logging.disable_progress_bar()
+        bars = is_progress_bar_enabled()
+        disable_progress_bar()
         try:
             extra = {}
             if load_in is not None:
@@ -168,7 +168,7 @@ class LocalChat:
             raise UserError(f"{what}: cannot be loaded: {one_line(error)}") from None
         finally:
             if bars:
-                transformers_logging.enable_progress_bar()
+                enable_progress_bar()
         if loaded.device.type == "cpu":  # it would say twice that fused GPU kernels are not installed
             logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
         return cls(loaded, tokenizer, name=name, **options)
@@ -185,7 +185,7 @@ class LocalChat:
         settings = json.dumps(config, sort_keys=True, default=str)
         parts = [SAMPLER, weights_digest(model), settings, words, self._template, sorted(self._ends)]
         parts += [self._recommended] if self._recommended else []
-        parts += [str(templates.DAY)] if templates.asks_for_the_day(self._template) else []
+        parts += [str(DAY)] if asks_for_the_day(self._template) else []
         return f"sha256:{store.digest(parts)}"
 
     async def complete(
@@ -201,17 +201,19 @@ class LocalChat:
         top_p: float | None = None,
         top_k: int | None = None,
         min_p: float | None = None,
+        tools: Sequence[dict[str, Any]] | None = None,
     ) -> Completion:
         """See `ChatModel.complete`. Texts of equal seeds are independent of each other where the prompts differ.
 
         Raises:
-            UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`.
+            UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`; the
+                template has no place for tools.
         """
         from ste_core.models.decoding import Row
         from ste_core.models.engine import Request
         from ste_core.models.sampling import Sampling, noise_key
 
-        text = self._render(messages)
+        text = self._render(messages, tools or ())
         prompt = self._ids(text)
         self._check(len(prompt), max_tokens)
         named = {"top_p": top_p, "top_k": top_k, "min_p": min_p}
@@ -253,15 +255,28 @@ class LocalChat:
 
     # --- requests ---
 
-    def count(self, messages: Sequence[Message]) -> int:
+    def count(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
         """Tokens of a conversation as the model reads it, ready to be answered."""
-        return len(self._ids(self._render(messages)))
+        return len(self._ids(self._render(messages, tools)))
 
-    def _render(self, messages: Sequence[Message]) -> str:
+    def call_frame(self) -> tuple[str, str, str] | None:
+        """How its template writes a call around name and arguments; see `native.call_frame`."""
+        frame = native.call_frame(lambda messages, prompt: self._render(messages, prompt=prompt))
+        if frame is None:
+            return None
+        ends = [frame[2].find(end) for end in map(self._tokenizer.convert_ids_to_tokens, self._ends)]
+        cut = min((at for at in ends if at >= 0), default=len(frame[2]))
+        return frame[0], frame[1], frame[2][:cut].rstrip()
+
+    def _render(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), prompt: bool = True) -> str:
         import jinja2
 
+        if tools and not documents_tools(self._template):
+            raise UserError(
+                f"model {self.name}: its chat template has no place for tools; set tool_format: react for it"
+            )
         try:
-            return templates.render(self._tokenizer, messages, template=self._template)
+            return render(self._tokenizer, messages, template=self._template, tools=tools, prompt=prompt)
         except jinja2.TemplateError as error:
             raise UserError(f"model {self.name}: its chat template refuses the conversation: {error}") from None
 

@@ -145,7 +145,11 @@ class OpenAIChat:
         tools: Sequence[dict[str, Any]] | None = None,
     ) -> Completion:
         """See `ChatModel.complete`. A `form` is asked for as vLLM and `ste serve` know it; other servers may refuse."""
-        request: dict[str, Any] = {"model": self.name, "messages": list(messages), "temperature": temperature}
+        request: dict[str, Any] = {
+            "model": self.name,
+            "messages": list(map(_told, messages)),
+            "temperature": temperature,
+        }
         if stop:
             request["stop"] = list(stop)
         if self._logprobs:
@@ -342,6 +346,17 @@ def _cut(choice: Choice, stop: Sequence[str], max_tokens: int) -> Choice:
     if ends:
         text, reason = text[: min(ends)], "stop"
     return choice if text == choice.text else replace(choice, text=text, finish_reason=reason)
+
+
+def _told(message: Message) -> dict[str, Any]:
+    """A message as the protocol has it: arguments of a call as text, where chat templates take objects."""
+    told: dict[str, Any] = dict(message)
+    if "tool_calls" in told:
+        told["tool_calls"] = [
+            one | {"function": one["function"] | {"arguments": json.dumps(one["function"]["arguments"])}}
+            for one in told["tool_calls"]
+        ]
+    return told
 
 
 def _size(message: Message) -> int:

@@ -7,6 +7,7 @@ of 40 replies 40 hold no answer, 40 were cut at exploration.max_tokens, 40 hold 
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +22,7 @@ ENOUGH_REPLIES = 4
 
 @dataclass(slots=True)
 class Replies:
-    """What a stage's replies were like; it says so, once, when most of them are of no use.
+    """What a stage's replies were like; it says so while it runs, once, when most of them surely are of no use.
 
     >>> replies = Replies("exploration.max_tokens")
     >>> for _ in range(4): replies.add(Completion((Choice("", "length", reasoning="Hm."),), 9, 9))
@@ -46,9 +47,14 @@ class Replies:
         self.cut += first.finish_reason == "length"
         self.only_reasoning += missing and bool(first.reasoning)
         self.refused += missing and first.finish_reason in (REFUSED, FILTERED)
-        if not self.told and self.replies >= ENOUGH_REPLIES and (problem := self.problem()):
+        if not self.told and self._surely_most() and (problem := self.problem()):
             self.told = True
             tell(problem)
+
+    def _surely_most(self) -> bool:
+        """Whether more than half are of no use beyond chance: by two standard errors of a fair coin."""
+        more = 2 * max(self.no_answer, self.cut) - self.replies
+        return self.replies >= ENOUGH_REPLIES and more >= 2 * math.sqrt(self.replies)
 
     def problem(self) -> str | None:
         """What is wrong with most replies, and what helps; None if nothing is."""

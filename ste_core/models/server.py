@@ -3,7 +3,8 @@
     ste serve microworld/checkpoint --name micro --port 8017
 
 Answers are those of the model in process, byte for byte: the request's `seed` is the seed, and a text depends on the
-request alone (see `models.local`). That is what other servers do not promise: they sample by generators of their own,
+request alone (see `models.local`); with `tools`, calls that the model writes in its own format are told as
+`tool_calls`. That is what other servers do not promise: they sample by generators of their own,
 and batch as requests come. Chat completions (`n`, `seed`, `stop`, `temperature`, `max_tokens`), no streaming, no keys:
 it listens on this machine unless told otherwise.
 """
@@ -12,12 +13,14 @@ import asyncio
 import json
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import uvicorn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ste_core.core.errors import UserError
+from ste_core.models import native
 from ste_core.models.base import ChatModel, Choice, Completion
 
 Scope = dict[str, Any]
@@ -30,7 +33,26 @@ LARGEST = 8_000_000
 
 class _Message(BaseModel):
     role: str
-    content: str
+    content: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+    name: str | None = None
+
+    def as_asked(self) -> Any:
+        """The message as templates take it: with a text, and with arguments as objects."""
+        kept = self.model_dump(exclude_none=True) | {"content": self.content or ""}
+        for call in kept.get("tool_calls", ()):
+            function = call.get("function")
+            if isinstance(function, dict) and isinstance(function.get("arguments"), str):
+                call["function"] = function | {"arguments": _parsed(function["arguments"])}
+        return kept
+
+
+def _parsed(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
 
 
 class _Form(BaseModel):
@@ -41,6 +63,17 @@ class _Form(BaseModel):
     regex: str
 
 
+class _Function(BaseModel):
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+
+
+class _Tool(BaseModel):
+    type: Literal["function"] = "function"
+    function: _Function
+
+
 class _Request(BaseModel):
     """What a request may ask for; other keys of the protocol would go unheard, so they are refused."""
 
@@ -48,6 +81,7 @@ class _Request(BaseModel):
 
     model: str
     messages: list[_Message] = Field(min_length=1)
+    tools: list[_Tool] | None = None
     temperature: float = Field(1.0, ge=0)
     max_tokens: int | None = Field(None, ge=1)
     max_completion_tokens: int | None = Field(None, ge=1)
@@ -104,15 +138,20 @@ class Server:
             raise _Refused(404, f"model: no model '{asked.model}' here; there is: {self._model.name}")
         try:
             sampling = {name: getattr(asked, name) for name in ("top_p", "top_k", "min_p")}
+            tools = [one.model_dump() for one in asked.tools or ()]
             completion = await self._model.complete(
-                [{"role": one.role, "content": one.content} for one in asked.messages],
+                [one.as_asked() for one in asked.messages],
                 temperature=asked.temperature, max_tokens=asked.max_completion_tokens or asked.max_tokens or 256,
                 stop=[asked.stop] if isinstance(asked.stop, str) else asked.stop or (), seed=asked.seed, n=asked.n,
                 **({} if asked.structured_outputs is None else {"form": asked.structured_outputs.regex}),
                 **{name: value for name, value in sampling.items() if value is not None},
+                **({"tools": tools} if tools else {}),
             )  # fmt: skip
         except UserError as error:
             raise _Refused(400, str(error)) from None
+        if tools:
+            names = [one["function"]["name"] for one in tools]
+            completion = replace(completion, choices=tuple(native.read(one, names) for one in completion.choices))
         return _reply(self._model.name, completion)
 
 
@@ -139,7 +178,7 @@ def _message(choice: Choice) -> dict[str, Any]:
 
 def _reply(name: str, completion: Completion) -> dict[str, Any]:
     choices = [
-        {"index": at, "finish_reason": one.finish_reason, "message": _message(one)}
+        {"index": at, "finish_reason": "tool_calls" if one.tool_calls else one.finish_reason, "message": _message(one)}
         for at, one in enumerate(completion.choices)
     ]
     tokens = {"prompt_tokens": completion.prompt_tokens, "completion_tokens": completion.completion_tokens}

@@ -130,7 +130,7 @@ def trial_sizes(
     result = usual.result if switches.feedback else 0.0
     lines = number if settings.memory_lines is None else min(number, settings.memory_lines)
     turns = usual.reply + result
-    if style == "instruct":
+    if style != "small":
         return _instruct_sizes(tool, settings, switches, number, usual, context, lines, replies, turns, verdict)
     memory = lines * (usual.query + 5) if switches.long_term_memory else 0.0
     trying = usual.query + frame["try"] + usual.query

@@ -298,7 +298,7 @@ def unused(study: Study) -> list[str]:
 def prompt_files(sources: Sources, found: Reached, study: Study) -> list[Path]:
     """The texts of the prompts that are asked, in the styles of the study's models."""
     folder = sources.root / PROMPTS
-    styles = {one.prompts for one in study.models.values()} or {"small"}
+    styles = {one.style for one in study.models.values()} or {"small"}
     files: set[Path] = set()
     for style in styles - {"small"}:
         if found.uses(PROMPTING, "texts"):  # called of such a style only: all are noted with what they led to

@@ -1,7 +1,7 @@
 """What models make of examples without a fault: no exploration, the development queries with their gold calls instead.
 
 >>> study = load("gold")                                                 # doctest: +SKIP
->>> answers(study, "smollm2-135m", "FT", "free", seed=0)                 # doctest: +SKIP
+>>> answers(study, "smollm2-135m", ["baseline", "ICL"])                  # doctest: +SKIP
 
 Each learner answers the test set from documentation alone (*baseline*), with the nearest gold examples as
 demonstrations (*ICL*), and fine-tuned on all of them (*FT*, no documentation in the prompt), decoding freely and
@@ -11,7 +11,7 @@ constrained to the form of a call. Under `results/<study>/`: `predictions/<learn
 Demonstrations are the nearest of all tools, not only of the documented ones, as in the paper.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,40 +101,46 @@ def tune(
 
 
 def answers(
-    study: Study, learner: str, setting: Setting, seed: int = 0, done: Callable[[], object] = lambda: None
-) -> dict[Decoding, list[Prediction]]:
-    """A learner's answers in a setting, in all its decodings at once: they share their prompts.
+    study: Study, learner: str, settings: Sequence[Setting], seed: int = 0, done: Callable[[], object] = lambda: None
+) -> dict[tuple[Setting, Decoding], list[Prediction]]:
+    """A learner's answers in some settings, in all their decodings, at once: what their prompts share is read once.
+
+    Args:
+        settings: FT alone, which is another model, or any of the others.
 
     Raises:
         UserError: FT, and it was not fine-tuned yet; or what `predict` raises.
     """
     gold, chosen = section(study), study.models[learner]
-    decodings = [decoding for one, decoding in plan(study) if one == setting]
-    asked, tools = items(study, setting), resources.toolbox(study).tools
-    options: dict[str, Any] = {
-        "setting": FORMS[setting], "label": setting, "max_tokens": gold.max_tokens, "seed": seed, "system": learner,
-        "style": chosen.prompts, "done": done,
-    }  # fmt: skip
+    wanted = [(setting, decoding) for setting, decoding in plan(study) if setting in settings]
+    tools = resources.toolbox(study).tools
     model: ChatModel
-    if setting == "FT":
+    if "FT" in settings:
         local = {name: getattr(chosen, name) for name in ("threads", "dtype") if hasattr(chosen, name)}
-        model = finetune.load_tuned(model_folder(study, learner, seed), **local)
+        tuned = finetune.load_tuned(model_folder(study, learner, seed), **local)
+        model, style = resources.as_learnt(tuned, gold.learners[learner], chosen.style)
     else:
-        model = resources.chat(study, learner)
-        options["candidates"] = candidates(study, setting)
-        if FORMS[setting] == "icl":
-            retriever = retrieve.Retriever(examples(study), None)
-            options["demonstrations"] = retriever.nearest([one.query for one in asked], gold.demonstrations, None)
+        model, style = resources.chat(study, learner), chosen.style
+    retriever = retrieve.Retriever(examples(study), None)
 
-    async def all_decodings() -> list[list[Prediction]]:
-        return await gather(
-            [
-                predict.predict(
-                    asked, model, tools, path=place(study, learner, setting, decoding, seed),
-                    constrained=decoding == "constrained", **options,
-                )
-                for decoding in decodings
-            ]
-        )  # fmt: skip
+    def asked(setting: Setting) -> dict[str, Any]:
+        form, found = FORMS[setting], items(study, setting)
+        options: dict[str, Any] = {"items": found, "setting": form, "label": setting}
+        if form != "tuned":
+            options["candidates"] = candidates(study, setting)
+        if form == "icl":
+            options["demonstrations"] = retriever.nearest([one.query for one in found], gold.demonstrations, None)
+        return options
 
-    return dict(zip(decodings, aio.run(all_decodings()), strict=True))
+    async def all_of_them() -> list[list[Prediction]]:
+        work = [
+            predict.predict(
+                model=model, tools=tools, path=place(study, learner, setting, decoding, seed),
+                constrained=decoding == "constrained", max_tokens=gold.max_tokens, seed=seed, system=learner,
+                style=style, done=done, **asked(setting),
+            )
+            for setting, decoding in wanted
+        ]  # fmt: skip
+        return await gather(work)
+
+    return dict(zip(wanted, aio.run(all_of_them()), strict=True))

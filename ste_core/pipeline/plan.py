@@ -24,7 +24,7 @@ from ste_core.core.records import TestItem, Tool
 from ste_core.method import distill
 from ste_core.method.explore import CHARACTERS_A_TOKEN
 from ste_core.models import weights
-from ste_core.pipeline import explore_run, resources
+from ste_core.pipeline import explore_run, gold_run, resources
 from ste_core.pipeline.cost import Usual
 from ste_core.tools.base import Toolbox
 
@@ -35,7 +35,7 @@ TOKEN_BYTES = 6
 CHECKPOINT_BYTES, MODEL_BYTES, HUB_BYTES = 2 * 12, 4, 2
 
 #: parameters from which on a model is planned for a GPU
-FOR_A_GPU = 3e8
+FOR_A_GPU = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class Assumptions:
         parameters: of a model that does not say how many it has.
         gpu_tflops: 10^12 operations a second that one GPU reaches in training and reading (an A100: 40 % of 312).
         gpu_decode: tokens a second that one GPU writes with a model of 7 billion parameters, in batches.
-        cpu_tflops, cpu_decode: the same of two CPU cores; writing with a model of 7 million parameters.
+        cpu_tflops: the same of two CPU cores (measured with bfloat16: 0.5 reading, 0.2 to 0.3 training).
+        cpu_decode: tokens a second that two CPU cores write with a model so small that its operations cost nothing;
+            those of a larger one come on top (together 190 with half a billion parameters; measured: 225).
     """
 
     tools: float = 50
@@ -61,7 +63,7 @@ class Assumptions:
     parameters: float = 7e9
     gpu_tflops: float = 125
     gpu_decode: float = 1_000
-    cpu_tflops: float = 0.15
+    cpu_tflops: float = 0.3
     cpu_decode: float = 500
 
     def text(self) -> str:
@@ -162,6 +164,7 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     work = _Work(study, assumed or Assumptions())
     work.notes += resources.lacking(study)
     rows = [*work.fetch(), *work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
+    rows += work.gold()
     if work.passing:
         rows.append(
             StageCost("disk", "while fine-tuning: two checkpoints, and what a hub sends", disk=round(work.passing))
@@ -189,7 +192,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         study = self.study
-        if study.exploration is None and study.exploitation is None and study.finetuning is None:
+        if all(one is None for one in (study.exploration, study.exploitation, study.finetuning, study.gold)):
             return
         plan = study.exploration
         wanted = (plan and plan.tools) or (study.world and study.world.only) or ()
@@ -205,7 +208,7 @@ class _Work:
             self.items = [one for one in resources.items(study, "test") if not wanted or one.gold.tool in self.tools]
             self.query = sum(len(one.query) for one in self.items) / CHARACTERS_A_TOKEN / max(1, len(self.items))
         except UserError as error:
-            if study.exploitation is not None:
+            if study.exploitation is not None or study.gold is not None:
                 self.notes.append(f"the test set cannot be read here, so its size is assumed ({error})")
 
     # --- stages ---
@@ -340,6 +343,44 @@ class _Work:
             rows.append(self._answers(f"continual, {arm.name}", options, asked, len(to_go)))
         return rows
 
+    def gold(self) -> list[StageCost]:
+        """Learners with gold examples, in each setting and decoding; see `gold_run`."""
+        section = self.study.gold
+        if section is None:
+            return []
+        examples, rows = len(gold_run.examples(self.study)), []
+        for learner, options in section.learners.items():
+            for setting, form in gold_run.FORMS.items():
+                decodings = [decoding for one, decoding in gold_run.plan(self.study) if one == setting]
+                seeds = gold_run.seeds(self.study, setting)
+                to_go = [
+                    seed
+                    for seed in seeds
+                    for decoding in decodings
+                    if not gold_run.place(self.study, learner, setting, decoding, seed).exists()
+                ]
+                if form == "tuned":
+                    folders = [gold_run.model_folder(self.study, learner, seed) for seed in set(to_go)]
+                    if to_train := sum(not folder.exists() for folder in folders):
+                        options = options.model_copy(update={"answer_rows": False})
+                        rows.append(
+                            self._training("finetune", learner, options, examples * to_train, to_train, len(seeds))
+                        )
+                if not to_go:
+                    continue
+                each = len(gold_run.items(self.study, setting))
+                wide = setting in gold_run.WIDE
+                shown = 0 if form == "tuned" else section.wide_count if wide else section.candidate_count
+                length = len(prompting.template("predict")) / CHARACTERS_A_TOKEN + self.query + 15
+                length += shown * self._documentation()
+                length += section.demonstrations * (Usual().query + 35) if form == "icl" else 0
+                count = each * len(to_go)
+                what = _times(f"{setting}: {each:,} items, {shown} tools shown", len(to_go)).replace("seeds", "runs")
+                written = count * min(section.max_tokens, 45)
+                once = each * len(set(to_go)) if isinstance(self.study.models[learner], LocalModel) else count
+                rows.append(self._asked("predict", what, learner, count, once * length, written))  # prompts are shared
+        return rows
+
     def _answers(self, what: str, options: Finetuning, count: int, seeds: int) -> StageCost:
         """Answers of fine-tuned models, in process."""
         written = count * min(self.study.exploitation.max_tokens if self.study.exploitation else 96, 45)
@@ -454,10 +495,10 @@ class _Work:
 
     def _hours(self, size: float, shown: float, written: float) -> tuple[float, float]:
         """Hours of a GPU, or of a CPU, to read and write so many tokens."""
-        large = size >= FOR_A_GPU
-        speed = self.assumed.gpu_decode * 7e9 / size if large else self.assumed.cpu_decode * 7e6 / size
-        hours = (shown * 2 * size / (1e12 * self._tflops(size)) + written / speed) / 3_600
-        return (hours, 0.0) if large else (0.0, hours)
+        token = 2 * size / (1e12 * self._tflops(size))  # seconds
+        if size >= FOR_A_GPU:
+            return (shown * token + written * size / (7e9 * self.assumed.gpu_decode)) / 3_600, 0.0
+        return 0.0, ((shown + written) * token + written / self.assumed.cpu_decode) / 3_600
 
 
 def _parameters(path: Path) -> int:

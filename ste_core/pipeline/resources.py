@@ -14,7 +14,7 @@ from collections import defaultdict
 from importlib.util import find_spec
 from typing import Literal
 
-from ste_core.core.config import ServedModel, Study, no_model
+from ste_core.core.config import Finetuning, ServedModel, Study, Style, no_model
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, TestItem
 from ste_core.core.store import read_jsonl
@@ -55,11 +55,24 @@ def chat(study: Study, name: str, budget: Budget | None = None) -> ChatModel:
             load_in=chosen.load_in, threads=chosen.threads, batch_size=chosen.batch,
             batch_tokens=chosen.batch_tokens, budget=budget,
         )  # fmt: skip
-    if not chosen.cache:
-        return model
-    from ste_core.models.cache import CachedChat, CompletionCache
+    if chosen.cache:
+        from ste_core.models.cache import CachedChat, CompletionCache
 
-    return CachedChat(model, CompletionCache(study.results / "cache" / "completions.sqlite"))
+        model = CachedChat(model, CompletionCache(study.results / "cache" / "completions.sqlite"))
+    if chosen.tool_format == "native":
+        from ste_core.models.native import NativeChat
+
+        return NativeChat(model)
+    return model
+
+
+def as_learnt(model: ChatModel, options: Finetuning, style: Style) -> tuple[ChatModel, Style]:
+    """A fine-tuned model, asked for calls as it learnt them, and the style of its requests."""
+    if options.tool_format == "native":
+        from ste_core.models.native import NativeChat
+
+        return NativeChat(model), "native"
+    return model, "instruct" if style == "native" else style
 
 
 def toolbox(study: Study) -> Toolbox:

@@ -239,7 +239,8 @@ def _predict(
     }  # fmt: skip
     if setting == "tuned":
         threads = getattr(study.models[section.model], "threads", None)
-        model = finetune.load_tuned(model_folder(study, variant, seed, part), threads=threads)
+        tuned = finetune.load_tuned(model_folder(study, variant, seed, part), threads=threads)
+        model, options["style"] = resources.as_learnt(tuned, _section(study, "finetuning"), options["style"])
         return aio.run(predict.predict(items, model, tools, setting=setting, **options))
     encoder = None if section.encoder is None else retrieve.SentenceEncoder(study.place(section.encoder))
     shown = retrieve.candidates(
