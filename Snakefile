@@ -14,7 +14,7 @@ from pathlib import Path
 from ste_core.core.config import files_of, load
 from ste_core.models.weight_table import TABLE
 from ste_core.pipeline import dependencies
-from ste_core.report.figures import where
+from ste_core.report.places import where
 
 PYTHON = sys.executable
 STUDY = load(config["study"])

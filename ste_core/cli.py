@@ -314,15 +314,16 @@ def _notebook(options: argparse.Namespace) -> int:
 
 def _figures(options: argparse.Namespace) -> int:
     from ste_core.report import figures
+    from ste_core.report.places import study_of
 
     for name in options.names:
         if name not in figures.FIGURES:
             raise UserError(f"{name}: no such figure; there are: {', '.join(figures.FIGURES)}")
     for name in options.names or figures.FIGURES:
         spec = figures.FIGURES[name]
-        study = _load(spec.study)
+        study = _load(study_of(name))
         if not any((study.tables / f"{table}.csv").exists() for table in spec.tables):
-            print(f"left {name}: the study {spec.study} has not run here")
+            print(f"left {name}: the study {study.name} has not run here")
             continue
         figures.make(name, study)
         print(f"made {name}")

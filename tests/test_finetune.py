@@ -25,12 +25,12 @@ from ste_core.core.records import Call, Example
 from ste_core.method import training_data
 from ste_core.method.training_data import (
     GeneralTask,
-    Row,
+    TrainingRow,
     accumulation,
     conversations,
     deal,
     encode,
-    plan,
+    plan_batches,
     rounds,
     split,
 )
@@ -92,7 +92,7 @@ def test_rows_hold_the_prompt_of_prediction_and_learn_the_reply_with_its_end(tok
         text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         assert tokenizer.decode(row.ids[: row.prompt], skip_special_tokens=False) == text
         assert tokenizer.decode(row.ids[row.prompt :], skip_special_tokens=False) == f"{reply}<|end|>"
-        inputs = trainer.pad([row, Row([7] * 300, 299, "call", "")], 0)
+        inputs = trainer.pad([row, TrainingRow([7] * 300, 299, "call", "")], 0)
         learned = inputs["labels"][0]
         assert learned[: row.prompt].eq(-100).all() and learned[len(row.ids) :].eq(-100).all()
         assert learned[row.prompt : len(row.ids)].tolist() == row.ids[row.prompt :]
@@ -155,7 +155,7 @@ def test_what_cannot_be_learned_is_said(tokenizer):
 
 
 def test_held_out_rows_share_no_source_with_the_others():
-    found = [Row([1, 2], 1, kind, f"t/{number}/0") for number in range(500) for kind in ("call", "answer")]
+    found = [TrainingRow([1, 2], 1, kind, f"t/{number}/0") for number in range(500) for kind in ("call", "answer")]
     kept, held = split(found, 0.2, seed=3)
     assert not {row.source for row in kept} & {row.source for row in held}
     assert 60 <= len({row.source for row in held}) <= 140 and len(kept) + len(held) == 1000
@@ -173,7 +173,7 @@ def test_held_out_rows_share_no_source_with_the_others():
 )  # fmt: skip
 def test_each_epoch_has_each_row_once_in_batches_that_fit(lengths, epochs, batch, processes, tokens):
     for grouped in (True, False):
-        steps = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=grouped)
+        steps = plan_batches(lengths, epochs=epochs, batch=batch, seed=1, grouped=grouped)
         each = -(-len(lengths) // batch)
         assert len(steps) == epochs * each
         for epoch in range(epochs):
@@ -189,8 +189,8 @@ def test_each_epoch_has_each_row_once_in_batches_that_fit(lengths, epochs, batch
 @given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 17), st.integers(0, 90))
 def test_few_rows_come_as_often_as_the_least_steps_need(rows, epochs, batch, least):
     lengths = [5] * rows
-    whole = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=True)
-    steps = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=True, least=least)
+    whole = plan_batches(lengths, epochs=epochs, batch=batch, seed=1, grouped=True)
+    steps = plan_batches(lengths, epochs=epochs, batch=batch, seed=1, grouped=True, least=least)
     assert len(steps) == max(len(whole), least) and steps[: len(whole)] == whole
     seen = Counter(row for step in steps for row in step)
     assert max(seen.values()) - min(seen[row] for row in range(rows)) <= 1
@@ -200,7 +200,7 @@ def test_grouping_saves_padding_and_epochs_differ():
     lengths = [20 + 7 * number % 100 for number in range(3_000)]
 
     def padded(grouped):
-        steps = plan(lengths, epochs=2, batch=32, seed=0, grouped=grouped)
+        steps = plan_batches(lengths, epochs=2, batch=32, seed=0, grouped=grouped)
         assert steps[: len(steps) // 2] != steps[len(steps) // 2 :]
         return sum(len(step) * max(lengths[row] for row in step) for step in steps) / (2 * sum(lengths))
 

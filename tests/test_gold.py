@@ -43,14 +43,14 @@ def study(tmp_path_factory, request):
 
 @pytest.fixture(scope="module")
 def answered(study):
-    untrained = [setting for setting, _ in gold_run.plan(study) if setting != "FT"]
+    untrained = [setting for setting, _ in gold_run.conditions(study) if setting != "FT"]
     made = gold_run.answers(study, "micro", untrained)
     gold_run.tune(study, "micro", 0)
     return made | gold_run.answers(study, "micro", ["FT"])
 
 
 def test_each_setting_is_answered_in_its_decodings(study, answered):
-    assert set(answered) == set(gold_run.plan(study)) and len(answered) == 8
+    assert set(answered) == set(gold_run.conditions(study)) and len(answered) == 8
     for (setting, _), one in answered.items():
         assert len(one) == (5 if setting in gold_run.WIDE else 10)
     summaries = {

@@ -63,7 +63,7 @@ def texts(completions):
 
 
 def plain_row(prompt):
-    return decoding.Row(prompt, sampling.Sampling(0.0), (0, 0))
+    return decoding.AnswerRow(prompt, sampling.Sampling(0.0), (0, 0))
 
 
 def read(decoder, prompts):

@@ -29,6 +29,7 @@ LONG = {
     "models.base.ChatModel.complete": "the options of one request, as servers know them",
     "models.cache.CachedChat.complete": "the options of one request, as servers know them",
     "models.openai.OpenAIChat.complete": "the options of one request, as servers know them",
+    "models.local.LocalChat.complete": "the options of one request, as servers know them",
     "models.openai.OpenAIChat.__init__": "a server's address, limits and habits, each with its default",
     "analysis.claims.Statements.add": "a keyword a column of the row that it adds",
 }

@@ -34,7 +34,7 @@ from ste_core.core import config
 from ste_core.core.config import Exam, Exploration, Finetuning, LocalModel, Statistics
 from ste_core.pipeline import plan
 from ste_core.release import paper
-from ste_core.report import figures
+from ste_core.report import figures, places
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -241,7 +241,7 @@ def linked(paragraph: str) -> set[str]:
     for name in re.findall(r"figures/(\w+)\.(?:svg|png)", paragraph):
         if name in figures.FIGURES:
             spec = figures.FIGURES[name]
-            found |= {f"results/{spec.study}/tables/{table}.csv" for table in spec.tables} & tables().keys()
+            found |= {f"results/{places.study_of(name)}/tables/{table}.csv" for table in spec.tables} & tables().keys()
     for where, name in re.findall(r"(?:results/(\w+)/)?notebooks/(\w+)\.ipynb", paragraph):
         if (ROOT / "notebooks" / f"{name}.ipynb").exists():
             cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells

@@ -34,8 +34,8 @@ def gold_outcomes(study: Study) -> pd.DataFrame:
 def _outcomes(study: Study) -> Iterator[pd.DataFrame]:
     toolbox = resources.toolbox(study)
     for learner in gold_run.section(study).learners:
-        for setting, decoding in gold_run.plan(study):
-            results = execution.gold_results(gold_run.items(study, setting))
+        for setting, decoding in gold_run.conditions(study):
+            results = execution.gold_results(gold_run.gold_items(study, setting))
             for seed in gold_run.seeds(study, setting):
                 path = gold_run.place(study, learner, setting, decoding, seed)
                 predictions = store.read_jsonl(path, Prediction)
@@ -69,9 +69,11 @@ def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
 def references(study: Study) -> pd.DataFrame:
     """Tool selection without a language model, among the same candidates: by TF-IDF, and by chance."""
     found = []
-    settings = dict.fromkeys(setting for setting, _ in gold_run.plan(study) if gold_run.FORMS[setting] == "baseline")
+    settings = dict.fromkeys(
+        setting for setting, _ in gold_run.conditions(study) if gold_run.FORMS[setting] == "baseline"
+    )
     for setting in settings:
-        items, shown = gold_run.items(study, setting), gold_run.candidates(study, setting)
+        items, shown = gold_run.gold_items(study, setting), gold_run.shown_tools(study, setting)
         right = nearest(study, setting)
         counts = pd.DataFrame({"tool": [one.gold.tool for one in items], "right": right}).groupby("tool")["right"]
         interval = score.share(counts.sum(), counts.size(), study)
@@ -86,17 +88,17 @@ def references(study: Study) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def nearest(study: Study, setting: gold_run.Setting) -> list[bool]:
+def nearest(study: Study, setting: gold_run.GoldSetting) -> list[bool]:
     """Whether the candidate whose documentation shares most words with the query is the right one, of each item."""
     tools = resources.listing(study).tools
     names = list(tools)
     texts = [tools[name].documentation().replace("_", " ") for name in names]
-    items = gold_run.items(study, setting)
+    items = gold_run.gold_items(study, setting)
     vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts)
     nearness = (vectors.transform([one.query for one in items]) @ vectors.transform(texts).T).toarray()
     return [
         max(shown, key=lambda name: row[names.index(name)]) == item.gold.tool
-        for item, shown, row in zip(items, gold_run.candidates(study, setting), nearness, strict=True)
+        for item, shown, row in zip(items, gold_run.shown_tools(study, setting), nearness, strict=True)
     ]
 
 

@@ -24,7 +24,7 @@ from ste_core.core import store
 from ste_core.core.config import Finetuning
 from ste_core.core.errors import UserError, one_line
 from ste_core.method.trainer import CompleteCheckpoints, LossReport, ResponseTrainer, last_checkpoint, leaks, step_of
-from ste_core.method.training_data import Conversation, accumulation, encode, plan, split, token_of
+from ste_core.method.training_data import Conversation, accumulation, encode, plan_batches, split, token_of
 from ste_core.models import weights
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Run:
             "held_out": len(self.held), "too_long": dropped["too_long"], "special": dropped["special"],
         }  # fmt: skip
         self.lengths = [len(row.ids) for row in self.rows]
-        self.steps = plan(
+        self.steps = plan_batches(
             self.lengths, epochs=options.epochs, batch=options.batch, seed=options.seed,
             grouped=options.length_grouped, least=options.least_steps,
         )  # fmt: skip

@@ -209,7 +209,7 @@ class LocalChat:
             UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`; the
                 template has no place for tools.
         """
-        from ste_core.models.decoding import Row
+        from ste_core.models.decoding import AnswerRow
         from ste_core.models.engine import Request
         from ste_core.models.sampling import Sampling, noise_key
 
@@ -224,7 +224,7 @@ class LocalChat:
             raise UserError(f"model {self.name}: {error}") from None
         goes_on = any(message["role"] == "assistant" for message in messages)  # as a test item does not
         rows = [
-            Row(
+            AnswerRow(
                 prompt, sampling, noise_key(seed, choice, prompt),
                 None if form is None else self._constraints.start(form, max_tokens), goes_on,
             )

@@ -348,10 +348,10 @@ class _Work:
         section = self.study.gold
         if section is None:
             return []
-        examples, rows = len(gold_run.examples(self.study)), []
+        examples, rows = len(gold_run.development_examples(self.study)), []
         for learner, options in section.learners.items():
             for setting, form in gold_run.FORMS.items():
-                decodings = [decoding for one, decoding in gold_run.plan(self.study) if one == setting]
+                decodings = [decoding for one, decoding in gold_run.conditions(self.study) if one == setting]
                 seeds = gold_run.seeds(self.study, setting)
                 to_go = [
                     seed
@@ -360,7 +360,7 @@ class _Work:
                     if not gold_run.place(self.study, learner, setting, decoding, seed).exists()
                 ]
                 if form == "tuned":
-                    folders = [gold_run.model_folder(self.study, learner, seed) for seed in set(to_go)]
+                    folders = [gold_run.learner_folder(self.study, learner, seed) for seed in set(to_go)]
                     if to_train := sum(not folder.exists() for folder in folders):
                         options = options.model_copy(update={"answer_rows": False})
                         rows.append(
@@ -368,7 +368,7 @@ class _Work:
                         )
                 if not to_go:
                     continue
-                each = len(gold_run.items(self.study, setting))
+                each = len(gold_run.gold_items(self.study, setting))
                 wide = setting in gold_run.WIDE
                 shown = 0 if form == "tuned" else section.wide_count if wide else section.candidate_count
                 length = len(prompting.template("predict")) / CHARACTERS_A_TOKEN + self.query + 15

@@ -27,7 +27,7 @@ from pygments.formatters import HtmlFormatter
 from ste_core.core import config, store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
-from ste_core.report import figures, plots
+from ste_core.report import figures, places, plots
 from ste_core.report.site import browsing, reading
 
 #: a study that shows nothing to a reader
@@ -219,19 +219,20 @@ class _Site:
     def _gallery(self) -> Page:
         shown = []
         for name, spec in figures.FIGURES.items():
-            if spec.study in LEFT_OUT:
+            study = places.study_of(name)
+            if study in LEFT_OUT:
                 continue
-            folder = config.load(self.root / "study" / f"{spec.study}.yaml").figures
+            folder = config.load(self.root / "study" / f"{study}.yaml").figures
             files = {kind: folder / f"{name}.{kind}" for kind in ("png", "svg", "csv")}
             if not all(path.exists() for path in files.values()):
-                self.left_out.append(f"figure {name}: the study {spec.study} has not run here")
+                self.left_out.append(f"figure {name}: the study {study} has not run here")
                 continue
             for kind, path in files.items():
                 self.copies[f"figures/{name}.{kind}"] = path.read_bytes()
             width, height = reading.png_size(self.copies[f"figures/{name}.png"])
             shown.append(
                 {"name": name, "title": title_of(name, pd.read_csv(files["csv"])), "alt": spec.alt, "width": width,
-                 "height": height, "study": spec.study}
+                 "height": height, "study": study}
             )  # fmt: skip
         return Page("figures.html", "Every figure, with its data", _template("gallery.html").render(figures=shown))
 
