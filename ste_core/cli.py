@@ -239,9 +239,9 @@ def _run(options: argparse.Namespace) -> int:
 def _fetch_models(study: "Study") -> None:
     """Get the models that a study needs, after saying how much that is."""
     from ste_core.models import weights
-    from ste_core.pipeline import plan
+    from ste_core.pipeline import resources
 
-    missing = weights.missing_weights(plan.models_named(study))
+    missing = weights.missing_weights(resources.models_named(study))
     for one in missing:
         download, disk = weights.to_do(one)
         sizes = weights.readable_size(download), weights.readable_size(disk)

@@ -527,12 +527,12 @@ def test_a_study_says_what_it_will_fetch(tmp_path):
 
 def test_the_committed_study_of_real_models_names_those_of_the_table():
     from ste_core.core import config
-    from ste_core.pipeline import plan
+    from ste_core.pipeline import resources
 
     study = config.load("gold")
-    assert set(plan.models_named(study)) == set(weights.TABLE)
+    assert set(resources.models_named(study)) == set(weights.TABLE)
     del study.models["smollm2-135m"]  # its fine-tuning names it all the same
-    assert set(plan.models_named(study)) == set(weights.TABLE)
+    assert set(resources.models_named(study)) == set(weights.TABLE)
 
 
 def test_a_run_that_cannot_fetch_stops_before_its_first_job(tmp_path):

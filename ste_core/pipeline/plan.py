@@ -172,14 +172,6 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     return Plan(study.name, tuple(rows), work.assumed, tuple(dict.fromkeys(work.notes)))
 
 
-def models_named(study: Study) -> list[str]:
-    """The models that a study loads, or whose tokenizer it does, as its file names them."""
-    named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
-    tuned = [study.finetuning, *(study.gold.learners.values() if study.gold is not None else ())]
-    named += [one.base for one in tuned if one is not None]
-    return [study.place(one) for one in named if one is not None]
-
-
 @dataclass(slots=True)
 class _Work:
     study: Study
@@ -215,7 +207,7 @@ class _Work:
 
     def fetch(self) -> list[StageCost]:
         rows = []
-        for one in weights.missing_weights(models_named(self.study)):
+        for one in weights.missing_weights(resources.models_named(self.study)):
             download, disk = weights.to_do(one)
             rows.append(StageCost("weights", f"{one.name}: {weights.readable_size(download)} to download", disk=disk))
         return rows

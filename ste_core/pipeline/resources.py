@@ -14,7 +14,7 @@ from collections import defaultdict
 from importlib.util import find_spec
 from typing import Literal
 
-from ste_core.core.config import Finetuning, ServedModel, Study, Style, no_model
+from ste_core.core.config import Finetuning, LocalModel, ServedModel, Study, Style, no_model
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, TestItem
 from ste_core.core.store import read_jsonl
@@ -73,6 +73,14 @@ def as_learnt(model: ChatModel, options: Finetuning, style: Style) -> tuple[Chat
 
         return NativeChat(model), "native"
     return model, "instruct" if style == "native" else style
+
+
+def models_named(study: Study) -> list[str]:
+    """The models that a study loads, or whose tokenizer it does, as its file names them."""
+    named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
+    tuned = [study.finetuning, *(study.gold.learners.values() if study.gold is not None else ())]
+    named += [one.base for one in tuned if one is not None]
+    return [study.place(one) for one in named if one is not None]
 
 
 def toolbox(study: Study) -> Toolbox:
