@@ -10,29 +10,34 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from ste_core.core.config import files_of, load
 from ste_core.models.weight_table import TABLE
-from ste_core.pipeline import dependencies
+from ste_core.pipeline import dependencies, processes
 from ste_core.report.places import where
 
+processes.own_cache()
+
 PYTHON = sys.executable
-STUDY = load(config["study"])
-STUDY_FILE = [os.path.relpath(path) for path in files_of(config["study"])]
+NAMED = unquote(config["study"])  # quoted by `ste run`: Snakemake reads values of --config as YAML
+STUDY = load(NAMED)
+STUDY_FILE = [os.path.relpath(path) for path in files_of(NAMED)]
 SHARDS = int(config.get("shards", 1))  # jobs that share the tools of an exploration, say on a cluster
 SOURCES = dependencies.Sources(STUDY.root)
 
 
-def seen(folder):
-    """A folder as rules may name it: relative; behind a link if it has braces, which would be wildcards."""
-    path = os.path.relpath(folder)
+def seen(place):
+    """A folder or file as rules may name it: relative; behind a link if it has braces, which would be wildcards."""
+    path = os.path.relpath(place)
     if not set("{}") & set(path):
         return path
-    link = Path(".snakemake", "places", hashlib.sha256(os.path.abspath(folder).encode()).hexdigest()[:12])
+    link = Path(".snakemake", "places", hashlib.sha256(os.path.abspath(place).encode()).hexdigest()[:12])
     link.parent.mkdir(parents=True, exist_ok=True)
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    if not Path(place).is_file():
+        Path(place).mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
-        link.symlink_to(os.path.abspath(folder))
+        link.symlink_to(os.path.abspath(place))
     return str(link)
 
 
@@ -165,7 +170,7 @@ class Stage:
         """What the notebook depends on beside data; found only for a stage that the study has."""
         notebook = STUDY.root / self.notebook
         files = dependencies.of_notebook(SOURCES, notebook, STUDY, self.without)
-        return [*STUDY_FILE, *map(os.path.relpath, files)]
+        return [*map(seen, files_of(NAMED)), *map(seen, files)]
 
     def resources(self):
         """A GPU, for jobs that load a model which is no folder or file of the project and none that a laptop runs."""
@@ -299,7 +304,7 @@ rule record:
     output:
         f"{RESULTS}/run.json",
     shell:
-        "{PYTHON:q} -m ste_core record {config[study]:q}"
+        "{PYTHON:q} -m ste_core record {NAMED:q}"
 
 
 for stage in HERE.values():
@@ -323,7 +328,7 @@ for stage in HERE.values():
         resources:
             **stage.resources(),
         shell:
-            "{PYTHON:q} -m ste_core notebook {input.notebook:q} {log.notebook:q} -p study {config[study]:q} {params.words:q}"
+            "{PYTHON:q} -m ste_core notebook {input.notebook:q} {log.notebook:q} -p study {NAMED:q} {params.words:q}"
 
 
 if STUDY.exam:

@@ -28,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ste_core.core.errors import UserError
 from ste_core.pipeline import processes
@@ -40,12 +41,20 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started us: else a file of ours would take its place
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):  # a locale that lacks a letter of a path costs the letter, not the run
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        try:
+            options = _parser().parse_args(arguments)
+        finally:
+            sys.stdout.flush()  # of --help; here, not at the very end, where a reader that has left is an error
+        code: int = options.run(options)
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"ste: {error}", file=sys.stderr)
         return error.exit_code
@@ -185,6 +194,7 @@ def _run(options: argparse.Namespace) -> int:
 
     study = _load(options.study)
     environment = processes.environment() if options.profile is None else dict(os.environ)
+    environment["PYTHONUTF8"] = "1"  # paths of any letters, whatever the locale, through Snakemake to jobs and kernels
     if options.dry_run:
         from ste_core.pipeline import plan
 
@@ -212,20 +222,22 @@ def _run(options: argparse.Namespace) -> int:
             raise UserError(lacking[0])
         _fetch_models(study)
     root = project_root()
-    path = Path(options.study)
-    named = str(path.resolve()) if path.suffix in (".yaml", ".yml") else options.study  # seen from the project's folder
+    path = Path(os.fsencode(options.study).decode("utf-8", "surrogateescape"))  # as the jobs read it, in UTF-8 mode
+    named = (
+        os.path.abspath(path) if path.suffix in (".yaml", ".yml") else options.study
+    )  # seen from the project's folder
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root),
-        "--config", f"study={json.dumps(named)}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
+        "--config", f"study={quote(named)}", f"shards={options.shards}", "--rerun-incomplete", "--nolock",
     ]  # fmt: skip
     if options.profile is None:
         command += ["--cores", str(options.cores), "--resources", f"gpu={options.gpus}"]
     else:
         command += ["--profile", _profile(options.profile)]
-    with _alone(study):  # Snakemake's own lock would outlive a kill
+    with _alone(study), processes.with_homes(environment) as there:  # Snakemake's own lock would outlive a kill
         if options.dry_run:
-            return _jobs(command, environment)
-        problem = _snakemake(command, environment, study.results / "run.log")
+            return _jobs(command, there)
+        problem = _snakemake(command, there, study.results / "run.log")
     if problem:
         print(
             f"ste: the run of '{study.name}' failed: {problem} (all of it: {study.results / 'run.log'})",

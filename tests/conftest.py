@@ -3,9 +3,12 @@
 import json
 import os
 import random
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from support import write_json
 
 from ste_core.release import paper
@@ -15,6 +18,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--kills 20`: at how many random moments of an exploration its tools' server is killed."""
     parser.addoption("--kills", type=int, default=3, help="moments at which an MCP server is killed (default 3)")
     parser.addoption("--mutants", type=int, default=300, help="mutated server replies to try (all of them: 20000)")
+
+
+#: pinned: a new one may rename its tools
+EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"
+
+
+@pytest.fixture(scope="session")
+def everything() -> list[str]:
+    """The command of MCP's own reference server, without the transport; installed from npm once a machine."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("npm is not installed")
+    folder = Path.home() / ".cache/ste-study/npm" / EVERYTHING.rpartition("@")[2]
+    program = folder / "node_modules/.bin/mcp-server-everything"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):  # tests may run in several processes
+        if not program.exists():
+            install = [npm, "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", EVERYTHING]
+            try:
+                done = subprocess.run(install, capture_output=True, text=True, timeout=300)
+            except subprocess.TimeoutExpired:
+                pytest.skip("npm install took more than 300 s")
+            if done.returncode:
+                pytest.skip(f"npm cannot install {EVERYTHING}: {done.stderr.strip()[-200:]}")
+    return [str(program)]
 
 
 @pytest.fixture(scope="session")

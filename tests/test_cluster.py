@@ -199,7 +199,7 @@ def test_submitted_jobs_run_end_fail_and_are_cancelled(tmp_path):
         return subprocess.run([SUBMIT / "status.py", job], capture_output=True, text=True, check=True).stdout.strip()
 
     def at_the_end(job):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while state(job) == "running" and time.monotonic() < deadline:
             time.sleep(0.1)
         return state(job)

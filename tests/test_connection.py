@@ -85,7 +85,7 @@ def test_no_proxy_names_hosts(monkeypatch, bypass):
 
 @pytest.mark.parametrize(("network", "direct"), [("10.0.0.0/8", True), ("fd00::/8", False), ("10.1.2.3", True)])
 def test_no_proxy_names_networks(monkeypatch, network, direct):
-    """encode/httpx#1536: CIDR in NO_PROXY, which many programs understand."""
+    """pydantic/httpx2#1165, NousResearch/hermes-agent#59667: networks in NO_PROXY, which many programs understand."""
     monkeypatch.setenv("http_proxy", "gopher://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", f"localhost,{network}")
     if direct:
@@ -131,7 +131,8 @@ def test_a_far_server_is_asked_through_the_proxy(monkeypatch):
 
 @pytest.mark.parametrize("damage", ["missing", "folder", "text"])
 def test_certificates_that_cannot_be_read_are_one_line(monkeypatch, tmp_path, damage):
-    """A bundle that was moved: psf/requests#6710; one that is no bundle: encode/httpx#3250."""
+    """A bundle that is not there: Aider-AI/aider#3710, IBM/mcp-context-forge#5868; one that cannot be loaded:
+    geier/pycarddav#83."""
     place = tmp_path / "bundle.pem"
     if damage == "folder":
         place.mkdir()

@@ -117,6 +117,8 @@ def test_close(a, b, same):
 def test_close_without_order():
     assert json_equal([{"a": 1}, "x"], ["x", {"a": 1}], close=True, ordered=False)
     assert not json_equal([1, 1], [1, 2], close=True, ordered=False)
+    assert json_equal([{"b": 10, "a": 1}, {"a": 1, "b": 9}], [{"a": 1, "b": 9.0}, {"a": 1.0, "b": 10}], ordered=False)
+    assert not json_equal([1, 1, 2], [1, 2, 2], ordered=False) and not json_equal([2, 1], [1, 2])
 
 
 # --- reference predictors ---------------------------------------------------------------------------------------------

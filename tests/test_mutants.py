@@ -7,13 +7,11 @@ budget is exceeded by one reply at most. `--mutants 20000` tries all of them; 30
 
 import asyncio
 import copy
-import http.server
 import json
 import random
-import threading
 
 import pytest
-from support import WORDS_OF_THINKING
+from support import WORDS_OF_THINKING, ChatServer
 
 from ste_core.core.config import load
 from ste_core.core.errors import UserError
@@ -115,43 +113,6 @@ def mutate(value: dict, rng: random.Random) -> tuple[int, bytes]:
     return status, body
 
 
-class Server:
-    """A chat server on loopback; `answer(body)` says what is sent."""
-
-    def __init__(self, answer):
-        self.sent = []  # the bodies that were sent, as bytes
-        lock = threading.Lock()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(handler):
-                asked = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
-                with lock:
-                    status, data = answer(asked)
-                    self.sent.append(data)
-                handler.send_response(status)
-                for name, value in (("Content-Length", str(len(data))), ("Retry-After-Ms", "1")):
-                    handler.send_header(name, value)
-                handler.end_headers()
-                handler.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
@@ -161,11 +122,14 @@ def quick(monkeypatch):
 def test_mutants_are_answers_or_one_line(request, capsys):
     """Whatever comes, there is a completion or a `UserError`; nothing is said that the reply does not hold, and nothing
     of the thinking is said."""
-    rng = random.Random(20)
     count = request.config.getoption("--mutants")
-    mutants = [mutate(rng.choice(good(f"{CALL} {number}")), rng) for number in range(count)]
     answers = failures = 0
-    with Server(lambda asked: mutants[int(asked["messages"][0]["content"])]) as server:
+
+    def mutant(number):
+        rng = random.Random(f"20 {number}")
+        return mutate(rng.choice(good(f"{CALL} {number}")), rng)
+
+    with ChatServer(lambda asked: mutant(int(asked["messages"][0]["content"]))) as server:
 
         def model():
             return OpenAIChat("m", base_url=server.url, retries=0, concurrency=8, timeout=20)
@@ -183,7 +147,7 @@ def test_mutants_are_answers_or_one_line(request, capsys):
             answers += 1
             (choice,) = done.choices
             assert len(choice.text) <= 64 * 32 and WORDS_OF_THINKING not in choice.text
-            body = mutants[number][1].decode("utf-8", "replace")
+            body = mutant(number)[1].decode("utf-8", "replace")
             assert not choice.text or json.dumps(choice.text)[1:20] in body
             assert all(call.name in body for call in choice.tool_calls)
             assert 0 <= done.prompt_tokens <= 4_000_000 and 0 <= done.completion_tokens <= 4_000_000
@@ -192,6 +156,7 @@ def test_mutants_are_answers_or_one_line(request, capsys):
             nonlocal asking
             for start in range(0, count, 200):  # a model that has learnt of no refusal
                 asking = model()
+                server.sent.clear()
                 await gather([one(number) for number in range(start, min(start + 200, count))])
 
         asyncio.run(main())
@@ -211,7 +176,7 @@ def test_a_budget_is_exceeded_by_one_reply_at_most(limit):
 
     for _ in range(2):
         budget = Budget(**limit)
-        with Server(answer) as server:
+        with ChatServer(answer) as server:
             model = OpenAIChat(
                 "m", base_url=server.url, retries=1, concurrency=8, budget=budget, prices=(1.0, 20.0), timeout=20
             )
@@ -257,7 +222,7 @@ def test_an_exploration_among_mutants_keeps_every_trial(tmp_path, monkeypatch, c
         return mutate(value, rng) if rng.random() < 0.5 else (200, json.dumps(value).encode())
 
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
-    with Server(answer) as server:
+    with ChatServer(answer) as server:
         path = tmp_path / "mutants.yaml"
         content = {
             "name": "mutants", "world": {"functions": "json"},

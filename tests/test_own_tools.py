@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pandas as pd
@@ -21,8 +20,6 @@ from ste_core.core.records import Call, Example, Step, Tool, Trial
 from ste_core.method.retrieve import Retriever
 from ste_core.models.base import Budget, Choice, Completion
 from ste_core.pipeline import explore_run, resources, stages
-
-EVERYTHING = "@modelcontextprotocol/server-everything@2026.8.31"  # pinned: a new one may rename its tools
 
 
 @pytest.fixture
@@ -373,26 +370,6 @@ def test_a_server_that_does_not_start_is_one_line(tmp_path):
     )
 
 
-@pytest.fixture(scope="session")
-def everything():
-    """The command of the protocol's own reference server, installed from npm once a machine (as tests/tools does)."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    folder = Path.home() / ".cache/ste-study/npm" / EVERYTHING.rpartition("@")[2]
-    program = folder / "node_modules/.bin/mcp-server-everything"
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        install = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", EVERYTHING]
-        try:
-            done = subprocess.run(install, capture_output=True, text=True, timeout=180)
-        except subprocess.TimeoutExpired:
-            pytest.skip("npm install took more than 180 s")
-        if done.returncode:
-            pytest.skip(f"npm cannot install {EVERYTHING}: {done.stderr.strip()[-200:]}")
-    return [str(program), "stdio"]
-
-
 def test_a_server_that_we_did_not_write_is_explored(make, everything):
     calls = {
         "echo": [{"text": "hej"}, {"message": "hej"}],
@@ -400,7 +377,7 @@ def test_a_server_that_we_did_not_write_is_explored(make, everything):
         "get-structured-content": [{"location": "Paris"}, {"location": "Chicago"}],
         "get-annotated-message": [{"messageType": "loud"}, {"messageType": "error"}],
     }
-    at = make({"mcp": {"command": everything, "timeout": 20}, "only": list(calls)})
+    at = make({"mcp": {"command": [*everything, "stdio"], "timeout": 120, "start_timeout": 300}, "only": list(calls)})
     explore_run.explore(at, model=Scripted(calls))
     before = {path: path.read_bytes() for path in at.explored("full", 0).glob("*.jsonl")}
     assert len(before) == 4
@@ -623,7 +600,7 @@ def test_the_lines_on_the_page_that_use_the_store(explored, tmp_path):
         update={"query": "Put pear, apple and fig in order."}
     )  # the small model may have none
     store.append_jsonl(place / "learnt" / "demonstrations.jsonl", [known])
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300,
                           env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
     assert done.returncode == 0 and done.stdout.startswith(f'{known.query} {{"tool":"add",'), done.stderr
 

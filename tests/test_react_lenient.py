@@ -43,6 +43,8 @@ def lenient(text):
         'Action：double\nAction Input：{"number": 7}',  # full-width colons
         'Thought: I need the Final Answer: of it.\nAction: double\nAction Input: {"number": 7}',
         'Sure! Action: double Action Input: {"number": 7}',
+        '**Thought:** I double it. **Action:** double **Action Input:** {"number": 7}',
+        'Sure. **Action**: `double` **Action Input**: `{"number": 7}`',
         'As in\n```\nAction: get_today_date\nAction Input: {}\n```\nI do\nAction: double\nAction Input: {"number": 7}',
     ],
 )  # fmt: skip
@@ -127,6 +129,7 @@ def test_what_would_be_a_guess_is_refused_with_a_reason(text):
         "Thought: done\n\nfinal answer: it is 14.",
         "```\nFinal Answer: it is 14.\n```",
         "**Thought:** I now know the final answer\n**Final Answer:**\n\nit is 14.",
+        "Now I know it. **Final Answer:** it is 14.",
     ],
 )
 def test_an_answer_has_no_marks(text):

@@ -38,6 +38,9 @@ def read(message=None, finish="stop", usage=None, **choice):
         f'<details type="reasoning" done="true">\n<summary>T</summary>\n{THOUGHT}\n</details>\n{SAID}',  # Open WebUI
         f"<think>\n{THOUGHT}\n</think>\n<answer>\n{SAID}\n</answer>",  # Hunyuan
         f"<THINKING>{THOUGHT}</THINKING>\n{SAID}<|im_end|>\n<|im_start|>user\nmore",
+        f"<think >{THOUGHT}</think >{SAID}",
+        f"<analysis>{THOUGHT}</analysis>\n{SAID}",  # as prompts of applications ask for it
+        f"<scratchpad>\n{THOUGHT}\n</scratchpad>\n\n{SAID}",
         [{"type": "thinking", "thinking": [{"type": "text", "text": THOUGHT}]}, {"type": "text", "text": SAID}],
         [{"type": "reasoning", "summary": [{"type": "summary_text", "text": THOUGHT}]}, SAID],  # simonw/llm-mistral#39
         {"type": "text", "text": f"<think>{THOUGHT}</think>{SAID}"},
@@ -136,6 +139,55 @@ def test_refusals_filters_and_ends():
     assert read({"content": "x"}, None).finish_reason == ""
 
 
+def test_an_answer_that_ended_before_it_had_begun():
+    """A filter or the limit, and no message: affaan-m/ECC#1976, envoyproxy/ai-gateway#2107; Gemini's own names for the
+    filter: HKUDS/Vibe-Trading#308."""
+    for reason in ("content_filter: PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "RECITATION"):
+        for message in (None, {}):
+            assert read(message, reason).missing == "stopped by the server's content filter"
+    cut = read(None, "MAX_TOKENS")
+    assert cut.finish_reason == "length" and "cut at max_tokens" in (cut.missing or "")
+    for reason in ("stop", None):
+        with pytest.raises(reply.NoReply):
+            read(None, reason)
+
+
+def test_an_error_beside_an_answer():
+    """A provider that fails when the answer has been announced: xyOz-dev/Saturn#43. What has been said stands."""
+
+    def body(said):
+        choice = {"message": {"content": said}, "finish_reason": "stop"}
+        return json.dumps({"choices": [choice], "error": {"message": "gone", "code": 502}}).encode()
+
+    with pytest.raises(reply.NoReply, match=r"^gone$") as raised:
+        reply.read_completion(body(""))
+    assert raised.value.status == 502
+    assert reply.read_completion(body("14")).text == "14"
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ({"type": "message", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}, "stop_reason"),
+        ({"output": [{"type": "message", "content": [{"type": "output_text", "text": "hi"}]}]}, "output_text"),
+        ({"candidates": [{"content": {"parts": [{"text": "hi"}]}}]}, "candidates"),
+        ([{"generated_text": "hi"}], "generated_text"),
+    ],
+)
+def test_a_reply_of_another_protocol_is_shown(body, shown):
+    """A base URL of another protocol, with status 200: n8n-io/n8n#37959."""
+    with pytest.raises(reply.NoReply, match=f"^the reply is not a chat completion: .*{shown}"):
+        reply.read_completion(json.dumps(body).encode())
+
+
+def test_comments_that_keep_a_connection_alive():
+    """Before JSON, and handed on as if they were data: openai/openai-go#227, mnfst/llm-gateway#2053."""
+    whole = json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]})
+    ping = ": OPENROUTER PROCESSING\n\n"
+    for text in (ping * 3 + whole, "\n\n \n" + whole, f"data: {ping}" * 2 + f"data: {whole}\n\n"):
+        assert reply.read_completion(text.encode()).text == "a"
+
+
 def test_other_frames_and_streams_that_nobody_asked_for():
     """Ollama's own form and its lines; a gateway's frame; a stream with calls in pieces."""
     own = {"message": {"role": "assistant", "content": "a", "thinking": "b"}, "done": True, "done_reason": "length",
@@ -199,6 +251,8 @@ WORDS = "the model is not loaded"
         {"error_code": 18, "error_msg": WORDS},  # Baidu
         {"fault": {"faultstring": WORDS}},  # Apigee
         {"title": "Bad Request", "detail": WORDS, "status": 400},  # RFC 9457
+        {"status": "error", "data": {"message": WORDS}},
+        {"success": False, "info": WORDS},
         {"error": {"message": "Provider returned error", "code": 400,
                    "metadata": {"raw": json.dumps({"error": {"message": WORDS}})}}},  # reVrost/go-openrouter#21
         {"error": {"message": json.dumps({"error": {"message": WORDS}})}},

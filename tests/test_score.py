@@ -51,6 +51,7 @@ DEFAULTS = Tool(
             "base": {"type": "number", "default": 10},
             "where": {"$ref": "#/$defs/Where"},
             "limit": {"type": ["integer", "null"], "default": None},
+            "stops": {"type": "array", "items": {"$ref": "#/$defs/Where"}},
         },
         "$defs": {"Where": {"type": "object", "properties": {"city": {}, "zone": {"default": "UTC"}}}},
     },
@@ -67,6 +68,8 @@ DEFAULTS = Tool(
         ({}, {"base": 2}, False),
         ({}, {"limit": None}, True),
         ({"where": {"city": "a"}}, {"where": {"zone": "UTC", "city": "a"}}, True),
+        ({"stops": [{"city": "a"}]}, {"stops": [{"zone": "UTC", "city": "a"}]}, True),
+        ({"stops": [{"city": "a"}]}, {"stops": [{"zone": "CET", "city": "a"}]}, False),
         # thinking-machines-lab/tinker-cookbook#937: an argument that nobody asked for
         ({"base": 2}, {"base": 2, "made_up": 1}, False),
         ({"where": {"city": "a"}}, {"where": {"city": "a", "made_up": 1}}, False),

@@ -92,7 +92,7 @@ def test_kill_loses_nothing_that_was_appended(tmp_path):
     for _ in range(3):
         known = len(store.read_jsonl(path, Call))
         process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         while (not path.exists() or path.read_bytes().count(b"\n") < known + 5) and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)

@@ -60,8 +60,8 @@ def _memories(measure: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 def _arms(contrast: str, measure: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def rows(table: pd.DataFrame) -> pd.DataFrame:
-        asked = (table["contrast"] == contrast) & (table["measure"] == measure)
-        return table[asked].assign(contrast=table["comparison"])
+        asked = table[(table["contrast"] == contrast) & (table["measure"] == measure)]
+        return asked.assign(contrast=asked["comparison"])
 
     return rows
 
@@ -72,7 +72,7 @@ def _amounts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _uses(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["comparison"] == "FT - ICL"].assign(contrast=table["comparison"])
+    return _named(table[table["comparison"] == "FT - ICL"], lambda row: row.comparison)
 
 
 def _named(rows: pd.DataFrame, name: Callable[..., str]) -> pd.DataFrame:

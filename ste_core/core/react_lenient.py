@@ -49,7 +49,10 @@ _LINE = re.compile(
     r"(?:(?P<inner>[*_`]{0,3})[:：](?P<outer>[*_`]{0,3})|(?P<alone>[*_`]{0,3})[ \t]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
-_INLINE = re.compile(r"(?<![\w*_`\"'])(?P<name>Action Input|Action|Final Answer):")
+_INLINE = re.compile(
+    r"(?<![\w*_`\"'])(?P<open>[*_]{0,3})(?P<name>Action Input|Action|Final Answer)"
+    r"(?P<inner>[*_]{0,3}):(?P<outer>[*_]{0,3})"
+)
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~).*$", re.MULTILINE)
 
 
@@ -65,7 +68,8 @@ def _labels(text: str) -> list[_Label]:
     taken = {label.end for label in found}
     for label in _INLINE.finditer(text):
         if label.end() not in taken:
-            found.append(_Label(_kind(label["name"]), label.start(), label.end(), "", False))
+            mark = "" if label["inner"] or label["outer"] else label["open"]
+            found.append(_Label(_kind(label["name"]), label.start(), label.end(), mark, False))
     return sorted(found, key=lambda label: label.end)
 
 

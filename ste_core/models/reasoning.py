@@ -16,13 +16,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_NAMES = r"think(?:ing)?|thoughts?|reasoning(?:_content)?|reflection|analysis|scratchpad|inner_monologue"
 _OPEN = (
-    r"<(?:seed:|mm:|longcat_|antml:)?(?:think(?:ing)?|thoughts?|reasoning|reflection)(?:\s[^<>]{0,80})?>",
+    rf"<(?:seed:|mm:|longcat_|antml:)?(?:{_NAMES})(?:\s[^<>]{{0,80}})?>",
     r"\[THINK\]", r"◁think▷", r"<\|begin_of_thought\|>", r"<\|START_THINKING\|>", r"<\|inner_prefix\|>",
     r"<\|think(?:ing)?\|>", r"<\|channel>thought", r"<unused94>thought", r'<details type="reasoning"[^<>]{0,80}>',
 )  # fmt: skip
 _CLOSE = (
-    r"</(?:seed:|mm:|longcat_|antml:)?(?:think(?:ing)?|thoughts?|reasoning|reflection)>",
+    rf"</(?:seed:|mm:|longcat_|antml:)?(?:{_NAMES})\s*>",
     r"\[/THINK\]", r"◁/think▷", r"<\|end_of_thought\|>", r"<\|END_THINKING\|>", r"<\|inner_suffix\|>",
     r"<\|/think(?:ing)?\|>", r"<channel\|>", r"<unused95>", r"</details>",
 )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 _REASONS = (
     "error", "errors", "message", "msg", "detail", "details", "error_description", "error_message", "errorMessage",
     "error_msg", "status_msg", "statusMessage", "base_resp", "Message", "fault", "faultstring", "title", "description",
-    "reason", "metadata", "raw", "failure", "cause", "fieldViolations", "validation_errors", "data", "body",
+    "reason", "info", "metadata", "raw", "failure", "cause", "fieldViolations", "validation_errors", "data", "body",
 )  # fmt: skip
 #: where they name a parameter
 _NAMES = ("param", "params", "parameter", "parameters", "field", "fields", "loc", "path", "instancePath", "property",

@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +25,8 @@ from ste_core.models.base import FILTERED, REFUSED, Choice, Completion, ToolCall
 _CUT = {"length", "max_tokens", "max_output_tokens", "max_completion_tokens", "model_length", "token_limit",
         "incomplete", "model_context_window_exceeded", "max_length", "too_long"}  # fmt: skip
 _FILTERED = {"content_filter", "content_filtered", "safety", "sensitive", "blocked", "blocklist", "recitation", "spii",
-             "prohibited_content", "guardrail_intervened", "image_safety"}  # fmt: skip
+             "prohibited_content", "guardrail_intervened", "image_safety", "image_prohibited_content",
+             "image_recitation"}  # fmt: skip
 _FAULTS = {"error", "abort", "aborted", "cancelled", "insufficient_system_resource", "network_error", "timeout", "fail",
            "failed", "malformed_function_call"}  # fmt: skip
 #: what other servers call these
@@ -76,7 +78,11 @@ def read_completion(body: bytes) -> Completion:
         empty = isinstance(value, dict) and value.get("choices") == [] and not value.get("error")
         told = isinstance(value, dict) and _tells(value)
         said = "the reply holds no choice" if empty else "the reply is not a chat completion"
-        said = refusals.reason(value) or said if told else said
+        if told:
+            said = refusals.reason(value) or said
+        elif value and not empty:  # of another protocol, say: what it is helps more than what it is not
+            with suppress(RecursionError):
+                said += f": {json.dumps(value)[:200]}"
         raise NoReply(said, value if told else None, refusals.status_of(value) if told else None, usage)
     try:
         choices = tuple(_choice(one) for one in value["choices"])
@@ -85,6 +91,9 @@ def read_completion(body: bytes) -> Completion:
     except NoReply as fault:
         fault.tokens = usage
         raise
+    if value.get("error") and all(choice.missing for choice in choices):  # it failed when the answer had begun
+        said = refusals.reason(value["error"]) or "the reply holds an error"
+        raise NoReply(said, value, refusals.status_of(value), usage)
     return Completion(choices, *usage)
 
 
@@ -93,7 +102,8 @@ def _value(body: bytes) -> Any:
         text = body.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         raise NoReply("the reply is not JSON: its bytes are no text") from None
-    if re.match(r"(?:event|data|id|retry)?:", text):
+    text = re.sub(r"\A(?::[^\n]*\s*)+", "", text)  # comments that keep a connection alive
+    if re.match(r"(?:event|data|id|retry):", text):
         return _streamed(text)
     try:
         return json.loads(text)
@@ -108,8 +118,10 @@ def _value(body: bytes) -> Any:
 
 def _tells(value: dict[str, Any]) -> bool:
     """Whether what is no completion gives a reason."""
-    return any(value.get(key) for key in ("error", "errors", "detail", "message", "msg", "error_msg", "error_message",
-                                          "base_resp", "fault", "title", "Message", "status_msg"))  # fmt: skip
+    keys = ("error", "errors", "detail", "message", "msg", "error_msg", "error_message", "base_resp", "fault", "title",
+            "Message", "status_msg", "reason", "info")  # fmt: skip
+    places = [one for one in (value, value.get("data")) if isinstance(one, dict)]
+    return any(place.get(key) for place in places for key in keys)
 
 
 def _unwrapped(value: Any) -> Any:
@@ -133,7 +145,7 @@ def _choice(value: Any) -> Choice:
     if not isinstance(value, dict):
         raise TypeError
     reason = value.get("finish_reason")
-    reason = "" if reason is None else str(reason).strip().lower() if isinstance(reason, str | int) else ""
+    reason = str(reason).partition(":")[0].strip().lower() if isinstance(reason, str | int) else ""
     if value.get("error") or reason in _FAULTS:  # the provider behind the server failed on the way
         said = refusals.reason(value.get("error")) or f"the answer ended by a fault of the server ({reason})"
         raise NoReply(said, {"error": value.get("error") or reason}, refusals.status_of({"error": value.get("error")}))
@@ -142,6 +154,8 @@ def _choice(value: Any) -> Choice:
         message = {"content": value["text"]}
     if isinstance(message, str):
         message = {"content": message}
+    if not message and (reason in _CUT or reason in _FILTERED):
+        message = {"content": None}  # it ended before it had begun
     if not isinstance(message, dict) or not message:
         raise TypeError
     said, thought, calls, declined = _content(message.get("content"))
@@ -209,7 +223,7 @@ def _calls(message: dict[str, Any]) -> Iterator[ToolCall]:
     for value in [*(called if isinstance(called, list) else [called]), {"function": one}]:
         if not isinstance(value, dict):
             continue
-        inner = value.get("function") if isinstance(value.get("function"), dict) else value
+        inner = next((value[key] for key in ("function", "custom") if isinstance(value.get(key), dict)), value)
         name = inner.get("name")
         given = next((inner[key] for key in ("arguments", "input", "parameters") if inner.get(key) is not None), None)
         if isinstance(name, str) and name.strip():
@@ -305,7 +319,7 @@ def _streamed(text: str) -> dict[str, Any]:
     for line in text.splitlines():
         label, _, data = line.partition(":")
         data = data.strip()
-        if label.strip() != "data" or not data:
+        if label.strip() != "data" or not data or data.startswith(":"):  # a comment, handed on as if it were data
             continue
         if data == "[DONE]":
             ended = True

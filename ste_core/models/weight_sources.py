@@ -14,6 +14,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -163,10 +164,10 @@ def _download(package: Package, temporary: Path, arrived: Callable[[int], object
 
 
 def _bytes(folder: Path) -> int:
+    """The size of all files below a folder, while another process makes and removes files and folders there."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except OSError:  # it has just gone
-            continue
+    for where, _, names in os.walk(folder):  # not `rglob`, which fails if a folder goes while it looks
+        for name in names:
+            with suppress(OSError):  # it has just gone
+                total += os.lstat(os.path.join(where, name)).st_size
     return total

@@ -55,7 +55,10 @@ def same_call(gold: dict[str, Any], arguments: dict[str, Any], tool: Tool | None
 
 
 def _filled(value: Any, schema: Any, root: Any, depth: int) -> Any:
-    """A value with the documented defaults of its object's members, of the members' members too."""
+    """A value with the documented defaults of its object's members, of the members' members and of items too."""
+    if isinstance(value, list) and depth > 0:
+        items = next((one["items"] for one in json_schema.alternatives(schema, root) if "items" in one), None)
+        return [_filled(one, items, root, depth - 1) for one in value]
     if not isinstance(value, dict) or depth == 0:
         return value
     members = json_schema.members(schema, root)
@@ -63,7 +66,7 @@ def _filled(value: Any, schema: Any, root: Any, depth: int) -> Any:
     for name, member in members.items():
         about = json_schema.resolve(member, root)
         if name not in made and "default" in about:
-            made[name] = about["default"]
+            made[name] = _filled(about["default"], member, root, depth - 1)
     return made
 
 
@@ -87,8 +90,14 @@ def json_equal(a: Any, b: Any, *, close: bool = False, ordered: bool = True) -> 
         if len(a) != len(b):
             return False
         if not ordered:
-            a, b = sorted(a, key=repr), sorted(b, key=repr)
-        return all(json_equal(one, other, close=close, ordered=ordered) for one, other in zip(a, b, strict=True))
+            b = list(b)
+            for one in a:  # each has its like, whatever its own keys' order and however its numbers are written
+                alike = (at for at, other in enumerate(b) if json_equal(one, other, close=close, ordered=False))
+                if (at := next(alike, None)) is None:
+                    return False
+                del b[at]
+            return True
+        return all(json_equal(one, other, close=close) for one, other in zip(a, b, strict=True))
     return a == b
 
 

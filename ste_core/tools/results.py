@@ -17,7 +17,7 @@ import math
 import os
 import sys
 import uuid
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, MappingView, Sequence, Set
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
@@ -66,6 +66,8 @@ def plain(value: Any) -> JsonValue:
             return made
     if isinstance(value, Mapping):
         return _object(value)
+    if isinstance(value, MappingView):  # of a mapping's keys, values or items, in its order
+        return [plain(one) for one in value]
     if isinstance(value, Set):
         return _sorted([plain(one) for one in value])
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):

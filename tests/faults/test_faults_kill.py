@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from faults import chat_server
-from support import ROOT, one_line, run_ste
+from support import ROOT, free_port, one_line, run_ste
 
 from ste_core import cli
 from ste_core.pipeline.explore_run import explore, read_trials
@@ -29,14 +29,14 @@ def test_the_models_server_is_killed(make, scripted, files, capsys, tmp_path, se
     whole = files(at)
     (at.results / "exploration").rename(at.results / "before")
     rng = random.Random(seed)
-    server, url = chat_server.start(delay=0.02)
-    port = int(url.split(":")[2].split("/")[0])
+    port = free_port()
+    server, url = chat_server.start(delay=0.02, port=port)
     servers = [server]
 
     def trouble() -> None:
         for _ in range(2):
             target = len(read_trials(at, "full", 0)) + rng.randint(1, 4)
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while len(read_trials(at, "full", 0)) < min(target, 17) and time.monotonic() < deadline:
                 time.sleep(0.01)
             servers[-1].kill()
@@ -44,7 +44,7 @@ def test_the_models_server_is_killed(make, scripted, files, capsys, tmp_path, se
             time.sleep(rng.uniform(0.0, 0.3))
             servers.append(chat_server.start(delay=0.02, port=port)[0])
 
-    at = make(url, episodes=3, model={"retries": 8, "timeout": 10.0})
+    at = make(url, episodes=3, model={"retries": 8, "timeout": 60.0})
     killer = threading.Thread(target=trouble)
     killer.start()
     code = cli.main(["explore", str(tmp_path / "trial.yaml")])

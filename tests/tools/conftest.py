@@ -6,6 +6,15 @@ import pytest
 from contract_server import ContractServer
 
 from ste_core.tools import http
+from ste_core.tools.mcp import McpToolbox
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test names no limits, none is met by a server that is slow because the machine is busy."""
+    defaults = McpToolbox.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "timeout", 120.0)
+    monkeypatch.setitem(defaults, "start_timeout", 300.0)
 
 
 @pytest.fixture

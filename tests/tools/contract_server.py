@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 KEY = "planted-KEY/0123456789+abc"  # with letters that a URL quotes
 
 
-def run(work: Coroutine[Any, Any, Any], seconds: float = 30) -> Any:
+def run(work: Coroutine[Any, Any, Any], seconds: float = 300) -> Any:
     """Run a coroutine to its end, at most so long."""
     return asyncio.run(asyncio.wait_for(work, seconds))
 

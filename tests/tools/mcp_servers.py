@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import mcp_types
@@ -52,7 +53,9 @@ def crash() -> str:
     raise ValueError("a bug")
 
 
-def hang(seconds: float) -> str:
+def hang(seconds: float, mark: str = "") -> str:
+    if mark:
+        Path(mark).touch()  # the call has arrived
     time.sleep(seconds)
     return "late"
 

@@ -189,6 +189,8 @@ RESULTS: list[tuple[Any, Any]] = [
     (Path("a/b"), "a/b"),
     (b"hi", "hi"),
     ((n for n in range(3)), [0, 1, 2]),
+    ({"b": 2.5, "a": 1}.values(), [2.5, 1]),
+    ({"b": 1, "a": 2}.keys(), ["b", "a"]),
     ({("a", 1): 2}, {"a / 1": 2}),
 ]
 

@@ -1,13 +1,11 @@
 """The microworld behind a real MCP server, over both transports: the same tools, the same results."""
 
 import asyncio
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
-from support import ROOT
+from support import ROOT, free_port, listening
 
 from microworld import test_set
 from microworld.tools import toolbox
@@ -18,19 +16,12 @@ COMMAND = [sys.executable, "-m", "microworld.tools", "--mcp"]
 
 @pytest.fixture
 def http_url():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen([*COMMAND, "--http", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
+    listening(port, process)
     yield f"http://127.0.0.1:{port}/mcp"
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=60)
 
 
 async def check(served: McpToolbox) -> None:

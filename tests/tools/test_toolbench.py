@@ -293,7 +293,7 @@ def test_what_is_no_answer_is_observed_in_its_words(bench: ContractServer) -> No
 def test_a_server_that_is_not_there_or_hangs(bench: ContractServer) -> None:
     bench.script = ["hang"] * 2
     seen = ask(toolbench(bench, retries=1, request_timeout=0.2), CALL)
-    assert not seen.ok and "ReadTimeout" in seen.text and seen.seconds < 8
+    assert not seen.ok and "ReadTimeout" in seen.text and seen.seconds < 15
     bench.script = ["hang"]
     assert ask(toolbench(bench, timeout=0.3), CALL).text == "Error: no answer within 0.3 seconds"
     away = ToolBenchToolbox([FACT], url="http://127.0.0.1:9/virtual", retries=1, rate=1000)

@@ -134,7 +134,7 @@ def test_one_odd_tool_spoils_no_other() -> None:
             calls = [Call(tool="good", arguments={}), *(Call(tool=n, arguments=one[2]) for n, one in WILD.items())]
             return box, {call.tool: await box.execute(call) for call in calls}
 
-    box, seen = run(work(), 60)
+    box, seen = run(work())
     assert set(box.tools) == {"good", "no_schema", "titled", "long", "名 a/b%%c: {d}\n<e>", *WILD}
     assert box.tools["titled"].description == "Has a title" and box.tools["good"].description == "Good."
     for name, (_, names, given_) in WILD.items():
