@@ -102,4 +102,4 @@ def test_notebook_and_page_name_every_question():
     page = (ROOT / "docs" / "open_questions.md").read_text(encoding="utf-8")
     assert all(f"| {question.text} |" in page for question in QUESTIONS)
     cells = nbformat.read(ROOT / "notebooks" / "80_open_questions.ipynb", 4).cells
-    assert "open_questions.answers(this)" in "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    assert "open_questions.statements(this)" in "\n".join(cell.source for cell in cells if cell.cell_type == "code")

@@ -95,7 +95,7 @@ def test_differences_are_paired_by_tool():
     low, high = stats.ttest_1samp([1, 4], 0).confidence_interval()  # more values by tool, with the full method
     assert row["difference_low"] == pytest.approx(low) and row["difference_high"] == pytest.approx(high)
     assert math.isnan(table.loc["full", trajectories.COVERAGE["values"]]["difference"])
-    assert row["p"] < 0.05 and row["p_holm"] == row["p"], "one variant, so a family of one"
+    assert 0 < row["p"] == row["p_holm"] < 1, "one variant, so a family of one"
     assert math.isnan(table.loc["full", trajectories.COVERAGE["values"]]["p_holm"])
 
 
