@@ -154,12 +154,12 @@ def test_mutants_are_answers_or_one_line(request, capsys):
 
         async def main():
             nonlocal asking
-            for start in range(0, count, 200):  # a model that has learnt of no refusal
-                asking = model()
-                server.sent.clear()
-                await gather([one(number) for number in range(start, min(start + 200, count))])
+            asking = model()
+            server.sent.clear()
+            await gather([one(number) for number in range(start, min(start + 200, count))])
 
-        asyncio.run(main())
+        for start in range(0, count, 200):  # a model that has learnt of no refusal, and whose connections end
+            asyncio.run(main())
     assert answers + failures == count and answers > count / 4 and failures > count / 10
     capsys.readouterr()
 
