@@ -152,14 +152,14 @@ def test_mutants_are_answers_or_one_line(request, capsys):
             assert all(call.name in body for call in choice.tool_calls)
             assert 0 <= done.prompt_tokens <= 4_000_000 and 0 <= done.completion_tokens <= 4_000_000
 
-        async def main():
+        async def main(start: int):
             nonlocal asking
             asking = model()
             server.sent.clear()
             await gather([one(number) for number in range(start, min(start + 200, count))])
 
         for start in range(0, count, 200):  # a model that has learnt of no refusal, and whose connections end
-            asyncio.run(main())
+            asyncio.run(main(start))
     assert answers + failures == count and answers > count / 4 and failures > count / 10
     capsys.readouterr()
 
