@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from ste_core.core import config as studies
+from ste_core.core.config import files_of, load
 from ste_core.models.weight_table import TABLE
 from ste_core.pipeline import dependencies, processes
-from ste_core.report.figures import where
+from ste_core.report.places import where
 
 processes.own_cache()
 
 PYTHON = sys.executable
 NAMED = unquote(config["study"])  # quoted by `ste run`: Snakemake reads values of --config as YAML
-STUDY = studies.load(NAMED)
-STUDY_FILE = [os.path.relpath(path) for path in studies.files_of(NAMED)]
+STUDY = load(NAMED)
+STUDY_FILE = [os.path.relpath(path) for path in files_of(NAMED)]
 SHARDS = int(config.get("shards", 1))  # jobs that share the tools of an exploration, say on a cluster
 SOURCES = dependencies.Sources(STUDY.root)
 
@@ -64,7 +64,7 @@ EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general 
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
-# a side study answers a question of the study that it extends, whose name its own goes on from
+# a side study, shown by the study that it extends and whose name its own goes on from
 SIDE = len(STUDY_FILE) > 1 and STUDY.name.startswith(f"{Path(STUDY_FILE[1]).stem}_")
 ASKS = CONCLUDES and not SIDE
 
@@ -170,7 +170,7 @@ class Stage:
         """What the notebook depends on beside data; found only for a stage that the study has."""
         notebook = STUDY.root / self.notebook
         files = dependencies.of_notebook(SOURCES, notebook, STUDY, self.without)
-        return [*map(seen, studies.files_of(NAMED)), *map(seen, files)]
+        return [*map(seen, files_of(NAMED)), *map(seen, files)]
 
     def resources(self):
         """A GPU, for jobs that load a model which is no folder or file of the project and none that a laptop runs."""
@@ -181,7 +181,7 @@ class Stage:
 VARIANT_SEED, SEED = {"variant": "{variant}", "seed": "{seed}"}, {"seed": "{seed}"}
 #: what is reached by settings that a notebook does not ask for
 TUNED = ["ste_core.core.prompting.tuned", "ste_core.method.finetune"]
-SHOWN = ["ste_core.core.prompting.predict", "ste_core.method.retrieve"]
+SHOWN = ["ste_core.core.prompting.ask_call", "ste_core.method.retrieve"]
 GENERAL = ["ste_core.core.prompting.general"]
 #: what reading the rounds of continual learning leaves alone, though what reads them can also make them
 MAKING = ["ste_core.pipeline.finetune_job", "ste_core.method.finetune.finetune", "ste_core.method.predict.predict",
@@ -269,9 +269,7 @@ STAGES += [
            *audited("claims")],
           ["embedded_claims"]),
     Stage("open_questions", "notebooks/80_open_questions.ipynb", ASKS,
-          [*(explored() if EXPLORES else []), *(exploited() if ASKS else []), *(ablated() if ABLATES else []), *fewer(),
-           *tables_of("forgetting"), *audited("comparisons"), *records_beside(f"{STUDY.name}_*")],
-          ["open_questions"], ["open_questions"], without=MAKING),
+          tables_of("exploration", "correctness", "amount", "forgetting"), ["open_questions"]),
 ]  # fmt: skip
 HERE = {stage.name: stage for stage in STAGES if stage.when}
 

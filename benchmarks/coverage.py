@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 from numpy.typing import NDArray
 from scipy import special
-from scipy import stats as scipy_stats
 
 from benchmarks.harness import BENCH, ROOT
 from ste_core.core import store
@@ -90,7 +90,7 @@ def _ours(scale: tuple[float, float], weight: float) -> Method:
 
 def _student(samples: Floats) -> tuple[Floats, Floats]:
     mean, half = samples.mean(1), samples.std(1, ddof=1) / np.sqrt(samples.shape[1])
-    half = half * scipy_stats.t.ppf(0.975, samples.shape[1] - 1)
+    half = half * scipy.stats.t.ppf(0.975, samples.shape[1] - 1)
     return mean - half, mean + half
 
 

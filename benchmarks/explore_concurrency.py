@@ -17,11 +17,11 @@ from pathlib import Path
 
 from benchmarks.harness import PROFILES, Pair, Row, judged, pair, shown, write
 from benchmarks.work import chat_server
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.core.records import Trial
 from ste_core.pipeline import resources
-from ste_core.pipeline.explore_run import explore, read
+from ste_core.pipeline.explore_run import explore, read_trials
 
 STUDY = """
 name: benchmark
@@ -40,9 +40,9 @@ def run(folder: Path, url: str, concurrency: int, tools: int, trials: int) -> tu
     os.environ["STE_RESULTS"] = str(at)
     path = at / "benchmark.yaml"
     path.write_text(STUDY.format(url=url, concurrency=concurrency, trials=trials))
-    one = study.load(path)
+    one = config.load(path)
     (record,) = explore(one, tools=list(resources.toolbox(one).tools)[:tools])
-    assert len(read(one, "full", 0)) == tools * trials
+    assert len(read_trials(one, "full", 0)) == tools * trials
     return record.requests, {path.name: path.read_bytes() for path in one.explored("full", 0).glob("*.jsonl")}
 
 

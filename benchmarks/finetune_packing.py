@@ -22,8 +22,7 @@ from benchmarks.harness import Row, main, measured, missing, row
 from benchmarks.work import BASE, examples
 from ste_core.method.finetune import Finetuning, _quiet
 from ste_core.method.trainer import pad
-from ste_core.method.training_data import Row as TrainingRow
-from ste_core.method.training_data import conversations
+from ste_core.method.training_data import TrainingRow, conversations
 from ste_core.method.training_run import Run
 
 LENGTH = 2_048  # what the release pads to

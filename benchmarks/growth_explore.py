@@ -18,7 +18,7 @@ import yaml
 
 from benchmarks.harness import Row, growth_row, main, write_points
 from benchmarks.work import Scripted
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.pipeline import resources
 from ste_core.pipeline.explore_run import explore
 
@@ -38,7 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def load(folder: Path, episodes: int, options: dict[str, Any]) -> study.Study:
+def load(folder: Path, episodes: int, options: dict[str, Any]) -> config.Study:
     os.environ["STE_RESULTS"] = str(folder / "results")
     content = {
         "name": "growth",
@@ -48,7 +48,7 @@ def load(folder: Path, episodes: int, options: dict[str, Any]) -> study.Study:
     }
     path = folder / "growth.yaml"
     path.write_text(yaml.safe_dump(content))
-    return study.load(path)
+    return config.load(path)
 
 
 def measure(plan: tuple[tuple[int, ...], tuple[int, ...]], command: str) -> list[Row]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 
 from benchmarks.harness import ROOT, Row, main, measured, missing, row
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.core.store import read_benchmark
 
@@ -71,7 +71,7 @@ def measure(rounds: int, command: str) -> list[Row]:
         row("a run with nothing to do", idle, "s", "< 3", "wall-clock of ste run on a complete study"),
         row("an empty notebook", empty, "s", "", "wall-clock of ste notebook: papermill, a kernel and one cell"),
     ]
-    jobs = [read_benchmark(one) for one in sorted((study.load("quick").results / "benchmarks").glob("*.tsv"))]
+    jobs = [read_benchmark(one) for one in sorted((config.load("quick").results / "benchmarks").glob("*.tsv"))]
     jobs = [one for one in jobs if one]
     if not jobs:
         return [*rows, missing(SHARE, "%", "< 15", "results/quick/benchmarks: not there; run the study quick first")]

@@ -45,7 +45,7 @@ def measure(plan: tuple[int, int], command: str) -> list[Row]:
     made, names = predictions(count), list(toolbox().tools)
     rates = []
     for _ in range(rounds):
-        seconds, table = measured(lambda: score.verdicts(made, names, string_rule_tools=names))
+        seconds, table = measured(lambda: score.score_predictions(made, names, string_rule_tools=names))
         assert len(table) == count
         rates.append(count / seconds)
     return [row("re-scoring stored predictions", rates, "items/s", ">= 1000", f"processor time, {count:,} items")]

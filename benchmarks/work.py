@@ -49,7 +49,7 @@ def prompts(asked: Sequence[TestItem]) -> list[list[Message]]:
 
     tools = toolbox().tools
     return [
-        prompting.predict(item.query, [tools[name].documentation() for name in names], [])
+        prompting.ask_call(item.query, [tools[name].documentation() for name in names], [])
         for item, names in zip(asked, shown(asked), strict=True)
     ]
 

@@ -18,7 +18,6 @@ A user's mistake is one line on standard error and exit code 2 (1 where data can
 """
 
 import argparse
-import asyncio
 import io
 import json
 import os
@@ -28,12 +27,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ste_core.core import config as studies
 from ste_core.core.errors import UserError
 from ste_core.pipeline import processes
+
+if TYPE_CHECKING:
+    from ste_core.core.config import Study
 
 # Heavy modules (pandas, matplotlib, papermill) are imported where they are used: a run with nothing to do stays quick.
 
@@ -73,7 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="ste", description="Reproducibility study of simulated trial and error (STE)."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_run, _add_parts_of_a_run, _add_explore, _add_archives, _add_models, _add_scoring):
+        add(commands)
+    return parser
 
+
+def _add_run(commands: Any) -> None:
     run = commands.add_parser("run", help="run a study: all its notebooks, tables and figures")
     run.add_argument("study", help="name in study/ or path of a study file")
     run.add_argument(
@@ -90,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
+
+def _add_parts_of_a_run(commands: Any) -> None:
     notebook = commands.add_parser("notebook", help="execute one notebook")
     notebook.add_argument("notebook", type=Path)
     notebook.add_argument("output", type=Path)
@@ -111,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("study")
     record.set_defaults(run=_record)
 
+
+def _add_explore(commands: Any) -> None:
     explore = commands.add_parser("explore", help="explore a study's tools, from where an earlier run stopped")
     explore.add_argument("study", help="name in study/ or path of a study file")
     explore.add_argument("--variant", metavar="NAME", help="one variant (default: the study's)")
@@ -121,6 +131,8 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--dry-run", action="store_true", help="estimate requests, tokens, time and cost, and stop")
     explore.set_defaults(run=_explore)
 
+
+def _add_archives(commands: Any) -> None:
     pack = commands.add_parser("pack", help="a study's trials, examples and answers in one file that may be committed")
     pack.add_argument("study")
     pack.set_defaults(run=_pack)
@@ -129,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     unpack.add_argument("study")
     unpack.set_defaults(run=_unpack)
 
+
+def _add_models(commands: Any) -> None:
     models = commands.add_parser("models", help="list the language models that one command fetches, or fetch one")
     models.set_defaults(run=_models)
     wanted = models.add_subparsers(metavar="get NAME").add_parser("get", help="fetch a model and make it ready")
@@ -143,23 +157,15 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--threads", type=int, default=1, metavar="N", help="torch's, on a CPU")
     serve.set_defaults(run=_serve)
 
+
+def _add_scoring(commands: Any) -> None:
     scoring = commands.add_parser(
         "score", help="score predictions of your own, and compare them with the audit's systems"
     )
-    scoring.add_argument(
-        "files",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="release format (.json), ours (.jsonl) or query,gold,output (.csv)",
-    )
-    scoring.add_argument(
-        "--against",
-        action="append",
-        default=[],
-        metavar="SYSTEM/SETTING",
-        help='of the audit, or "all"; may be repeated',
-    )
+    kinds = "release format (.json), ours (.jsonl) or query,gold,output (.csv)"
+    scoring.add_argument("files", nargs="+", type=Path, metavar="FILE", help=kinds)
+    beside = 'of the audit, or "all"; may be repeated'
+    scoring.add_argument("--against", action="append", default=[], metavar="SYSTEM/SETTING", help=beside)
     scoring.add_argument("--name", help="what to call the system (one file only; default: the file's name)")
     scoring.add_argument(
         "--release", metavar="DIR", help="a copy of the authors' release (else $STE_RELEASE, else download)"
@@ -175,11 +181,18 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("--concurrency", type=int, default=16, metavar="N")
     judge.add_argument("--dry-run", action="store_true", help="show the number of requests and tokens, and stop")
     judge.set_defaults(run=_judge)
-    return parser
+
+
+def _load(study: str) -> "Study":
+    from ste_core.core import config
+
+    return config.load(study)
 
 
 def _run(options: argparse.Namespace) -> int:
-    study = studies.load(options.study)
+    from ste_core.core.config import project_root
+
+    study = _load(options.study)
     environment = processes.environment() if options.profile is None else dict(os.environ)
     environment["PYTHONUTF8"] = "1"  # paths of any letters, whatever the locale, through Snakemake to jobs and kernels
     if options.dry_run:
@@ -191,8 +204,7 @@ def _run(options: argparse.Namespace) -> int:
             return 0
     if study.audit is not None:
         from ste_core.core import store
-        from ste_core.release import audit
-        from ste_core.release import data as paper
+        from ste_core.release import audit, paper
 
         allow = options.allow_altered or study.audit.allow_altered
         release = paper.find_release(options.release, allow_altered=allow)
@@ -209,7 +221,7 @@ def _run(options: argparse.Namespace) -> int:
         if lacking:
             raise UserError(lacking[0])
         _fetch_models(study)
-    root = studies.project_root()
+    root = project_root()
     path = Path(os.fsencode(options.study).decode("utf-8", "surrogateescape"))  # as the jobs read it, in UTF-8 mode
     named = (
         os.path.abspath(path) if path.suffix in (".yaml", ".yml") else options.study
@@ -236,15 +248,16 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fetch_models(study: studies.Study) -> None:
+def _fetch_models(study: "Study") -> None:
     """Get the models that a study needs, after saying how much that is."""
     from ste_core.models import weights
-    from ste_core.pipeline import plan
+    from ste_core.pipeline import resources
 
-    missing = weights.lacking(plan.models_named(study))
+    missing = weights.missing_weights(resources.models_named(study))
     for one in missing:
         download, disk = weights.to_do(one)
-        print(f"{one.name}: {weights.size(download)} to download, {weights.size(disk)} of disk", flush=True)
+        sizes = weights.readable_size(download), weights.readable_size(disk)
+        print(f"{one.name}: {sizes[0]} to download, {sizes[1]} of disk", flush=True)
     for one in missing:
         weights.get(one.name)
 
@@ -286,7 +299,7 @@ def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> st
     return "" if process.returncode == 0 else said or (errors[-1] if errors else f"exit code {process.returncode}")
 
 
-def _report(study: studies.Study) -> None:
+def _report(study: "Study") -> None:
     """Where to look, and the headline table."""
     print(f"\ntables     {os.path.relpath(study.tables)}/\nnotebooks  {os.path.relpath(study.results / 'notebooks')}/")
     own = study.results / "figures"  # where they are unless the study is one whose figures stand in figures/
@@ -297,11 +310,12 @@ def _report(study: studies.Study) -> None:
 
 
 def _notebook(options: argparse.Namespace) -> int:
+    from ste_core.core.config import looks_like_a_key
     from ste_core.pipeline.notebook import execute
 
     processes.end_with_run()
     for name, value in options.parameters:
-        if studies.looks_like_a_key(name, value):  # parameters are kept in the executed notebook
+        if looks_like_a_key(name, value):  # parameters are kept in the executed notebook
             raise UserError(f"-p {name}: a key does not belong in a parameter; put it in an environment variable")
     start = time.monotonic()
     print(f"executing {options.notebook}", flush=True)
@@ -312,15 +326,16 @@ def _notebook(options: argparse.Namespace) -> int:
 
 def _figures(options: argparse.Namespace) -> int:
     from ste_core.report import figures
+    from ste_core.report.places import study_of
 
     for name in options.names:
         if name not in figures.FIGURES:
             raise UserError(f"{name}: no such figure; there are: {', '.join(figures.FIGURES)}")
     for name in options.names or figures.FIGURES:
         spec = figures.FIGURES[name]
-        study = studies.load(spec.study)
+        study = _load(study_of(name))
         if not any((study.tables / f"{table}.csv").exists() for table in spec.tables):
-            print(f"left {name}: the study {spec.study} has not run here")
+            print(f"left {name}: the study {study.name} has not run here")
             continue
         figures.make(name, study)
         print(f"made {name}")
@@ -328,9 +343,10 @@ def _figures(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
+    from ste_core.core.config import project_root
     from ste_core.report import site
 
-    built = site.build(options.out or studies.project_root() / "site")
+    built = site.build(options.out or project_root() / "site")
     for line in built.left_out:
         print(f"left out {line}")
     print(f"{len(built.pages)} pages: open {os.path.relpath(built.folder / 'index.html')}")
@@ -338,7 +354,7 @@ def _site(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from ste_core.release import data as paper
+    from ste_core.release import paper
 
     print(f"the release is complete and checked: {paper.find_release(paper.fetch()).directory}")
     return 0
@@ -347,12 +363,12 @@ def _fetch(options: argparse.Namespace) -> int:
 def _record(options: argparse.Namespace) -> int:
     from ste_core.core import store
 
-    study = studies.load(options.study)
+    study = _load(options.study)
     seconds = {path.stem: store.read_benchmark(path) for path in sorted((study.results / "benchmarks").glob("*.tsv"))}
     record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
     release = study.tables / "release.csv"
     if release.exists():
-        from ste_core.release import data as paper
+        from ste_core.release import paper
 
         table = store.read_table(release)
         record["release"] = {"commit": paper.COMMIT, "files": dict(zip(table["path"], table["status"], strict=True))}
@@ -361,31 +377,31 @@ def _record(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace) -> int:
-    from ste_core.release import data as paper
-    from ste_core.release import score_files
+    from ste_core.release import paper, score_files
 
     if options.name and len(options.files) > 1:
         raise UserError("--name: names one file, several are given")
-    study = studies.load("audit")
+    study = _load("audit")
     wanted = options.release or os.environ.get("STE_RELEASE") or options.against
     release = paper.find_release(options.release) if wanted else None
-    report = score_files.report(options.files, study, release, against=options.against, name=options.name)
+    report = score_files.score_report(options.files, study, release, against=options.against, name=options.name)
     print(report.text())
     if options.out is not None:
-        for path in score_files.write(options.out, report.scores, report.compared):
+        for path in score_files.write_scores(options.out, report.scores, report.compared):
             print(f"written: {os.path.relpath(path)}, with .tex and .md beside")
     return 0
 
 
 def _judge(options: argparse.Namespace) -> int:
+    import asyncio
+
     from tqdm import tqdm
 
     from ste_core.models.openai import OpenAIChat
-    from ste_core.release import audit
-    from ste_core.release import data as paper
+    from ste_core.release import audit, paper
     from ste_core.scoring import score
 
-    study = studies.load("audit")
+    study = _load("audit")
     release = paper.find_release(options.release)
     unknown = [name for name in options.files or () if name not in release.files()]
     if unknown:
@@ -406,19 +422,19 @@ def _judge(options: argparse.Namespace) -> int:
 
 
 def _explore(options: argparse.Namespace) -> int:
-    from ste_core.pipeline import explore_run as exploration
+    from ste_core.pipeline import explore_run
 
-    study = studies.load(options.study)
+    study = _load(options.study)
     part: dict[str, Any] = {
         "variants": None if options.variant is None else [options.variant],
         "seeds": None if options.seed is None else [options.seed],
         "tools": None if options.tools is None else [name.strip() for name in options.tools.split(",")],
-        "shard": None if options.shard is None else exploration.read_shard(options.shard),
+        "shard": None if options.shard is None else explore_run.read_shard(options.shard),
     }
-    print(exploration.estimate(study, **part).text(), flush=True)
+    print(explore_run.expected_cost(study, **part).text(), flush=True)
     if options.dry_run:
         return 0
-    for run in exploration.explore(study, **part, progress=sys.stderr.isatty()):
+    for run in explore_run.explore(study, **part, progress=sys.stderr.isatty()):
         folder = os.path.relpath(study.explored(run.variant, run.seed))
         print(
             f"{run.trials:,} trials, {run.requests:,} requests, {run.tokens:,} tokens, {run.seconds:.0f} s: {folder}/"
@@ -429,7 +445,7 @@ def _explore(options: argparse.Namespace) -> int:
 def _pack(options: argparse.Namespace) -> int:
     from ste_core.pipeline import archive
 
-    with _alone(studies.load(options.study)) as study:
+    with _alone(_load(options.study)) as study:
         path, count = archive.pack(study)
     print(f"{count:,} files, {path.stat().st_size / 1e6:,.1f} MB: {os.path.relpath(path)}")
     return 0
@@ -438,13 +454,13 @@ def _pack(options: argparse.Namespace) -> int:
 def _unpack(options: argparse.Namespace) -> int:
     from ste_core.pipeline import archive
 
-    with _alone(studies.load(options.study)) as study:
+    with _alone(_load(options.study)) as study:
         print(f"{archive.unpack(study):,} files: {os.path.relpath(study.results)}/; ste run {study.name} goes on there")
     return 0
 
 
 @contextmanager
-def _alone(study: studies.Study) -> Iterator[studies.Study]:
+def _alone(study: "Study") -> Iterator["Study"]:
     """Keep other runs away from a study's results."""
     from ste_core.core import store
 
@@ -456,7 +472,7 @@ def _alone(study: studies.Study) -> Iterator[studies.Study]:
 def _models(options: argparse.Namespace) -> int:
     from ste_core.models import weights
 
-    print(weights.listing(), end="")
+    print(weights.shown_table(), end="")
     return 0
 
 
@@ -470,12 +486,12 @@ def _get_model(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     import torch
 
-    from ste_core.models import server as serve
+    from ste_core.models import server
     from ste_core.models.local import LocalChat
 
     torch.set_num_threads(options.threads)
     model = LocalChat.load(options.model, name=options.name)
-    serve.run(model, options.host, options.port)
+    server.serve_model(model, options.host, options.port)
     return 0
 
 

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 from support import write_json
 
-from ste_core.release import data as paper
+from ste_core.release import paper
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

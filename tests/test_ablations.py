@@ -9,11 +9,10 @@ from tiny import make_model
 
 from microworld.tools import toolbox
 from ste_core.analysis import ablations, compare
-from ste_core.core import config as study
-from ste_core.core import store
+from ste_core.core import config, store
 from ste_core.core.config import Ablations
 from ste_core.core.errors import UserError
-from ste_core.core.react import render
+from ste_core.core.react import render_call
 from ste_core.core.records import Call, Example, Prediction, TestItem
 from ste_core.method import distill
 from ste_core.pipeline import resources, stages
@@ -51,7 +50,7 @@ def experience(counts, episodes=3):
 )
 def test_a_cut_takes_equally_many_of_each_tool(counts, size, kept):
     found = experience(counts)
-    left = stages.cut(found, size, seed=0)
+    left = stages.even_sample(found, size, seed=0)
     assert pd.Series([one.tool for one in left], dtype=object).value_counts().to_dict() == kept
     assert [one for one in found if one in left] == left, "in the order given"
 
@@ -59,16 +58,16 @@ def test_a_cut_takes_equally_many_of_each_tool(counts, size, kept):
 @pytest.mark.parametrize("size", range(1, 16))
 def test_a_cut_has_the_size_asked_for_and_does_not_depend_on_order(size):
     found = experience({"a": 9, "b": 2, "c": 4})
-    left = stages.cut(found, size, seed=3)
+    left = stages.even_sample(found, size, seed=3)
     counts = pd.Series([one.tool for one in left]).value_counts()
     assert len(left) == size and counts.max() - counts.min() <= max(1, counts.max() - 2)
     mixed = random.Random(0).sample(found, len(found))
-    assert {one.query for one in stages.cut(mixed, size, seed=3)} == {one.query for one in left}
+    assert {one.query for one in stages.even_sample(mixed, size, seed=3)} == {one.query for one in left}
 
 
 def test_another_seed_cuts_otherwise():
     found = experience({"a": 40, "b": 40})
-    assert stages.cut(found, 20, seed=0) != stages.cut(found, 20, seed=1)
+    assert stages.even_sample(found, 20, seed=0) != stages.even_sample(found, 20, seed=1)
 
 
 @pytest.mark.parametrize("part", ["", "0ep", "ep", "-1ep", "half", "1.5ep"])
@@ -92,7 +91,7 @@ def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no
     Predictions of a variant without examples are empty, as `stages.learn` leaves them.
     """
     monkeypatch.setenv("STE_RESULTS", str(where))
-    plan = study.load("smoke")
+    plan = config.load("smoke")
     exploration = plan.exploration.model_copy(
         update={"tools": list(tools), "episodes": 3, "seeds": list(seeds), "variants": list(variants)}
     )
@@ -110,7 +109,7 @@ def make(where, monkeypatch, *, seeds=(0,), variants=("full", "no_feedback", "no
             found = experience(dict.fromkeys(tools[1:], experiences[variant]))
             folder = stages.distilled_folder(made, variant, seed)
             store.write_text(folder / "examples.jsonl", "".join(one.model_dump_json() + "\n" for one in found))
-    runs = {*compare.MAIN, *ablations.runs(made), *ablations.amount_runs(made), *ablations.control_runs(made)}
+    runs = {*compare.MAIN, *ablations.ablation_runs(made), *ablations.amount_runs(made), *ablations.control_runs(made)}
     for setting, variant, part in runs:
         for seed in [0] if setting == "baseline" else seeds:
             share = (right or {}).get((setting, variant, part), 0.5)
@@ -128,7 +127,7 @@ def answered(made, label, share, salt):
     good = set(rng.sample(range(len(items)), round(share * len(items))))
     return [
         Prediction(system="micro", setting=label, item=one.item, query=one.query, gold=one.gold,
-                   output=render(one.gold.tool, one.gold.arguments) if number in good else "I do not know.")
+                   output=render_call(one.gold.tool, one.gold.arguments) if number in good else "I do not know.")
         for number, one in enumerate(items)
     ]  # fmt: skip
 
@@ -155,8 +154,8 @@ def main_tables(made):
 
 
 def ablation_tables(made):
-    rows, counts = compare.outcomes(made, ablations.runs(made)), ablations.sizes(made)
-    return {"ablations": ablations.table(rows, counts, made), "paper_ablations": ablations.paper(made)}
+    rows, counts = compare.outcomes(made, ablations.ablation_runs(made)), ablations.sizes(made)
+    return {"ablations": ablations.ablation_table(rows, counts, made), "paper_ablations": ablations.paper(made)}
 
 
 def amount_tables(made):
@@ -188,7 +187,7 @@ def test_a_control_needs_development_queries(tmp_path):
     path = tmp_path / "bare.yaml"
     path.write_text("name: bare\nextends: smoke\nworld: {dev_set: null}\n")
     with pytest.raises(UserError, match=r"bare\.yaml: world\.dev_set: missing; ablations\.gold learns"):
-        study.load(path)
+        config.load(path)
 
 
 def test_the_control_is_compared_with_experience(tmp_path, monkeypatch):
@@ -202,7 +201,7 @@ def test_the_control_is_compared_with_experience(tmp_path, monkeypatch):
     assert table["examples"].tolist() == [5 * len(MORE)] * 2 and table["n"]["FT, gold examples"] == 2 * 8 * len(MORE)
     assert table["n"]["ICL, gold examples"] == 8 * len(MORE), "seeds with the same verdicts count once"
     assert table["p_holm"]["ICL, gold examples"] < 0.05 < table["p_holm"]["FT, gold examples"]
-    more, same = ablations.told_limit(table.reset_index())
+    more, same = ablations.describe_control(table.reset_index())
     assert more.startswith("ICL, gold examples: 100.0 % right") and more.endswith("higher.")
     assert "inconclusive (a difference of" in same
 
@@ -265,15 +264,15 @@ def test_differences_pair_items_by_seed():
     frame = pd.DataFrame({"tool": ["a", "a", "b", "b"], "item": [0, 1, 0, 1], "seed": [0, 0, 0, 0]})
     full = pd.concat([frame.assign(seed=seed, variant="full", correct_execution=True) for seed in (0, 1)])
     other = frame.assign(variant="no_feedback", correct_execution=[True, False, False, True])
-    plan = study.load("smoke")
-    found = compare.difference(other, full, plan, "correct_execution")
+    plan = config.load("smoke")
+    found = compare.difference_columns(other, full, plan, "correct_execution")
     assert found["n"] == 4 and found["difference"] == -50, "seed 1 has no partner"
-    assert compare.difference(other[:0], full, plan, "correct_execution")["n"] == 0
+    assert compare.difference_columns(other[:0], full, plan, "correct_execution")["n"] == 0
     baseline = frame.assign(variant="all", correct_execution=False)
-    again = compare.difference(full, baseline, plan, "correct_execution")
+    again = compare.difference_columns(full, baseline, plan, "correct_execution")
     assert again["n"] == 4, "two seeds with the same verdicts count once"
     full.loc[full["seed"] == 1, "correct_execution"] = [True, True, True, False]
-    assert compare.difference(full, baseline, plan, "correct_execution")["n"] == 8
+    assert compare.difference_columns(full, baseline, plan, "correct_execution")["n"] == 8
 
 
 # --- ablations and amounts --------------------------------------------------------------------------------------------
@@ -324,7 +323,7 @@ def test_nothing_at_all_left_by_exploration(tmp_path, monkeypatch):
     assert set(compare.expectation(tables["embedded_gains"])["found"]) == {"not compared"}
     draw(made, tables, ["embedded_amount", "embedded_correctness", "embedded_tools"])
     with pytest.raises(UserError, match="no predictions yet"):
-        compare.outcomes(made, ablations.runs(made))
+        compare.outcomes(made, ablations.ablation_runs(made))
 
 
 @pytest.mark.parametrize(
@@ -352,7 +351,7 @@ def test_fewer_and_worse_examples_are_told_apart(bounds, said):
         for (size, variant), value in bounds.items()
     ]
     columns = ["metric", "setting", "size", "variant", "n", "difference", "detectable", "p_holm"]
-    assert said in ablations.told_apart(pd.DataFrame(rows, columns=columns).astype({"setting": str}))
+    assert said in ablations.explain_losses(pd.DataFrame(rows, columns=columns).astype({"setting": str}))
 
 
 def test_amounts_start_from_the_baseline_and_end_with_all(tmp_path, monkeypatch):
@@ -387,14 +386,14 @@ def test_learning_from_parts_and_from_nothing(tmp_path, monkeypatch):
             "exploitation": made.exploitation.model_copy(update={"max_tokens": 4, "context": None}),
         }
     )
-    made._root = study.project_root()
+    made._root = config.project_root()
     record, answers = stages.learn(made, "full", 0, "1ep")
     assert record is not None and record.rows["call"] + record.rows["held_out"] // 2 == 3
     assert len(answers) == len(TOOLS) and {one.setting for one in answers} == {"FT, 1 episode"}
-    equal = stages.tune(made, "full", 0, part="equal")
+    equal = stages.finetune_variant(made, "full", 0, part="equal")
     assert equal is not None and equal.rows["answer"] == 0, "calls only"
     assert stages.model_folder(made, "full", 0, "equal").is_dir()
-    control = stages.tune(made, "full", 0, part="gold")
+    control = stages.finetune_variant(made, "full", 0, part="gold")
     assert control is not None and control.rows["answer"] == 0
     assert control.rows["call"] + control.rows["held_out"] == 5 * len(TOOLS)
     assert stages.learn(made, "no_feedback", 0) == (None, [])
@@ -414,5 +413,5 @@ def test_without_recorded_results_all_rests_on_the_rule(tmp_path, monkeypatch):
     assert set(table["metric"]) == {"api_match_all", "correct_rule", "correct_call"}
     right = table.query("metric == 'correct_call' and size == 'all'").set_index("variant")
     assert right.loc["no_feedback", "difference"] == -75
-    assert ablations.told_apart(table, level=0.1).startswith("Behind the full method: no_feedback")
+    assert ablations.explain_losses(table, level=0.1).startswith("Behind the full method: no_feedback")
     draw(made, tables, ["embedded_ablations"])

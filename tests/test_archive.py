@@ -9,11 +9,9 @@ from filelock import FileLock
 from support import one_line, run_ste
 
 from ste_core.analysis import compare
-from ste_core.core import config as study
-from ste_core.core import store
+from ste_core.core import config, store
 from ste_core.core.errors import UserError
-from ste_core.pipeline import archive
-from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import archive, explore_run
 
 LEFT = {
     "exploration/full/seed0/add_days.jsonl": "{}\n" * 300,
@@ -30,7 +28,7 @@ STAYS = ("models/full/seed0/model.safetensors", "cache/completions.sqlite", "tab
 def smoke(tmp_path, monkeypatch):
     """The study smoke, with files of every kind where its results stand."""
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
-    this = study.load("smoke")
+    this = config.load("smoke")
     for name in (*LEFT, *PASSING, *STAYS):
         path = this.results / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +41,7 @@ def elsewhere(smoke, tmp_path, monkeypatch):
     """The same study in a fresh clone, which has the packed file and nothing else."""
     packed, _ = archive.pack(smoke)
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "clone"))
-    this = study.load("smoke")
+    this = config.load("smoke")
     this.results.mkdir(parents=True)
     archive.file_of(this).write_bytes(packed.read_bytes())
     return this
@@ -127,7 +125,7 @@ def test_the_commands(elsewhere, tmp_path):
 
 
 def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_path, monkeypatch):
-    full = study.load("full")
+    full = config.load("full")
     committed = full.tables
     monkeypatch.setenv("STE_RESULTS", str(tmp_path))
     (tmp_path / "full").mkdir()
@@ -136,7 +134,7 @@ def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_p
     plan = full.exploration
     for variant in plan.variants:
         for seed in plan.seeds:
-            trials = Counter(one.tool for one in exploration.iterate(full, variant, seed))
+            trials = Counter(one.tool for one in explore_run.iterate(full, variant, seed))
             assert len(trials) == 50 and set(trials.values()) == {plan.episodes * plan.trials}
     found = store.write_table(compare.correctness(compare.outcomes(full), full), tmp_path / "again.csv")
     assert len(found) and (tmp_path / "again.csv").read_bytes() == (committed / "embedded_correctness.csv").read_bytes()

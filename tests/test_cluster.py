@@ -17,13 +17,12 @@ from faults import chat_server
 from support import ROOT, one_line, run_ste
 from tiny import conversation, make_model
 
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.models.base import gather
 from ste_core.models.local import LocalChat
 from ste_core.models.openai import OpenAIChat
-from ste_core.pipeline import explore_run as exploration
-from ste_core.pipeline import stages
+from ste_core.pipeline import explore_run, stages
 
 SUBMIT = ROOT / "profiles" / "submit"
 
@@ -124,14 +123,14 @@ def test_a_study_is_the_same_in_process_and_behind_a_server(tiny, url, tmp_path,
         monkeypatch.setenv("STE_RESULTS", str(tmp_path / way))
         part = {"tools": TOOLS, "episodes": 1, "context": 700, "max_tokens": 12, "variants": ["full"]}
         part |= {"model": "micro"}
-        this = study.load(
+        this = config.load(
             write_study(
                 tmp_path / "trial.yaml", models={"micro": model}, exploration=part,
                 exploitation={"candidate_count": 1, "max_tokens": 8, "temperature": 1.0, "context": 1000},
             )
         )  # fmt: skip
-        exploration.explore(this)
-        stages.predict(this, "baseline")
+        explore_run.explore(this)
+        stages.answer_items(this, "baseline")
         files = [*this.explored("full", 0).glob("*.jsonl"), stages.predictions_file(this, "baseline", "all", 0)]
         made[way] = {path.name: path.read_bytes() for path in files}
     assert len(made["local"]) == 3 and made["local"] == made["served"]
@@ -235,7 +234,7 @@ def test_a_profile_that_is_not_there_is_one_line(tmp_path):
 
 def test_a_study_uses_the_experience_of_another(tmp_path, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(tmp_path))
-    this = study.load(write_study(tmp_path / "trial.yaml", experience="smoke"))
+    this = config.load(write_study(tmp_path / "trial.yaml", experience="smoke"))
     assert this.results == tmp_path / "trial" and this.explored("full", 0) == tmp_path / "smoke/exploration/full/seed0"
     assert stages.distilled_folder(this, "full", 0).is_relative_to(tmp_path / "smoke")
     assert stages.predictions_file(this, "icl", "full", 0).is_relative_to(tmp_path / "trial")
@@ -258,12 +257,12 @@ def test_mistakes_of_extending_are_one_line(tmp_path, text, says):
     path = tmp_path / "a.yaml"
     path.write_text(text.format(path=path))
     with pytest.raises(UserError, match=says) as caught:
-        study.load(path)
+        config.load(path)
     assert "\n" not in str(caught.value)
 
 
 def test_sections_are_extended_key_by_key(tmp_path):
-    base = study.load("smoke")
-    this = study.load(write_study(tmp_path / "a.yaml", exploration={"episodes": 7}, finetuning=None))
+    base = config.load("smoke")
+    this = config.load(write_study(tmp_path / "a.yaml", exploration={"episodes": 7}, finetuning=None))
     assert this.exploration == base.exploration.model_copy(update={"episodes": 7}) and this.finetuning is None
     assert json.loads(this.model_dump_json())["models"] == json.loads(base.model_dump_json())["models"]

@@ -155,10 +155,10 @@ def test_a_proxy_that_is_not_there_is_said_in_one_line(monkeypatch):
 @pytest.mark.parametrize("bad", ["", "models.example.org", "ftp://h/v1", "http://", "http://h:0/v1", "http://[::1/v1"])
 def test_what_is_no_base_url(bad):
     with pytest.raises(UserError, match="base URL: must be"):
-        connection.checked(bad)
+        connection.checked_url(bad)
 
 
 def test_a_base_url_with_a_secret_is_not_shown():
     with pytest.raises(UserError) as raised:
-        connection.checked("http://me:hidden-word@h/v1")
+        connection.checked_url("http://me:hidden-word@h/v1")
     assert "hidden-word" not in str(raised.value)

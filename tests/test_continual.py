@@ -21,16 +21,14 @@ from support import ROOT, one_line, run_ste
 from tiny import make_model
 
 from ste_core.analysis import forgetting
-from ste_core.core import config as study
-from ste_core.core import react, store
+from ste_core.core import config, react, store
 from ste_core.core.config import Arm
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Prediction
 from ste_core.method import finetune
 from ste_core.method.training_data import GeneralTask
-from ste_core.pipeline import continual_run as continual
-from ste_core.pipeline import curriculum, resources
-from ste_core.pipeline.curriculum import cut, plan
+from ste_core.pipeline import continual_run, curriculum, resources
+from ste_core.pipeline.curriculum import schedule, split_evenly
 from ste_core.report import plots
 from ste_core.scoring import execution
 
@@ -57,50 +55,52 @@ TASKS = [GeneralTask(task=f"list {number}", reply="city") for number in range(6)
 
 
 def test_fifty_tools_are_cut_as_in_the_paper():
-    assert [len(part) for part in cut(range(50), 4)] == [12, 13, 12, 13]
+    assert [len(part) for part in split_evenly(range(50), 4)] == [12, 13, 12, 13]
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(2, 5), st.integers(2, 12), st.integers(0, 3), st.randoms(use_true_random=False))
 def test_every_plan_teaches_every_example_once(count, each, seed, rng):
-    batches = cut([f"t{number}" for number in range(2 * count)], count)
+    batches = split_evenly([f"t{number}" for number in range(2 * count)], count)
     found = examples({tool: rng.randint(0, each) for batch in batches for tool in batch})
     tasks = [GeneralTask(task=str(number), reply="x") for number in range(3 * count)]
     order = rng.sample(range(count), count)
     for arm in (Arm(name="a", order=order), Arm(name="b", replay=0.1), Arm(name="c", kind="interleaved"),
                 Arm(name="d", kind="joint")):  # fmt: skip
-        rounds = plan(arm, batches, found, tasks, seed=seed)
-        assert rounds == plan(arm, batches, found, tasks, seed=seed)
+        rounds = schedule(arm, batches, found, tasks, seed=seed)
+        assert rounds == schedule(arm, batches, found, tasks, seed=seed)
         assert len(rounds) == (1 if arm.kind == "joint" else count)
         assert [one.number for one in rounds] == list(range(len(rounds)))
         new = [one for each in rounds for one in each.examples[: len(each.examples) - each.replayed]]
         assert sorted(new, key=str) == sorted(found, key=str)
         assert [task for one in rounds for task in one.general] == tasks
-    assert [one.tools for one in plan(Arm(name="a", order=order), batches, found)] == [batches[one] for one in order]
+    assert [one.tools for one in schedule(Arm(name="a", order=order), batches, found)] == [
+        batches[one] for one in order
+    ]
 
 
 def test_a_round_replays_its_share_of_every_earlier_batch_always_the_same():
     found = examples({"a": 20, "b": 20, "c": 30, "d": 0, "e": 10, "f": 10})
     batches = [("a", "b"), ("c", "d"), ("e", "f")]
-    first, second, third = plan(Arm(name="x", replay=0.1), batches, found, seed=3)
+    first, second, third = schedule(Arm(name="x", replay=0.1), batches, found, seed=3)
     assert (first.replayed, second.replayed, third.replayed) == (0, 4, 7)
     assert second.examples[-4:] == third.examples[20:24]
     assert {one.tool for one in second.examples[-4:]} <= {"a", "b"}
-    other = plan(Arm(name="x", replay=0.1), batches, found, seed=4)[1]
+    other = schedule(Arm(name="x", replay=0.1), batches, found, seed=4)[1]
     assert other.examples != second.examples
-    assert plan(Arm(name="x", replay=0.001), batches, found)[2].replayed == 2  # at least one of a batch
+    assert schedule(Arm(name="x", replay=0.001), batches, found)[2].replayed == 2  # at least one of a batch
 
 
 def test_a_batch_without_examples_has_an_empty_round_and_is_not_replayed():
     batches = [("a",), ("b",), ("c",)]
-    rounds = plan(Arm(name="x", replay=1.0), batches, examples({"a": 2, "c": 2}), TASKS)
+    rounds = schedule(Arm(name="x", replay=1.0), batches, examples({"a": 2, "c": 2}), TASKS)
     assert [(len(one.examples), one.replayed, one.tools) for one in rounds] == [
         (2, 0, ("a",)), (0, 0, ("b",)), (4, 2, ("c",)),
     ]  # fmt: skip
 
 
 def test_an_interleaved_round_has_its_part_of_every_batch():
-    rounds = plan(Arm(name="x", kind="interleaved"), BATCHES, examples(dict.fromkeys(TOOLS, 4)), seed=1)
+    rounds = schedule(Arm(name="x", kind="interleaved"), BATCHES, examples(dict.fromkeys(TOOLS, 4)), seed=1)
     for one in rounds:
         assert [sum(example.tool in batch for example in one.examples) for batch in BATCHES] == [4, 4]
 
@@ -166,11 +166,11 @@ def whole(tmp_path_factory, base):
     where = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STE_RESULTS", str(where / "results"))
-        this = study.load(make_study(where, base))
+        this = config.load(make_study(where, base))
         calls, real = [], finetune.finetune
         patch.setattr(finetune, "finetune", lambda *args, **more: calls.append(args[2]) or real(*args, **more))
         for arm in this.continual.arms:
-            continual.run(this, arm.name, 0)
+            continual_run.run_arm(this, arm.name, 0)
     return where, this, calls
 
 
@@ -190,20 +190,20 @@ def test_rounds_that_arms_share_are_trained_once_and_no_model_stays(whole):
             assert (done["steps"] > 0) == (number > 0)
             predictions = store.read_jsonl(place / f"round{number}.jsonl", Prediction)
             assert [one.gold.tool for one in predictions] == list(itertools.chain(*curriculum.batches(this)))
-            assert len(store.read_jsonl(place / f"exam{number}.jsonl", continual.ExamAnswer)) == 4
+            assert len(store.read_jsonl(place / f"exam{number}.jsonl", continual_run.ExamAnswer)) == 4
 
 
 def test_what_is_done_is_read_and_a_lost_round_comes_back_the_same(whole, trained, monkeypatch):
     where, this, _ = whole
     monkeypatch.setenv("STE_RESULTS", str(where / "results"))
     before = answered(this.results)
-    records = [one for arm in this.continual.arms for one in continual.run(this, arm.name, 0)]
+    records = [one for arm in this.continual.arms for one in continual_run.run_arm(this, arm.name, 0)]
     assert not trained and answered(this.results) == before and len(records) == 11
     for name in ("round2.done.json", "round2.jsonl", "exam2.jsonl"):  # no other arm has it, and its model is gone
         (this.results / "continual" / "replay" / "seed0" / name).unlink()
     with pytest.raises(UserError, match="arm replay, seed 0: round 2 is not done"):
-        continual.read(this, 0)
-    continual.run(this, "replay", 0)
+        continual_run.read_rounds(this, 0)
+    continual_run.run_arm(this, "replay", 0)
     assert len(trained) == 2  # its first round, too
     assert answered(this.results) == before
 
@@ -211,28 +211,28 @@ def test_what_is_done_is_read_and_a_lost_round_comes_back_the_same(whole, traine
 def test_another_setting_is_another_run(whole, base, trained, tmp_path, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
     arms = [{"name": "a"}]
-    continual.run(study.load(make_study(tmp_path, base, arms=arms)), "a", 0)
+    continual_run.run_arm(config.load(make_study(tmp_path, base, arms=arms)), "a", 0)
     assert len(trained) == 2
-    again = study.load(make_study(tmp_path, base, arms=arms, exam_items=3))
+    again = config.load(make_study(tmp_path, base, arms=arms, exam_items=3))
     with pytest.raises(UserError, match=r"round 0 is not done, or was done with other data or settings"):
-        forgetting.outcomes(again)
-    continual.run(again, "a", 0)  # other questions: asked anew, of models made anew
+        forgetting.round_outcomes(again)
+    continual_run.run_arm(again, "a", 0)  # other questions: asked anew, of models made anew
     assert len(trained) == 4
-    later = study.load(make_study(tmp_path, base, arms=[{"name": "a"}, {"name": "b", "order": [1, 0]}], exam_items=3))
-    continual.run(later, "a", 0)
+    later = config.load(make_study(tmp_path, base, arms=[{"name": "a"}, {"name": "b", "order": [1, 0]}], exam_items=3))
+    continual_run.run_arm(later, "a", 0)
     assert len(trained) == 4
-    found = continual.run(later, "b", 0)
+    found = continual_run.run_arm(later, "b", 0)
     assert len(trained) == 6 and [one.tools for one in found[1:]] == curriculum.batches(later)[::-1]
 
 
 def test_a_batch_without_examples_leaves_the_model_as_it_was(base, trained, tmp_path, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
-    this = study.load(make_study(tmp_path, base, arms=[{"name": "a", "general": 4}]))
+    this = config.load(make_study(tmp_path, base, arms=[{"name": "a", "general": 4}]))
     empty = curriculum.batches(this)[0]
     kept = [one for one in EXAMPLES if one.tool not in empty]
     path = this.results / "distilled" / "full" / "seed0" / "examples.jsonl"
     store.write_text(path, "".join(one.model_dump_json() + "\n" for one in kept))
-    first, second, third = continual.run(this, "a", 0)
+    first, second, third = continual_run.run_arm(this, "a", 0)
     assert first.model == second.model != third.model and len(trained) == 1
     assert (second.examples, second.general, second.steps) == (0, 0, 0) and third.steps > 0
 
@@ -240,7 +240,7 @@ def test_a_batch_without_examples_leaves_the_model_as_it_was(base, trained, tmp_
 def test_gold_examples_are_learnt_as_calls_for_as_many_steps_in_turn_as_at_once(base, tmp_path, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
     arms = [{"name": "a", "replay": 0.5, "general": 4}, {"name": "joint", "kind": "joint", "general": 4}]
-    this = study.load(make_study(tmp_path, base, arms=arms, gold=True, least_steps=7))
+    this = config.load(make_study(tmp_path, base, arms=arms, gold=True, least_steps=7))
     shutil.rmtree(this.results / "distilled")  # nothing that was experienced is looked at
     gold = [one for one in resources.items(this, "dev") if one.gold.tool in TOOLS]
     rounds = curriculum.arms(this, curriculum.batches(this), 0)
@@ -250,10 +250,10 @@ def test_gold_examples_are_learnt_as_calls_for_as_many_steps_in_turn_as_at_once(
     monkeypatch.setattr(
         finetune, "finetune", lambda *args, **more: learnt.append(args[1].answer_rows) or real(*args, **more)
     )
-    in_turn, at_once = continual.run(this, "a", 0)[1:], continual.run(this, "joint", 0)[1:]
+    in_turn, at_once = continual_run.run_arm(this, "a", 0)[1:], continual_run.run_arm(this, "joint", 0)[1:]
     assert [one.steps for one in in_turn] == [7, 7] and [one.steps for one in at_once] == [14]
     assert learnt == [False] * 3
-    matrix = forgetting.matrix(forgetting.outcomes(this), this)
+    matrix = forgetting.matrix(forgetting.round_outcomes(this), this)
     assert set(matrix["arm"]) >= {"a", "joint"}
 
 
@@ -263,7 +263,7 @@ def test_kills_at_any_moment_change_nothing(whole, base, tmp_path):
     script = (
         "import sys; from ste_core.pipeline import continual_run; from ste_core.core.config import load;"
         "this = load(sys.argv[1]);"
-        "[print(len(continual_run.run(this, arm.name, 0)), flush=True) for arm in this.continual.arms]"
+        "[print(len(continual_run.run_arm(this, arm.name, 0)), flush=True) for arm in this.continual.arms]"
     )
     env = os.environ | {"STE_RESULTS": str(tmp_path / "results"), "OMP_NUM_THREADS": "1"}
     results, kills = tmp_path / "results" / "tiny" / "continual", 0
@@ -287,7 +287,7 @@ def test_two_at_once_are_refused(whole, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(where / "results"))
     with FileLock(this.results / "models" / "continual" / "seed0" / ".lock"):
         with pytest.raises(UserError, match="another process is at work") as error:
-            continual.run(this, "replay", 0)
+            continual_run.run_arm(this, "replay", 0)
     one_line(str(error.value))
 
 
@@ -308,7 +308,7 @@ def test_a_wrong_setting_is_one_line(changes, said, base, tmp_path, monkeypatch)
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
     path = make_study(tmp_path, base, **changes)
     with pytest.raises(UserError) as error:
-        study.load(path)
+        config.load(path)
     assert said in one_line(str(error.value))
 
 
@@ -323,9 +323,9 @@ def test_a_wrong_setting_is_one_line(changes, said, base, tmp_path, monkeypatch)
 )
 def test_what_does_not_fit_is_one_line(changes, said, base, tmp_path, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
-    this = study.load(make_study(tmp_path, base, **changes))
+    this = config.load(make_study(tmp_path, base, **changes))
     with pytest.raises(UserError) as error:
-        continual.run(this, "replay", curriculum.seeds(this)[0])
+        continual_run.run_arm(this, "replay", curriculum.arm_seeds(this)[0])
     assert said in one_line(str(error.value))
 
 
@@ -335,16 +335,16 @@ def test_general_tasks_need_a_world_that_has_them(base, tmp_path):
     del value["world"]["general"]
     path.write_text(yaml.safe_dump(value))
     with pytest.raises(UserError, match=r"world\.general: missing"):
-        study.load(path)
+        config.load(path)
     value["world"]["general"] = "microworld.general_skills:nothing"
     path.write_text(yaml.safe_dump(value))
     with pytest.raises(UserError, match=r"world\.general: microworld\.general_skills:nothing") as error:
-        resources.general_tasks(study.load(path), 1, 0, "train")
+        resources.general_tasks(config.load(path), 1, 0, "train")
     one_line(str(error.value))
 
 
 def test_no_exam_item_is_ever_trained_on():
-    tasks = functools.partial(resources.general_tasks, study.load("quick"))
+    tasks = functools.partial(resources.general_tasks, config.load("quick"))
     train = {one.task for seed in (0, 1) for one in tasks(600, seed, "train")}
     exam = {one.task for seed in (0, 1) for one in tasks(200, seed, "heldout")}
     assert not train & exam and len(exam) > 350
@@ -373,7 +373,7 @@ def test_measures_as_counted_by_hand():
         "forward_transfer": ((6 - 0) + (10 - 4)) / 2,
         "general_kept": -12.0,
     }
-    assert found.keys() == forgetting.MEASURES.keys()
+    assert found.keys() == forgetting.ARM_MEASURES.keys()
     interleaved = measured(MATRIX, "interleaved")
     assert interleaved.keys() == {"final_average", "drop_from_best"}
     assert interleaved["drop_from_best"] == pytest.approx(((80 - 60) + (70 - 40) + (10 - 90)) / 3)
@@ -413,9 +413,9 @@ ARMS = [
 
 
 def made_up_study(arms=ARMS):
-    this = study.load("quick")
+    this = config.load("quick")
     section = this.continual.model_copy(update={"arms": arms, "batches": 2})
-    changed = this.model_copy(update={"continual": section, "statistics": study.Statistics(resamples=199)})
+    changed = this.model_copy(update={"continual": section, "statistics": config.Statistics(resamples=199)})
     return changed
 
 
@@ -435,13 +435,13 @@ def test_tables_of_a_known_course(tmp_path):
     own = matrix[~matrix["arm"].str.startswith("paper")].set_index(["arm", "round", "batch"])["value"]
     assert own["no_replay", 1, 0] == 100 and own["no_replay", 2, 0] == 50 and own["turned", 1, 1] == 100
     assert own["turned", 1, 0] == 0 and matrix["n"].iloc[0] == 24
-    summary = forgetting.summary(rows, exam, this).set_index(["arm", "measure"])
+    summary = forgetting.arm_measures(rows, exam, this).set_index(["arm", "measure"])
     assert summary.loc[("no_replay", "backward_transfer"), "value"] == -50
     assert summary.loc[("replay_10", "backward_transfer"), "value"] == 0
     assert summary.loc[("bare", "general_kept"), ["value", "ci_low"]].tolist()[0] == -25
     assert summary.loc[("bare", "general_kept"), "ci_low"] < -25 < summary.loc[("bare", "general_kept"), "ci_high"] <= 0
     assert summary.loc[("turned", "final_average"), "order"] == "1 0" and (summary["seeds"].iloc[0] == 2)
-    table = forgetting.differences(rows, exam, this)
+    table = forgetting.arm_differences(rows, exam, this)
     pairs = dict(zip(table["comparison"], table["contrast"], strict=True))
     assert pairs == {
         "replay_10 - no_replay": "replay", "no_replay - bare": "general", "turned - replay_10": "order",
@@ -451,9 +451,9 @@ def test_tables_of_a_known_course(tmp_path):
     found = table.set_index(["comparison", "measure"])["difference"]
     assert found["replay_10 - no_replay", "final_average"] == 25 and found["turned - replay_10", "final_average"] == 0
     assert not matrix.drop(columns="position").isna().any(axis=None) and not table.isna().any(axis=None)
-    again = forgetting.summary(rows.sample(frac=1, random_state=0).sort_values("arm", kind="stable"), exam, this)
+    again = forgetting.arm_measures(rows.sample(frac=1, random_state=0).sort_values("arm", kind="stable"), exam, this)
     assert again.equals(summary.reset_index()[again.columns])
-    draw_all(matrix, summary.reset_index(), forgetting.general(exam, this), tmp_path)
+    draw_all(matrix, summary.reset_index(), forgetting.general_ability(exam, this), tmp_path)
 
 
 def draw_all(matrix, summary, general, folder):
@@ -472,11 +472,11 @@ def draw_all(matrix, summary, general, folder):
 def test_a_model_that_gets_nothing_right_has_tables_and_figures_all_the_same(arms, tmp_path):
     this, rows = made_up_study(arms), made_up(arms, lambda *_: False)
     exam = made_up_exam(arms, lambda *_: False)
-    summary = forgetting.summary(rows, exam, this)
+    summary = forgetting.arm_measures(rows, exam, this)
     own = summary[~summary["arm"].str.startswith("paper")]
     assert (own["value"] == 0).all() and not own.isna().any(axis=None)
-    assert (forgetting.differences(rows, exam, this)["difference"] == 0).all()
-    draw_all(forgetting.matrix(rows, this), summary, forgetting.general(exam, this), tmp_path)
+    assert (forgetting.arm_differences(rows, exam, this)["difference"] == 0).all()
+    draw_all(forgetting.matrix(rows, this), summary, forgetting.general_ability(exam, this), tmp_path)
 
 
 def test_intervals_grow_with_the_spread_between_tools_and_pair_arms():
@@ -519,24 +519,24 @@ def test_answers_are_judged_by_what_the_calls_return(whole, monkeypatch, tmp_pat
     path = this.results / "continual" / "no_replay" / "seed0" / "round2.jsonl"
     before = path.read_bytes()
     right = [
-        one.model_copy(update={"output": react.render(one.gold.tool, one.gold.arguments)})
+        one.model_copy(update={"output": react.render_call(one.gold.tool, one.gold.arguments)})
         if one.gold.tool != "add_days" else one
         for one in store.read_jsonl(path, Prediction)
     ]  # fmt: skip
     path.write_text("".join(one.model_dump_json() + "\n" for one in right))
     try:
-        rows, exam = forgetting.outcomes(this), forgetting.examined(this)
+        rows, exam = forgetting.round_outcomes(this), forgetting.examined(this)
         with monkeypatch.context() as patch:  # without recorded results the rule says the same here
             patch.setattr(execution, "gold_results", lambda items: {})
             patch.setattr(execution, "execute_verdicts", None)
-            pd.testing.assert_frame_equal(forgetting.outcomes(this), rows)
+            pd.testing.assert_frame_equal(forgetting.round_outcomes(this), rows)
     finally:
         path.write_bytes(before)
     told = rows[rows["correct"]]
     assert set(told["arm"]) == {"no_replay"} and set(told["round"]) == {2}
     assert set(told["tool"]) == set(TOOLS) - {"add_days"}
     assert len(rows) == 11 * len(TOOLS) and len(exam) == 11 * 4
-    assert len(forgetting.summary(rows, exam, this)) > 10 and len(forgetting.general(exam, this)) == 11
+    assert len(forgetting.arm_measures(rows, exam, this)) > 10 and len(forgetting.general_ability(exam, this)) == 11
 
 
 def test_the_notebooks_run(whole):
@@ -558,7 +558,7 @@ def test_the_notebooks_run(whole):
 
 @pytest.mark.parametrize("main", ["quick", "full"])
 def test_the_control_learns_gold_examples_and_changes_nothing_else(main):
-    base, other = study.load(main), study.load(f"{main}_gold")
+    base, other = config.load(main), config.load(f"{main}_gold")
     assert other.continual.gold and not base.continual.gold and other.source == base.results
     assert other.continual.least_steps == base.finetuning.least_steps
     same = {"name", "experience", "ablations", "exploitation", "continual"}

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -72,16 +73,20 @@ def python(project: Path, code: str, **environment: str) -> str:
 
 
 def test_every_block_says_where_it_goes() -> None:
-    assert len(BLOCKS) == len(re.findall(r"^```\w", PAGE, re.MULTILINE)) == 10
+    assert len(BLOCKS) == len(re.findall(r"^```\w", PAGE, re.MULTILINE)) == 11
 
 
 def test_the_picture_is_true() -> None:
-    """It shows the rooms in the order that import-linter holds, and the README tells of each module."""
+    """It shows the rooms in the order that import-linter holds, and the table below it names each module."""
     rooms = re.findall(r"^ {7}\+-> ([a-z]+)  ", PAGE, re.MULTILINE)
     assert rooms[0] == "cli" and rooms[1:] == [*reversed(ROOMS)]
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert contracts[0]["layers"] == ["__main__", *rooms]
+    assert re.findall(r"^\| `([a-z]+)/` \|", PAGE, re.MULTILINE) == list(ROOMS)
     for room in ROOMS:
-        (told,) = re.findall(rf"^\| `{room}/` \|(.*)$", readme, re.MULTILINE)
+        (told,) = re.findall(rf"^\| `{room}/` \|(.*)$", PAGE, re.MULTILINE)
         modules = {path.stem for path in (ROOT / "ste_core" / room).iterdir() if not path.stem.startswith("_")}
         assert {name for name in modules if f"`{name}`" not in told and f"`{name}/`" not in told} <= {
             "aio", "errors", "paper_reported", "release_manifest", "style",
@@ -125,7 +130,7 @@ def test_add_a_model_behind_a_server(project: Path) -> None:
 EXPLORE = """
 import asyncio
 from ste_core.method import explore
-from ste_core.core import config as study
+from ste_core.core.config import Exploration
 from ste_core.tools.functions import FunctionToolbox
 
 def double(number: int) -> int:
@@ -134,7 +139,7 @@ def double(number: int) -> int:
 
 async def trials(model, variant):
     toolbox = FunctionToolbox([double])
-    settings = study.Exploration(model="m", episodes=2, trials=2, variants=[variant])
+    settings = Exploration(model="m", episodes=2, trials=2, variants=[variant])
     tool = toolbox.tools["double"]
     return [one async for one in explore.explore_tool(tool, model, toolbox, settings, variant=variant)]
 """
@@ -143,6 +148,18 @@ async def trials(model, variant):
 def test_add_a_model_of_another_kind(project: Path) -> None:
     code = EXPLORE + "from my_model import Parrot\nprint(len(asyncio.run(trials(Parrot(), 'full'))))"
     assert python(project, code).split() == ["4"]
+
+
+def test_add_a_call_format(project: Path) -> None:
+    code = (
+        "from ste_core.models.tool_formats import read_native\n"
+        """print(read_native('<function_call>{"name": "add", "arguments": {"a": 1}}</function_call>').calls)\n"""
+        "print(read_native('<function_call>[add(a=1)]</function_call> Done.').calls)"
+    )
+    assert python(project, code).splitlines() == ["(('add', {'a': 1}),)"] * 2
+    before = python(ROOT, "from ste_core.models.tool_formats import read_native\n"
+                    "print(read_native('<function_call>[add(a=1)]</function_call>').calls)")  # fmt: skip
+    assert before.split() == ["()"]
 
 
 def test_add_a_variant(project: Path) -> None:
@@ -169,9 +186,7 @@ for variant in ("full", "no_memory"):
     settings = yaml.safe_load((project / "study" / "mine.yaml").read_text(encoding="utf-8"))
     settings |= {"name": "forgetful", "exploration": {"variants": ["full", "no_memory"]}}
     path.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    assert "no_memory" in python(
-        project, "from ste_core.core import config as study; print(study.load('forgetful').exploration)"
-    )
+    assert "no_memory" in python(project, "from ste_core.core.config import load; print(load('forgetful').exploration)")
 
 
 def test_add_a_figure(project: Path) -> None:

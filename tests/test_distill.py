@@ -22,7 +22,7 @@ from ste_core.method.distill import (
     STAGES,
     TOTAL,
     Distillation,
-    Reply,
+    JournalLine,
     TrialVerdict,
     distill,
     mentions,
@@ -420,7 +420,7 @@ def asking(trials, journal, *, answer=reword, identity="one", **options):
 def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
     journal, trials = tmp_path / "journal.jsonl", many()
     first, judged, worded = asking(trials, journal)
-    replies = read_jsonl(journal, Reply)
+    replies = read_jsonl(journal, JournalLine)
     assert (judged, worded) == (len(trials), row(first)["asked"]) and len(replies) == judged + worded
     assert {one.model for one in replies} == {"scripted"} and {one.kind for one in replies} == {"judge", "paraphrase"}
     again, *asked = asking(trials, journal)
@@ -429,7 +429,7 @@ def test_what_is_in_the_journal_is_not_asked_again(tmp_path):
     journal.write_bytes(whole[:-30])  # as a kill leaves it
     torn, *asked = asking(trials, journal)
     assert sum(asked) == 1 and torn.examples == first.examples
-    assert sorted(read_jsonl(journal, Reply), key=str) == sorted(replies, key=str)
+    assert sorted(read_jsonl(journal, JournalLine), key=str) == sorted(replies, key=str)
     assert asking(trials, journal, identity="http://127.0.0.1:2/v1 scripted")[1:] == (0, 0), (
         "it moved to another address"
     )
@@ -450,9 +450,9 @@ def test_a_spent_budget_keeps_what_was_paid_and_goes_on(tmp_path):
         with pytest.raises(BudgetSpent):
             asyncio.run(distill(trials, TOOLS, judge, words, Distillation(), journal=journal))
         asked += len(judge.asked) + len(words.asked)
-        assert asked == len(read_jsonl(journal, Reply)) > 0
+        assert asked == len(read_jsonl(journal, JournalLine)) > 0
     rest, judged, worded = asking(trials, journal)
-    assert rest.examples == whole.examples and asked + judged + worded == len(read_jsonl(journal, Reply))
+    assert rest.examples == whole.examples and asked + judged + worded == len(read_jsonl(journal, JournalLine))
 
 
 def test_a_failure_loses_no_reply_that_came(tmp_path):
@@ -466,7 +466,7 @@ def test_a_failure_loses_no_reply_that_came(tmp_path):
 
     with pytest.raises(UserError, match="gone"):
         run(many(), judge, journal=journal)
-    assert len({one.request_sha256 for one in read_jsonl(journal, Reply)}) == 20
+    assert len({one.request_sha256 for one in read_jsonl(journal, JournalLine)}) == 20
 
 
 class Server(http.server.BaseHTTPRequestHandler):
@@ -531,7 +531,7 @@ def test_kills_at_random_moments_change_nothing(url, tmp_path):
     total = row(whole)["judged"] + row(whole)["asked"]
     rng, kills = random.Random(), 0
     while True:
-        done = len(read_jsonl(tmp_path / "killed" / "journal.jsonl", Reply))
+        done = len(read_jsonl(tmp_path / "killed" / "journal.jsonl", JournalLine))
         child = multiprocessing.get_context("fork").Process(target=distil_to, args=(tmp_path / "killed", url))
         Server.served, Server.kill_at = 0, rng.randint(2, total // 5) if kills < 4 else 0
         Server.victim = child
@@ -545,7 +545,7 @@ def test_kills_at_random_moments_change_nothing(url, tmp_path):
     assert kills == 4
     for name in ("examples.jsonl", "verdicts.jsonl", "card.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
-    whole, killed = (read_jsonl(tmp_path / name / "journal.jsonl", Reply) for name in ("whole", "killed"))
+    whole, killed = (read_jsonl(tmp_path / name / "journal.jsonl", JournalLine) for name in ("whole", "killed"))
     assert sorted(one.text for one in whole) == sorted(one.text for one in killed) and len(killed) == total
 
 
@@ -557,4 +557,4 @@ def test_a_server_that_often_fails_changes_nothing(url, tmp_path):
     model = OpenAIChat("m", base_url=url)
     found = asyncio.run(distill(trials, TOOLS, model, model, Distillation(target=4), journal=tmp_path / "j.jsonl"))
     assert found.examples == expected.examples and Server.served > row(found)["asked"] + row(found)["judged"]
-    assert len(read_jsonl(tmp_path / "j.jsonl", Reply)) == row(found)["asked"] + row(found)["judged"]
+    assert len(read_jsonl(tmp_path / "j.jsonl", JournalLine)) == row(found)["asked"] + row(found)["judged"]

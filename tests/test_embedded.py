@@ -6,8 +6,8 @@ import pytest
 import yaml
 from support import ROOT, run_ste
 
-from ste_core.core import config as study
-from ste_core.pipeline import explore_run as exploration
+from ste_core.core import config
+from ste_core.pipeline import explore_run
 
 TABLES = (
     "exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "exploration_coverage",
@@ -30,7 +30,7 @@ def run_smoke(where):
 
 
 def test_every_stage_leaves_its_tables(smoke):
-    plan = study.load("smoke")
+    plan = config.load("smoke")
     assert {f"{name}.csv" for name in TABLES} <= {path.name for path in (smoke / "tables").iterdir()}
     correctness = pd.read_csv(smoke / "tables" / "embedded_correctness.csv")
     assert set(correctness["setting"]) == {"baseline", "ICL", "FT"}
@@ -44,9 +44,9 @@ def test_every_stage_leaves_its_tables(smoke):
 
 def test_every_trial_is_there_once(smoke, monkeypatch):
     monkeypatch.setenv("STE_RESULTS", str(smoke.parent))
-    plan = study.load("smoke")
+    plan = config.load("smoke")
     for variant in plan.exploration.variants:
-        trials = exploration.read(plan, variant, 0)
+        trials = explore_run.read_trials(plan, variant, 0)
         keys = [(one.tool, one.episode, one.trial) for one in trials]
         wanted = plan.exploration.episodes * plan.exploration.trials * len(plan.exploration.tools)
         assert len(set(keys)) == len(keys) == wanted

@@ -12,13 +12,10 @@ from support import ROOT
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core.analysis import baselines as reference
-from ste_core.analysis import claims_embedded, compare
-from ste_core.analysis import headline as story
-from ste_core.core import aio, store
-from ste_core.core import config as study
+from ste_core.analysis import baselines, claims_embedded, compare, headline
+from ste_core.core import aio, config, store
 from ste_core.core.errors import UserError
-from ste_core.core.react import render
+from ste_core.core.react import render_call
 from ste_core.core.records import Call, Prediction, TestItem
 from ste_core.pipeline import stages
 from ste_core.report import figures
@@ -37,7 +34,7 @@ def verdict(box, gold, called, **fields):
     item = TestItem(item=0, query="q", gold=gold, result=result)
     text = called if isinstance(called, str) else score.react.render(called.tool, called.arguments)
     prediction = Prediction(system="s", setting="x", item=0, query="q", gold=gold, output=text)
-    rows = score.verdicts([prediction], box.tools, string_rule_tools=box.tools, rule="strict")
+    rows = score.score_predictions([prediction], box.tools, string_rule_tools=box.tools, rule="strict")
     executed = aio.run(execution.execute_verdicts(rows, box, execution.gold_results([item])))
     return next(executed.itertuples())
 
@@ -129,7 +126,7 @@ def test_close_without_order():
 
 @pytest.fixture(scope="module")
 def marks():
-    return reference.evaluate(study.load("microworld")).set_index(["system", "metric"])["value"]
+    return baselines.evaluate(config.load("microworld")).set_index(["system", "metric"])["value"]
 
 
 def test_the_oracle_is_right_everywhere(marks):
@@ -149,7 +146,7 @@ def test_luck_and_words_are_far_from_it(marks):
 
 def test_random_calls_are_valid_and_seeded(box):
     items, donors = test_set.load("test")[:40], test_set.load("dev")
-    one, same, other = (reference.random_call(items, donors, rng=random.Random(seed)) for seed in (1, 1, 2))
+    one, same, other = (baselines.random_call(items, donors, rng=random.Random(seed)) for seed in (1, 1, 2))
     assert one == same != other
     for prediction in one:
         parsed = score.react.parse(prediction.output, box.tools, rule="strict")
@@ -183,13 +180,13 @@ def answered(folder, monkeypatch, world, items, calls, **sections):
         "exploration": {"model": "m"}, "exploitation": {"model": "m"},
     }  # fmt: skip
     (folder / "mine.yaml").write_text(yaml.safe_dump(content | sections))
-    made = study.load(folder / "mine.yaml")
+    made = config.load(folder / "mine.yaml")
     for setting, own in zip(("baseline", "icl"), calls, strict=True):
         path = stages.predictions_file(made, setting, "all" if setting == "baseline" else "full", 0)
         rows = [
             Prediction(
                 system="m", setting=stages.label(setting), item=one["item"], query=one["query"], gold=one["gold"],
-                output=render(said.tool, said.arguments),
+                output=render_call(said.tool, said.arguments),
             ).model_dump_json()
             for one, said in zip(items, own, strict=True)
         ]  # fmt: skip
@@ -244,7 +241,7 @@ def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_p
     assert set(table["metric"]) == {"wellformed", "api_match_all", "correct_rule", "correct_call"}
     assert gains["metric"].tolist() == ["correct_call"] and gains["difference"].tolist() == [50]
     assert compare.expectation(gains)["difference"].iloc[0] == 50
-    text = story.headline(table, claims_embedded.embedded(table, gains))
+    text = headline.headline(table, claims_embedded.embedded(table, gains))
     assert "right call" in text and "right result" not in text and "50.0 [" in text
     examples, families = pd.Series({"look": 3.0}), pd.Series({"look": ""})
     tools = compare.tools(rows, examples, families)

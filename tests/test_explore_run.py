@@ -18,13 +18,12 @@ from filelock import FileLock
 from support import ROOT, one_line, run_ste
 
 from ste_core import cli
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import RequestRefused, UserError
 from ste_core.core.records import Tool
 from ste_core.models.base import Budget, BudgetSpent, Choice, Completion
-from ste_core.pipeline import explore_run as exploration
-from ste_core.pipeline import resources
-from ste_core.pipeline.explore_run import estimate, explore, read, runs, trials_file
+from ste_core.pipeline import explore_run, resources
+from ste_core.pipeline.explore_run import expected_cost, explore, read_trials, run_records, trials_file
 from ste_core.tools.functions import FunctionToolbox
 
 
@@ -51,7 +50,7 @@ def make(tmp_path, monkeypatch):
         }
         path = tmp_path / "trial.yaml"
         path.write_text(yaml.safe_dump(content))
-        return study.load(path)
+        return config.load(path)
 
     return write
 
@@ -108,7 +107,7 @@ def test_the_same_bytes_whatever_the_concurrency_and_sharding(make):
     for name in reversed(known_tools()):
         explore(at, variants=["full"], seeds=[3], tools=[name], model=Scripted())
     assert files(at, "full", 3) == whole["full", 3]
-    assert [one.tool for one in read(at, "full", 3)] == sorted(known_tools() * 4)
+    assert [one.tool for one in read_trials(at, "full", 3)] == sorted(known_tools() * 4)
 
 
 def test_all_tools_are_explored_at_once(make):
@@ -123,7 +122,7 @@ def test_a_finished_exploration_asks_nothing(make):
     before, model = files(at), Scripted()
     (record,) = explore(at, model=model)
     assert model.asked == 0 and files(at) == before and record.trials == record.to_go == 0
-    assert len(runs(at, "full", 0)) == 1
+    assert len(run_records(at, "full", 0)) == 1
 
 
 def test_a_model_in_process(make, tmp_path):
@@ -136,7 +135,7 @@ def test_a_model_in_process(make, tmp_path):
     content["models"] = {"m": model}
     content["exploration"] |= {"max_tokens": 8, "calls": 1, "tools": known_tools()[:2], "episodes": 1}
     (tmp_path / "trial.yaml").write_text(yaml.safe_dump(content))
-    at = study.load(tmp_path / "trial.yaml")
+    at = config.load(tmp_path / "trial.yaml")
     explore(at)
     whole = files(at)
     note = json.loads((at.explored("full", 0) / ".run" / f"{known_tools()[0]}.json").read_text())
@@ -273,7 +272,7 @@ def test_two_runs_do_not_write_one_file(make):
             explore(at, model=Scripted())
         explore(at, tools=known_tools()[1:], model=Scripted())
     explore(at, model=Scripted())
-    assert len(read(at, "full", 0)) == 20
+    assert len(read_trials(at, "full", 0)) == 20
 
 
 def test_a_failing_model_loses_nothing(make):
@@ -292,7 +291,7 @@ def test_a_failing_model_loses_nothing(make):
         explore(at, model=Breaks())
     kept = files(at)
     assert kept and all(whole[name].startswith(content) for name, content in kept.items())
-    (left,) = runs(at, "full", 0)
+    (left,) = run_records(at, "full", 0)
     assert left.stopped == "model m: gone" and left.to_go == 20 - left.trials and 0 < left.trials < 20
     explore(at, model=Scripted())
     assert files(at) == whole
@@ -336,9 +335,9 @@ def test_a_text_that_is_refused_costs_its_trial_and_not_the_run(make):
             return await super().complete(messages, **options)
 
     explore(at, model=Prudish(15))
-    (record,) = runs(at, "full", 0)
-    assert record.stopped is None and record.did["refused"] > 0 and len(read(at, "full", 0)) == 20
-    assert any(one.solved is False and not one.reflection for one in read(at, "full", 0))
+    (record,) = run_records(at, "full", 0)
+    assert record.stopped is None and record.did["refused"] > 0 and len(read_trials(at, "full", 0)) == 20
+    assert any(one.solved is False and not one.reflection for one in read_trials(at, "full", 0))
     fresh(at)
     with pytest.raises(UserError, match=r"^model m: 400 content policy$"):
         explore(at, model=Prudish(101))
@@ -355,7 +354,7 @@ def test_replies_held_to_a_form_are_not_mixed_with_free_ones(make):
         if said.pop("constrained", None) is not None:  # as before it was noted
             note.write_text(json.dumps(said))
     explore(at, model=Scripted())
-    assert len(read(at, "full", 0)) == 30
+    assert len(read_trials(at, "full", 0)) == 30
 
 
 class Bold(Scripted):
@@ -371,9 +370,9 @@ class Bold(Scripted):
 def test_how_replies_are_read_is_a_setting_that_the_results_name(make):
     at = make()
     explore(at, model=Bold())
-    (run,) = runs(at, "full", 0)
+    (run,) = run_records(at, "full", 0)
     assert run.did["calls"] > 0 and run.did["further_calls"] == run.did["calls"]
-    assert "calls after the first of a reply were not made" in exploration.note(at, "full", 0)
+    assert "calls after the first of a reply were not made" in explore_run.note(at, "full", 0)
     notes = list((at.explored("full", 0) / ".run").glob("*.json"))
     assert notes and all(json.loads(note.read_text())["rule"] == "lenient" for note in notes)
 
@@ -381,8 +380,8 @@ def test_how_replies_are_read_is_a_setting_that_the_results_name(make):
 def test_read_strictly_such_replies_are_refused_for_their_form(make):
     at = make(rule="strict")
     explore(at, model=Bold())
-    assert runs(at, "full", 0)[0].did["calls"] == 0
-    problems = {step.problem for trial in read(at, "full", 0) for step in trial.steps if step.problem}
+    assert run_records(at, "full", 0)[0].did["calls"] == 0
+    problems = {step.problem for trial in read_trials(at, "full", 0) for step in trial.steps if step.problem}
     assert problems and not any("no tool" in problem for problem in problems)
 
 
@@ -394,7 +393,7 @@ def test_trials_from_before_the_rule_was_noted_were_read_strictly(make):
         if said.pop("rule", None) is not None:
             note.write_text(json.dumps(said))
     explore(make(rule="strict", episodes=3), model=Scripted())
-    assert len(read(make(rule="strict", episodes=3), "full", 0)) == 30
+    assert len(read_trials(make(rule="strict", episodes=3), "full", 0)) == 30
 
 
 def test_a_full_disk_is_one_line(make, monkeypatch):
@@ -408,7 +407,7 @@ def test_a_full_disk_is_one_line(make, monkeypatch):
         with pytest.raises(UserError, match="cannot be written: No space left on device"):
             explore(at, model=Scripted())
     explore(at, model=Scripted())
-    assert len(read(at, "full", 0)) == 20
+    assert len(read_trials(at, "full", 0)) == 20
 
 
 # --- failing servers --------------------------------------------------------------------------------------------------
@@ -423,7 +422,7 @@ def test_a_fifth_of_requests_failing_loses_nothing(make):
     with chat_server.running(fail=0.2, seed=4) as url:
         at = make(url, model={"timeout": 2.0, "retries": 8}, episodes=2)
         (record,) = explore(at)
-    assert files(at) == whole and len(read(at, "full", 0)) == 20 and record.stopped is None
+    assert files(at) == whole and len(read_trials(at, "full", 0)) == 20 and record.stopped is None
     assert record.requests >= record.did["requests"]  # garbage is paid for
 
 
@@ -457,7 +456,7 @@ def test_a_budget_stops_after_whole_trials_and_each_run_goes_on(make, limit):
         except BudgetSpent as error:
             assert "\n" not in str(error) and "what is done is kept" in str(error)
         assert budget.used_requests <= 25 and budget.used_tokens <= 2_500 and not budget._held
-        done.append(len(read(at, "full", 0)))
+        done.append(len(read_trials(at, "full", 0)))
     assert files(at) == whole
     assert done == sorted(set(done)) and len(done) < 12  # each run gets further, and most of what it pays for is kept
 
@@ -469,9 +468,9 @@ def test_the_study_names_the_budget_and_the_command_says_it_is_spent(make, tmp_p
         assert cli.main(["explore", path]) == 2
         assert one_line(capsys.readouterr().err).startswith("ste: the budget of 12 requests")
         at = make(url)
-        assert 0 < len(read(at, "full", 0)) < 20
+        assert 0 < len(read_trials(at, "full", 0)) < 20
         assert cli.main(["explore", path]) == 0
-    assert len(read(at, "full", 0)) == 20
+    assert len(read_trials(at, "full", 0)) == 20
     assert re.search(r"^\d+ trials, \d+ requests, [\d,]+ tokens, \d+ s: ", capsys.readouterr().out, re.MULTILINE)
 
 
@@ -484,10 +483,10 @@ def test_a_dry_run_tells_what_it_takes_and_asks_nothing(make, tmp_path, capsys):
     said = capsys.readouterr().out
     assert said.startswith("40 trials to go: about 140 requests (at most 220), ") and "at 2.0 requests a second" in said
     assert not at.results.exists()
-    likely = estimate(at)
+    likely = expected_cost(at)
     assert likely.cost == pytest.approx((likely.prompt_tokens + 4 * likely.completion_tokens) / 1e6)
-    assert estimate(at, variants=["full"], tools=known_tools()[:2]).trials == 8
-    unknown = estimate(make(), shard=(1, 5)).text()
+    assert expected_cost(at, variants=["full"], tools=known_tools()[:2]).trials == 8
+    unknown = expected_cost(make(), shard=(1, 5)).text()
     assert unknown.endswith(", time unknown before the first requests, no prices in the study file")
 
 
@@ -495,18 +494,18 @@ def test_the_estimate_comes_true_once_trials_are_measured(make):
     at = make(episodes=12)
     budget = Budget()
     explore(make(episodes=2), model=Scripted(budget, jitter=0.001), budget=budget)
-    before = estimate(at)
+    before = expected_cost(at)
     assert (before.done, before.trials) == (20, 100) and before.rate
     (record,) = explore(at, model=Scripted(budget, jitter=0.001), budget=budget)
     assert before.requests == pytest.approx(record.requests, rel=0.15) and record.requests <= before.most_requests
-    after = estimate(at)
+    after = expected_cost(at)
     assert (after.trials, after.text()) == (0, "nothing to do: all 120 trials are done")
 
 
 def test_estimated_tokens_are_those_a_server_counts(make):
     with chat_server.running() as url:
         explore(make(url, episodes=2))
-        likely = estimate(make(url, episodes=8))
+        likely = expected_cost(make(url, episodes=8))
         (record,) = explore(make(url, episodes=8))
     assert likely.prompt_tokens == pytest.approx(record.did["prompt_tokens"], rel=0.2)
 
@@ -560,7 +559,7 @@ def test_a_wrong_or_missing_key_is_one_line(make, tmp_path, capsys, monkeypatch)
         monkeypatch.setenv("OTHER_KEY", "sk-right")
         at = make(url, model={"key_env": "OTHER_KEY"}, episodes=1)
         explore(at, tools=known_tools()[:1])
-    assert "OPENAI_API_KEY" not in os.environ and len(read(at, "full", 0)) == 2
+    assert "OPENAI_API_KEY" not in os.environ and len(read_trials(at, "full", 0)) == 2
 
 
 def test_a_context_too_short_is_one_line(make, tmp_path, capsys):
@@ -607,8 +606,8 @@ def test_in_a_notebook_with_a_running_loop(make):
 def test_the_bar_tells_rate_and_share_solved(make, capsys):
     explore(make(), model=Scripted(tokens=1000), progress=True)
     assert capsys.readouterr().err.count("trial") > 0
-    bar = exploration._Watch(_Bar(), Budget(used_requests=5, used_tokens=1234, cost=2.5))
-    trial = read(make(), "full", 0)[0]
+    bar = explore_run._Watch(_Bar(), Budget(used_requests=5, used_tokens=1234, cost=2.5))
+    trial = read_trials(make(), "full", 0)[0]
     bar.saw(judged=1, solved=1)
     bar.ended(trial.model_copy(update={"solved": False}))
     assert re.fullmatch(r"50% solved, [\d.]+ requests/s, 1,234 tokens, 2.50 spent", bar.bar.said)

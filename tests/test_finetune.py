@@ -25,12 +25,12 @@ from ste_core.core.records import Call, Example
 from ste_core.method import training_data
 from ste_core.method.training_data import (
     GeneralTask,
-    Row,
+    TrainingRow,
     accumulation,
     conversations,
     deal,
     encode,
-    plan,
+    plan_batches,
     rounds,
     split,
 )
@@ -83,7 +83,7 @@ def options(base, **changes):
 def test_rows_hold_the_prompt_of_prediction_and_learn_the_reply_with_its_end(tokenizer):
     found = conversations(EXAMPLES[:1], GENERAL)
     rows, dropped = encode(tokenizer, found, max_length=500, ends={tokenizer.eos_token_id})
-    one, call = EXAMPLES[0], react.render("add_date", {"n": 0})
+    one, call = EXAMPLES[0], react.render_call("add_date", {"n": 0})
     prompts = [prompting.tuned(one.query), prompting.tuned_answer(one.query, one.call, one.observation)]
     prompts.append(prompting.general("list city"))
     replies = [call, "Final Answer: 0.", "city"]
@@ -92,7 +92,7 @@ def test_rows_hold_the_prompt_of_prediction_and_learn_the_reply_with_its_end(tok
         text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
         assert tokenizer.decode(row.ids[: row.prompt], skip_special_tokens=False) == text
         assert tokenizer.decode(row.ids[row.prompt :], skip_special_tokens=False) == f"{reply}<|end|>"
-        inputs = trainer.pad([row, Row([7] * 300, 299, "call", "")], 0)
+        inputs = trainer.pad([row, TrainingRow([7] * 300, 299, "call", "")], 0)
         learned = inputs["labels"][0]
         assert learned[: row.prompt].eq(-100).all() and learned[len(row.ids) :].eq(-100).all()
         assert learned[row.prompt : len(row.ids)].tolist() == row.ids[row.prompt :]
@@ -155,7 +155,7 @@ def test_what_cannot_be_learned_is_said(tokenizer):
 
 
 def test_held_out_rows_share_no_source_with_the_others():
-    found = [Row([1, 2], 1, kind, f"t/{number}/0") for number in range(500) for kind in ("call", "answer")]
+    found = [TrainingRow([1, 2], 1, kind, f"t/{number}/0") for number in range(500) for kind in ("call", "answer")]
     kept, held = split(found, 0.2, seed=3)
     assert not {row.source for row in kept} & {row.source for row in held}
     assert 60 <= len({row.source for row in held}) <= 140 and len(kept) + len(held) == 1000
@@ -173,7 +173,7 @@ def test_held_out_rows_share_no_source_with_the_others():
 )  # fmt: skip
 def test_each_epoch_has_each_row_once_in_batches_that_fit(lengths, epochs, batch, processes, tokens):
     for grouped in (True, False):
-        steps = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=grouped)
+        steps = plan_batches(lengths, epochs=epochs, batch=batch, seed=1, grouped=grouped)
         each = -(-len(lengths) // batch)
         assert len(steps) == epochs * each
         for epoch in range(epochs):
@@ -189,8 +189,8 @@ def test_each_epoch_has_each_row_once_in_batches_that_fit(lengths, epochs, batch
 @given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 17), st.integers(0, 90))
 def test_few_rows_come_as_often_as_the_least_steps_need(rows, epochs, batch, least):
     lengths = [5] * rows
-    whole = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=True)
-    steps = plan(lengths, epochs=epochs, batch=batch, seed=1, grouped=True, least=least)
+    whole = plan_batches(lengths, epochs=epochs, batch=batch, seed=1, grouped=True)
+    steps = plan_batches(lengths, epochs=epochs, batch=batch, seed=1, grouped=True, least=least)
     assert len(steps) == max(len(whole), least) and steps[: len(whole)] == whole
     seen = Counter(row for step in steps for row in step)
     assert max(seen.values()) - min(seen[row] for row in range(rows)) <= 1
@@ -200,7 +200,7 @@ def test_grouping_saves_padding_and_epochs_differ():
     lengths = [20 + 7 * number % 100 for number in range(3_000)]
 
     def padded(grouped):
-        steps = plan(lengths, epochs=2, batch=32, seed=0, grouped=grouped)
+        steps = plan_batches(lengths, epochs=2, batch=32, seed=0, grouped=grouped)
         assert steps[: len(steps) // 2] != steps[len(steps) // 2 :]
         return sum(len(step) * max(lengths[row] for row in step) for step in steps) / (2 * sum(lengths))
 
@@ -268,7 +268,7 @@ def knowing(models, tmp_path_factory):
 def test_a_handful_of_rows_is_learned_by_heart_and_read_again(models, knowing):
     for kind in models:
         check_learned(knowing / kind, EXAMPLES[:3], False)
-        assert len(store.read_table(knowing / kind / "loss.csv")) == finetune.read(knowing / kind).steps == 60
+        assert len(store.read_table(knowing / kind / "loss.csv")) == finetune.read_record(knowing / kind).steps == 60
     assert sorted(path.name for path in knowing.iterdir()) == ["lfm2", "llama"]
 
 
@@ -292,9 +292,9 @@ def test_what_was_learned_can_be_changed(knowing, tmp_path, kind, changes, holds
 
 
 def check_learned(folder, few, tokens):
-    record, curve = finetune.read(folder), store.read_table(folder / "loss.csv")
+    record, curve = finetune.read_record(folder), store.read_table(folder / "loss.csv")
     assert record.loss < 0.15 < 0.3 < curve["loss"][0]
-    model = finetune.load(folder)
+    model = finetune.load_tuned(folder)
     found = conversations(few, answer_rows=False, tool_tokens=tokens)
     assert own_loss(model, found) == pytest.approx(record.loss, abs=0.05)
     said = replies(model, [one.prompt for one in found])
@@ -354,7 +354,7 @@ def test_parts_of_a_batch_add_up_to_it(models, tmp_path):
     for name in ("loss.csv", "validation.csv"):
         one, other = (store.read_table(tmp_path / place / name) for place in ("whole", "parts"))
         pd.testing.assert_frame_equal(one, other, atol=1e-4, rtol=1e-4)
-    assert own_loss(finetune.load(tmp_path / "whole"), held_out(models, chosen)) == pytest.approx(
+    assert own_loss(finetune.load_tuned(tmp_path / "whole"), held_out(models, chosen)) == pytest.approx(
         whole.validation_loss, abs=1e-4
     )
 
@@ -404,7 +404,7 @@ def test_rounds_go_on_from_the_round_before(models, tmp_path):
         base = tmp_path / f"round{number}"
         record = finetune.finetune(one.examples, chosen, base)
         assert record.tool_tokens == [f"<tool_{name}>" for name in sorted(one.tools)]
-    assert len(finetune.load(base)._tokenizer) == len(finetune.load(tmp_path / "round0")._tokenizer) + 1
+    assert len(finetune.load_tuned(base)._tokenizer) == len(finetune.load_tuned(tmp_path / "round0")._tokenizer) + 1
 
 
 # --- processes ---
@@ -440,7 +440,7 @@ def test_two_processes_have_the_loss_curve_of_one(models, tmp_path):
         if two.poll() is None:
             os.killpg(two.pid, signal.SIGKILL)
     assert two.returncode == 0, stderr
-    double = finetune.read(tmp_path / "out")
+    double = finetune.read_record(tmp_path / "out")
     assert (single.processes, double.processes) == (1, 2) and double.device == "cpu"
     assert f"{single.steps} steps" in one_line(stdout) and single.fingerprint == double.fingerprint
     for name in ("loss.csv", "validation.csv"):
@@ -532,4 +532,4 @@ def test_an_adapter_knows_its_base(models, tmp_path):
         finetune.finetune(EXAMPLES, options(tmp_path / "out"), tmp_path / "next")
     make_model(base, "lfm2", hidden=32, layers=2, spare=0, seed=1)
     with pytest.raises(UserError, match="fine-tune again"):
-        finetune.load(tmp_path / "out")
+        finetune.load_tuned(tmp_path / "out")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Step, Tool, Trial
 from ste_core.release import formats
-from ste_core.release.formats import chat_rows, from_data_dict, from_rows, read_json, to_data_dict, to_rows
+from ste_core.release.formats import chat_rows, from_data_dict, from_rows, read_values, to_data_dict, to_rows
 
 PLACE = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOLS = {
@@ -338,7 +338,7 @@ def test_what_nests_too_deep_is_one_line_or_aside(tmp_path):
         deep = "[" * depth + "]" * depth
         (tmp_path / "deep.json").write_text('{"a": [{' + place + ": " + deep + "}]}")
         try:
-            from_data_dict(read_json(tmp_path / "deep.json"))
+            from_data_dict(read_values(tmp_path / "deep.json"))
         except UserError as error:
             assert "\n" not in str(error) and len(str(error)) < 600
         else:
@@ -423,7 +423,7 @@ def test_a_row_that_cannot_be_read_is_kept_aside_or_named():
 
 @pytest.mark.release
 def test_the_releases_test_items_read_as_rows_and_come_back(release_dir):
-    value = read_json(release_dir / "llama-recipes" / "ft_datasets" / "tool_test.json")
+    value = read_values(release_dir / "llama-recipes" / "ft_datasets" / "tool_test.json")
     found = from_rows(value, results=False)
     rows = [row for own in value.values() for row in own]
     assert len(found.records) + len([place for place in found.aside if place.count("/") == 2]) == len(rows) == 750
@@ -558,12 +558,12 @@ def test_rows_and_dumps_are_written_and_read(tmp_path):
     rows = to_rows(VARIED, TOOLS)
     formats.write_rows(tmp_path / "sub" / "rows.jsonl", rows)
     formats.write_json(tmp_path / "rows.json", rows)
-    assert read_json(tmp_path / "sub" / "rows.jsonl") == read_json(tmp_path / "rows.json") == rows
+    assert read_values(tmp_path / "sub" / "rows.jsonl") == read_values(tmp_path / "rows.json") == rows
     assert (tmp_path / "sub" / "rows.jsonl").read_bytes().count(b"\n") == len(rows)
     assert pd.read_json(tmp_path / "sub" / "rows.jsonl", lines=True)["action"].tolist() == [one.tool for one in VARIED]
     odd = to_rows([example(query="one\u2028line\r\x85?")], TOOLS)  # line ends that are none in JSON Lines
     formats.write_rows(tmp_path / "odd.jsonl", odd)
-    assert read_json(tmp_path / "odd.jsonl") == odd
+    assert read_values(tmp_path / "odd.jsonl") == odd
 
 
 @pytest.mark.parametrize(
@@ -582,5 +582,5 @@ def test_a_file_that_is_not_json_is_one_line(tmp_path, name, data, said):
     if data is not None:
         (tmp_path / name).write_bytes(data)
     with pytest.raises(UserError) as error:
-        read_json(tmp_path / name)
+        read_values(tmp_path / name)
     assert said in str(error.value) and "\n" not in str(error.value)

@@ -43,14 +43,14 @@ def study(tmp_path_factory, request):
 
 @pytest.fixture(scope="module")
 def answered(study):
-    untrained = [setting for setting, _ in gold_run.plan(study) if setting != "FT"]
+    untrained = [setting for setting, _ in gold_run.conditions(study) if setting != "FT"]
     made = gold_run.answers(study, "micro", untrained)
     gold_run.tune(study, "micro", 0)
     return made | gold_run.answers(study, "micro", ["FT"])
 
 
 def test_each_setting_is_answered_in_its_decodings(study, answered):
-    assert set(answered) == set(gold_run.plan(study)) and len(answered) == 8
+    assert set(answered) == set(gold_run.conditions(study)) and len(answered) == 8
     for (setting, _), one in answered.items():
         assert len(one) == (5 if setting in gold_run.WIDE else 10)
     summaries = {
@@ -70,8 +70,8 @@ def test_answering_again_asks_nobody(study, answered, monkeypatch):
 
 
 def test_the_tables_show_settings_reference_lines_and_paired_differences(study, answered):
-    rows = gold.outcomes(study)
-    table = gold.main(rows, study)
+    rows = gold.gold_outcomes(study)
+    table = gold.setting_table(rows, study)
     assert list(table) == ["model", "setting", "decoding", "metric", "n", "seeds", "value", "ci_low", "ci_high"]
     assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
     one = rows[(rows["setting"] == "ICL") & (rows["decoding"] == "free")]
@@ -79,7 +79,7 @@ def test_the_tables_show_settings_reference_lines_and_paired_differences(study, 
     assert found["value"].item() == pytest.approx(100 * one["correct_execution"].mean())
     chance = table[table["model"] == "chance"].set_index("setting")["value"]
     assert chance["baseline"] == pytest.approx(100 / 3) and chance["baseline, wide"] == pytest.approx(20)
-    different = gold.differences(rows, study)
+    different = gold.setting_differences(rows, study)
     assert {"ICL - baseline", "FT - ICL", "ICL: free - constrained"} <= set(different["contrast"])
     assert (different["p_holm"] >= different["p"] - 1e-12).all()
 

@@ -20,9 +20,7 @@ from ste_core.models.local import LocalChat
 
 torch = pytest.importorskip("torch")
 
-from ste_core.models import decoding as decode  # noqa: E402 (need torch)
-from ste_core.models import prefix_cache as prefixes  # noqa: E402 (need torch)
-from ste_core.models import sampling  # noqa: E402
+from ste_core.models import decoding, prefix_cache, sampling  # noqa: E402 (need torch)
 
 KINDS = ("lfm2", "llama", "mistral")
 
@@ -65,7 +63,7 @@ def texts(completions):
 
 
 def plain_row(prompt):
-    return decode.Row(prompt, sampling.Sampling(0.0), (0, 0))
+    return decoding.AnswerRow(prompt, sampling.Sampling(0.0), (0, 0))
 
 
 def read(decoder, prompts):
@@ -89,7 +87,7 @@ def test_500_sampled_texts_are_the_same_at_batch_1_and_64_and_at_1_and_8_callers
 
 def test_rounding_does_not_reach_the_text(models, monkeypatch):
     """Batches are made to round 50 times worse than they do; without the settling of ties, texts change."""
-    forward = decode.Decoder._forward
+    forward = decoding.Decoder._forward
 
     def rough(self, ids, mask=None, cache=None, keep=1):
         logits = forward(self, ids, mask, cache, keep)
@@ -97,7 +95,7 @@ def test_rounding_does_not_reach_the_text(models, monkeypatch):
             logits = logits + 4e-4 * torch.sin(1e4 * logits + 1e3 * ids.shape[0] + mask.shape[1])
         return logits
 
-    monkeypatch.setattr(decode.Decoder, "_forward", rough)
+    monkeypatch.setattr(decoding.Decoder, "_forward", rough)
 
     def differing(requests):
         few, many = (
@@ -107,7 +105,7 @@ def test_rounding_does_not_reach_the_text(models, monkeypatch):
         return sum(one != other for one, other in zip(few, many, strict=True))
 
     assert differing(300) == 0
-    monkeypatch.setattr(decode, "TIE", 0.0)
+    monkeypatch.setattr(decoding, "TIE", 0.0)
     monkeypatch.setattr(sampling, "TIE", 0.0)
     assert differing(300) > 0
 
@@ -140,7 +138,7 @@ def made_up_prompts():
 @pytest.mark.parametrize("kind", ["lfm2", "llama"])
 def test_what_prompts_share_is_read_once_and_equals_reading_it_all(models, kind, monkeypatch):
     seen = []
-    forward = decode.Decoder._forward
+    forward = decoding.Decoder._forward
 
     def counting(self, ids, *args, **kwargs):
         seen.append(ids.shape[0] * ids.shape[1])
@@ -151,7 +149,7 @@ def test_what_prompts_share_is_read_once_and_equals_reading_it_all(models, kind,
         batch = read(decoder, prompts)
         return batch, sum(seen)
 
-    monkeypatch.setattr(decode.Decoder, "_forward", counting)
+    monkeypatch.setattr(decoding.Decoder, "_forward", counting)
     first = made_up_prompts()
     longer = [one + [11 + (at * 7 + number) % 80 for at in range(2 + 20 * number)] for number, one in enumerate(first)]
     decoder, plain = (LocalChat.load(models[kind])._worker._decoder for _ in range(2))
@@ -173,7 +171,7 @@ def test_what_prompts_share_is_read_once_and_equals_reading_it_all(models, kind,
 
 
 def test_the_prefix_cache_stays_in_its_bounds():
-    tree = prefixes.PrefixCache(kept=40_000)
+    tree = prefix_cache.PrefixCache(kept=40_000)
     for number in range(200):
         prompt = [number % 3, number % 7, *range(number % 40), 500 + number]
         known = tree.match(prompt)
@@ -189,7 +187,7 @@ def test_the_prefix_cache_stays_in_its_bounds():
 
 def test_conversations_that_go_on_have_the_same_text_whatever_is_kept(models, monkeypatch):
     """Eight conversations of six turns, imagined beside each other; some requests are asked beside the conversation."""
-    forward = decode.Decoder._forward
+    forward = decoding.Decoder._forward
 
     def talk(kind, kept):
         model, read = LocalChat.load(models[kind]), []
@@ -199,7 +197,7 @@ def test_conversations_that_go_on_have_the_same_text_whatever_is_kept(models, mo
             read.append(ids.shape[0] * ids.shape[1])
             return forward(self, ids, *args, **kwargs)
 
-        monkeypatch.setattr(decode.Decoder, "_forward", counting)
+        monkeypatch.setattr(decoding.Decoder, "_forward", counting)
 
         async def one(number):
             messages, said = list(conversation(number)), []
@@ -254,11 +252,11 @@ def test_tokens_are_written_in_place_and_rows_take_free_places(models):
         for row in batch.here:
             row.tokens.append(token)
         decoder.advance(batch)
-        return next(layer.keys for layer in batch.cache.layers if isinstance(layer, decode.Roomy)).data_ptr()
+        return next(layer.keys for layer in batch.cache.layers if isinstance(layer, decoding.Roomy)).data_ptr()
 
     with torch.inference_mode():
         batch = decoder.read(rows(30, 41, 17, 41, 25), 8_192)
-        assert len({step(batch) for _ in range(decode.ROOM)}) == 1
+        assert len({step(batch) for _ in range(decoding.ROOM)}) == 1
         place = step(batch)
         batch.keep([0, 1, 3, 4])
         assert batch.rows[2] is None and step(batch) == place
@@ -530,7 +528,7 @@ def test_a_cancelled_wait_frees_its_place(models):
 
 def test_a_failure_fails_its_batch_and_the_next_one_works(models, monkeypatch):
     model = LocalChat.load(models["lfm2"])
-    advance = decode.Decoder.advance
+    advance = decoding.Decoder.advance
     failures = [torch.OutOfMemoryError("CUDA out of memory"), ValueError("odd")]
 
     def failing(self, batch):
@@ -538,7 +536,7 @@ def test_a_failure_fails_its_batch_and_the_next_one_works(models, monkeypatch):
             raise failures.pop(0)
         advance(self, batch)
 
-    monkeypatch.setattr(decode.Decoder, "advance", failing)
+    monkeypatch.setattr(decoding.Decoder, "advance", failing)
     with pytest.raises(UserError, match="out of memory; use a smaller batch_size"):
         ask(model, range(3), seed=1)
     with pytest.raises(ValueError, match="odd"):

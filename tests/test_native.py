@@ -176,7 +176,7 @@ def test_text_alone_is_asked_for_as_it_is():
 
 def test_demonstrations_are_turns_and_documentation_is_not_in_the_text():
     near = [("Weather in Oslo?", Call(tool="weather", arguments={"city": "Oslo"}))]
-    asked = prompting.predict("Weather in Rome?", [CITY.documentation()], near, "native")
+    asked = prompting.ask_call("Weather in Rome?", [CITY.documentation()], near, "native")
     assert [one["role"] for one in asked] == ["user", "assistant", "user"]
     assert "API:" not in json.dumps(asked) and asked[-1]["content"] == "Weather in Rome?"
 
@@ -209,10 +209,10 @@ def predicted(model, examples, path):
 
 def test_what_is_learnt_in_a_format_is_asked_for_in_it(learnt, tmp_path):
     folder, examples = learnt
-    model = finetune.load(folder, threads=1)
+    model = finetune.load_tuned(folder, threads=1)
     raw = asyncio.run(model.complete(prompting.tuned(examples[0].query), temperature=0))
     assert raw.text.startswith("<tool_call>")  # not ReAct text
-    wanted = [react.render(one.call.tool, one.call.arguments) for one in examples]
+    wanted = [react.render_call(one.call.tool, one.call.arguments) for one in examples]
     assert predicted(native.NativeChat(model), examples, tmp_path / "a.jsonl") == wanted
 
 
@@ -225,14 +225,14 @@ def test_a_served_model_gives_the_same_calls(learnt, tmp_path):
     from ste_core.models.server import Server
 
     folder, examples = learnt
-    model = finetune.load(folder, threads=1)
+    model = finetune.load_tuned(folder, threads=1)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(Server(model), log_level="warning", lifespan="off"))
     thread = threading.Thread(target=lambda: server.run(sockets=[listener]), daemon=True)
     thread.start()
     try:
         served = OpenAIChat(model.name, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v1")
-        wanted = [react.render(one.call.tool, one.call.arguments) for one in examples]
+        wanted = [react.render_call(one.call.tool, one.call.arguments) for one in examples]
         assert predicted(native.NativeChat(served), examples, tmp_path / "b.jsonl") == wanted
         tools = [native.described(one) for one in TOOLS.values()]
         conversation = [

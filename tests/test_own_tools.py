@@ -13,15 +13,13 @@ import pytest
 import yaml
 from support import ROOT, one_line, run_ste
 
-from ste_core.analysis import own_tools as learnt
-from ste_core.core import config as study
-from ste_core.core import store
+from ste_core.analysis import own_tools
+from ste_core.core import config, store
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Step, Tool, Trial
 from ste_core.method.retrieve import Retriever
 from ste_core.models.base import Budget, Choice, Completion
-from ste_core.pipeline import explore_run as exploration
-from ste_core.pipeline import resources, stages
+from ste_core.pipeline import explore_run, resources, stages
 
 
 @pytest.fixture
@@ -39,7 +37,7 @@ def make(tmp_path, monkeypatch):
         }
         path = tmp_path / "mine.yaml"
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
-        return study.load(path)
+        return config.load(path)
 
     return write
 
@@ -309,17 +307,17 @@ def test_odd_tools_are_explored_and_reported(make, server, tmp_path):
         name: [{"depth": "deep"}, {"depth": [["a"]]}, {"depth": "low", "invented": {"x": [1]}}] for name, *_ in ODD
     }
     at = make({"mcp": server(ODD)})
-    exploration.explore(at, model=Scripted(calls))
-    trials = exploration.read(at, "full", 0)
+    explore_run.explore(at, model=Scripted(calls))
+    trials = explore_run.read_trials(at, "full", 0)
     tools = resources.toolbox(at).tools
-    found = {one.tool: one for one in learnt.report(trials, tools)}
+    found = {one.tool: one for one in own_tools.lessons(trials, tools)}
     assert list(found) == [name for name, *_ in ODD] and all(one.trials == 4 and one.calls for one in found.values())
     assert found["no_properties"].ran and found["no_properties"].never_tried == ()
     assert found["nested"].never_tried == ("where",) and found["either"].never_tried == ("",)
     (enumeration,) = (one for one in found["enumeration"].arguments if one.name == "depth")
     assert enumeration.choices_left == () and enumeration.distinct == 3
     assert [one.declared for one in found["Ünï | `code`%%x"].arguments] == [False, False]
-    learnt.write(tmp_path / "out", list(found.values()), [], tools)
+    own_tools.write_report(tmp_path / "out", list(found.values()), [], tools)
     text = (tmp_path / "out" / "report.md").read_text()
     headings = [line for line in text.splitlines() if line.startswith("#")]
     assert len([line for line in headings if line.startswith("## ")]) == 6 and "\x1b" not in text
@@ -336,7 +334,7 @@ def test_odd_tools_are_explored_and_reported(make, server, tmp_path):
 def test_servers_with_nothing_to_explore(make, server, tools, message):
     at = make({"mcp": server(tools)})
     with pytest.raises(UserError, match=message) as caught:
-        exploration.estimate(at)
+        explore_run.expected_cost(at)
     assert "\n" not in str(caught.value)
 
 
@@ -349,15 +347,15 @@ def test_tools_with_little_to_go_on_are_left_out_by_name_and_the_others_explored
     ]
     at = make({"mcp": server(tools)})
     calls = {"good": [{}], "bad": [{"x": 1}]}
-    told = exploration.estimate(at).text().splitlines()
-    exploration.explore(at, model=Scripted(calls))
-    assert {one.tool: one.steps[0].ok for one in exploration.read(at, "full", 0)} == {"good": True, "bad": True}
+    told = explore_run.expected_cost(at).text().splitlines()
+    explore_run.explore(at, model=Scripted(calls))
+    assert {one.tool: one.steps[0].ok for one in explore_run.read_trials(at, "full", 0)} == {"good": True, "bad": True}
     assert told[1].startswith("tool 'bad': its schema is not quite JSON Schema (required: 7 and 1 more)")
     assert told[2:] == [
         "tool 'good': listed more than once; the first is taken, the other left out",
         "tool 'mute': left out, it has no description to imagine by",
     ]
-    assert "- `tool 'mute': left out" in learnt.markdown([], None, told[1:])
+    assert "- `tool 'mute': left out" in own_tools.report_text([], None, told[1:])
 
 
 def test_a_server_that_does_not_start_is_one_line(tmp_path):
@@ -380,18 +378,18 @@ def test_a_server_that_we_did_not_write_is_explored(make, everything):
         "get-annotated-message": [{"messageType": "loud"}, {"messageType": "error"}],
     }
     at = make({"mcp": {"command": [*everything, "stdio"], "timeout": 120, "start_timeout": 300}, "only": list(calls)})
-    exploration.explore(at, model=Scripted(calls))
+    explore_run.explore(at, model=Scripted(calls))
     before = {path: path.read_bytes() for path in at.explored("full", 0).glob("*.jsonl")}
     assert len(before) == 4
-    exploration.explore(at, model=Scripted({}))  # done: nothing is asked again
+    explore_run.explore(at, model=Scripted({}))  # done: nothing is asked again
     assert before == {path: path.read_bytes() for path in before}
 
     tools = resources.toolbox(at).tools
-    found = {one.tool: one for one in learnt.report(exploration.read(at, "full", 0), tools)}
+    found = {one.tool: one for one in own_tools.lessons(explore_run.read_trials(at, "full", 0), tools)}
     assert {name: (one.calls, one.ran, one.solved) for name, one in found.items()} == dict.fromkeys(calls, (8, 4, 4))
     (told,) = found["echo"].conventions
     assert told.arguments == ("message",) and (told.calls, told.overcome) == (4, 4)
-    assert told.changes == (learnt.Change(argument="message", refused=None, accepted='"hej"'),)
+    assert told.changes == (own_tools.Change(argument="message", refused=None, accepted='"hej"'),)
     (told,) = found["get-sum"].conventions
     assert told.arguments == ("a",) and told.changes[0].refused == '"two"' and told.changes[0].accepted == "2"
     (told,) = found["get-structured-content"].conventions
@@ -455,14 +453,14 @@ TRIALS = [
 
 
 def test_a_report_of_hand_made_trials():
-    (made,) = learnt.report(TRIALS, {"add": DATE})
+    (made,) = own_tools.lessons(TRIALS, {"add": DATE})
     assert (made.trials, made.judged, made.solved, made.calls, made.ran, made.first_ran, made.unread) == (
         4, 3, 2, 8, 2, 1, 1,
     )  # fmt: skip
     date, when, repeated = made.conventions
     assert date.says == "date: '<date>' is not YYYY-MM-DD, try 2030-12-24" and date.arguments == ("date",)
     assert (date.calls, date.trials, date.overcome) == (2, 2, 1)
-    assert date.changes == (learnt.Change(argument="date", refused='"14 Oct"', accepted='"2022-10-14"'),)
+    assert date.changes == (own_tools.Change(argument="date", refused='"14 Oct"', accepted='"2022-10-14"'),)
     assert date.example == {"date": "14 Oct", "days": 3} and date.text.startswith("date: '14 Oct'")
     assert when.arguments == ("when",) and repeated.arguments == ("date",) and repeated.says == "nothing on <<date>>"
     (down,) = made.errors
@@ -470,30 +468,30 @@ def test_a_report_of_hand_made_trials():
     arguments = {one.name: one for one in made.arguments}
     assert list(arguments) == ["date", "days", "unit", "a", "when"] and made.never_tried == ("a",)
     assert (arguments["date"].calls, arguments["date"].ran, arguments["date"].distinct) == (7, 2, 5)
-    assert arguments["date"].values[0] == learnt.Value(value='"2022-10-14"', calls=2, ran=2)
+    assert arguments["date"].values[0] == own_tools.Value(value='"2022-10-14"', calls=2, ran=2)
     assert arguments["unit"].choices_left == ('"week"',) and not arguments["when"].declared
-    assert made.works == learnt.Working(
+    assert made.works == own_tools.Working(
         query="query 0", arguments={"date": "2022-10-14", "days": 3}, observation='"2022-10-17"', answer="So it is."
     )
-    assert learnt.report(reversed(TRIALS), {"add": DATE}) == [made]  # whatever the order
+    assert own_tools.lessons(reversed(TRIALS), {"add": DATE}) == [made]  # whatever the order
 
 
 def test_tools_untried_unknown_and_without_a_call():
     other = trial(0, Step(output="?", problem="no call"), tool="other", answer=None, solved=False)
-    untried, unknown = learnt.report([other], {"add": DATE})
+    untried, unknown = own_tools.lessons([other], {"add": DATE})
     assert untried.trials == 0 and untried.never_tried == ("date", "days", "unit", "a") and untried.works is None
     assert (unknown.tool, unknown.trials, unknown.calls, unknown.unread) == ("other", 1, 0, 1)
-    text = learnt.markdown([untried, unknown])
+    text = own_tools.report_text([untried, unknown])
     assert text.count("Nothing was learnt: ") == 2 and "replies that could not be read as a call: 1" in text
-    frame = learnt.frame([untried, unknown])
+    frame = own_tools.tool_frame([untried, unknown])
     assert frame["ran_percent"].isna().all() and list(frame["tool"]) == ["add", "other"]
-    assert learnt.markdown([]).startswith("# What was learnt about 0 tools") and learnt.frame([]).empty
+    assert own_tools.report_text([]).startswith("# What was learnt about 0 tools") and own_tools.tool_frame([]).empty
 
 
 def test_results_withheld_and_calls_of_other_tools_are_no_evidence():
     withheld = [Step(output="…", call=Call(tool="add", arguments={"date": "x"}), ok=ok) for ok in (False, None)]
     stray = Step(output="…", call=Call(tool="stray", arguments={}), ok=True)
-    (made,) = learnt.report([trial(0, *withheld, stray)], {"add": DATE})
+    (made,) = own_tools.lessons([trial(0, *withheld, stray)], {"add": DATE})
     assert (made.calls, made.ran, made.works) == (1, 0, None) and made.errors[0].says == "(not told)"
 
 
@@ -506,8 +504,8 @@ def test_hostile_text_stays_text():
     call = Call(tool=HOSTILE, arguments={HOSTILE: HOSTILE})
     steps = [Step(output="…", call=call, observation=f"Error: {HOSTILE}", ok=False),
              Step(output="…", call=call, observation=HOSTILE, ok=True)]  # fmt: skip
-    (made,) = learnt.report([trial(0, *steps, tool=HOSTILE, answer=HOSTILE)], {HOSTILE: tool})
-    text = learnt.markdown([made])
+    (made,) = own_tools.lessons([trial(0, *steps, tool=HOSTILE, answer=HOSTILE)], {HOSTILE: tool})
+    text = own_tools.report_text([made])
     assert "\x1b" not in text and "\u202e" not in text and text.encode("utf-8")
     assert [line for line in text.splitlines() if "Title" in line and line.startswith("# ")] == []
     page = nbconvert.markdown2html_mistune(text)
@@ -532,17 +530,17 @@ def examples():
 
 
 def test_what_is_written_can_be_used(tmp_path):
-    found = learnt.report(TRIALS, {"add": DATE})
-    learnt.write(tmp_path, found, examples()[::-1], {"add": DATE})
+    found = own_tools.lessons(TRIALS, {"add": DATE})
+    own_tools.write_report(tmp_path, found, examples()[::-1], {"add": DATE})
     retriever = Retriever(store.read_jsonl(tmp_path / "demonstrations.jsonl", Example))
     assert retriever.nearest(["1 days later, please"], k=1) == [[examples()[1]]]
     assert store.read_jsonl(tmp_path / "tools.jsonl", Tool) == [DATE]
-    assert [learnt.Learnt.model_validate(one) for one in json.loads((tmp_path / "report.json").read_text())] == found
+    assert [own_tools.Learnt.model_validate(one) for one in json.loads((tmp_path / "report.json").read_text())] == found
     rows = [json.loads(line) for line in (tmp_path / "chat.jsonl").read_text().splitlines()]
     assert [one["role"] for one in rows[0]["messages"]] == ["user", "assistant", "tool", "assistant"]
     assert rows[0]["tools"][0]["function"]["parameters"] == DATE.parameters
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    learnt.write(tmp_path, found, examples(), {"add": DATE})
+    own_tools.write_report(tmp_path, found, examples(), {"add": DATE})
     assert before == {path: path.read_bytes() for path in tmp_path.iterdir()}
 
 
@@ -552,7 +550,7 @@ def test_datasets_loads_the_fine_tuning_set(tmp_path):
     odd = [one.model_copy(update={"tool": name, "call": Call(tool=name, arguments={"depth": depth})})
            for name, depth in zip(tools, ("x", 1, None, [["a"]], {"k": 1}, True), strict=True)
            for one in examples()[:1]]  # fmt: skip
-    learnt.write(tmp_path, [], odd, tools)
+    own_tools.write_report(tmp_path, [], odd, tools)
     rows = [json.loads(line) for line in (tmp_path / "chat.jsonl").read_text().splitlines()]
     loaded = datasets.load_dataset(
         "json", data_files=str(tmp_path / "chat.jsonl"), split="train", cache_dir=str(tmp_path / "cache")
@@ -613,7 +611,7 @@ def test_every_world_on_the_page_loads(tmp_path):
     for number, text in enumerate(found):
         path = tmp_path / f"s{number}.yaml"
         path.write_text(f"name: s{number}\n{text}")
-        assert study.load(path).world is not None
+        assert config.load(path).world is not None
 
 
 def test_every_command_on_the_page_is_one(capsys):
@@ -624,6 +622,6 @@ def test_every_command_on_the_page_is_one(capsys):
     assert [words[1] for words in commands] == ["explore", "run"]
     for words in commands:
         _parser().parse_args(words[1:])
-    assert stages.SETTINGS  # the notebooks that the page names need it
+    assert stages.SETTING_OF_LABEL  # the notebooks that the page names need it
     for name in re.findall(r"notebooks/(\w+)\.ipynb", PAGE):
         assert (ROOT / "notebooks" / f"{name}.ipynb").is_file()

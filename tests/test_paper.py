@@ -12,7 +12,7 @@ from support import one_line, run_ste, write_json
 
 from ste_core.core import store
 from ste_core.core.errors import DataUnavailable, UserError
-from ste_core.release import data as paper
+from ste_core.release import paper
 
 
 def test_blob_id_is_gits(tmp_path):
@@ -214,7 +214,7 @@ def test_every_reported_row_with_a_file_follows_from_raw_outputs(release_dir):
     absent = {paper.FILES[name] for name in ("gpt35", "gpt35_ICL", "gpt4", "gpt4_ICL")}
     reproduced = 0
     for row in paper.reported().itertuples():
-        items = audit.select(scored, row.system, row.setting, row.split)
+        items = audit.items_of_row(scored, row.system, row.setting, row.split)
         if items.empty:
             assert (row.system, row.setting) in absent
             continue

@@ -12,15 +12,15 @@ import yaml
 from support import ROOT, one_line, run_ste, write_json
 from tiny import make_model
 
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.config import Finetuning
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Prediction
 from ste_core.method import finetune, retrieve
 from ste_core.pipeline import finetune_job, plan, resources
-from ste_core.pipeline.plan import Assumptions, Row, assume
-from ste_core.release import data as paper
-from ste_core.release.formats import from_data_dict, from_release, read_json, read_test_set, to_data_dict, to_release
+from ste_core.pipeline.plan import Assumptions, StageCost, assume
+from ste_core.release import paper
+from ste_core.release.formats import from_data_dict, from_release, read_test_set, read_values, to_data_dict, to_release
 from ste_core.scoring import score
 
 STUDIES = sorted(path.stem for path in (ROOT / "study").glob("*.yaml"))
@@ -39,8 +39,8 @@ def elsewhere(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_a_plan(name):
-    made = plan.plan(study.load(name))
-    loaded = study.load(name)
+    made = plan.plan(config.load(name))
+    loaded = config.load(name)
     assert bool(made.rows) == bool(loaded.exploration or loaded.exploitation or loaded.gold)
     for row in made.rows:
         assert min(row.requests, row.prompt_tokens, row.completion_tokens, row.disk) >= 0
@@ -84,7 +84,7 @@ def test_a_plan_counts_what_the_study_asks_for(tmp_path):
         path.write_text(
             yaml.safe_dump({"name": "trial", "extends": "smoke", "continual": None, "ablations": None, **sections})
         )
-        return {(row.stage, row.what.split(":")[0].split(",")[0]): row for row in plan.plan(study.load(path)).rows}
+        return {(row.stage, row.what.split(":")[0].split(",")[0]): row for row in plan.plan(config.load(path)).rows}
 
     base = made()
     assert base["explore", "full"].requests == 5 * 6 * 4  # imagine, three replies, reflect
@@ -109,26 +109,26 @@ def test_a_plan_counts_what_the_study_asks_for(tmp_path):
 def test_what_is_done_is_not_planned_again(tmp_path):
     path = tmp_path / "trial.yaml"
     path.write_text(yaml.safe_dump({"name": "trial", "extends": "smoke", "ablations": None, "continual": None}))
-    whole = plan.plan(study.load(path)).total.requests
+    whole = plan.plan(config.load(path)).total.requests
     folder = tmp_path / "results" / "trial"
     for name in ("predictions/baseline/all/seed0.jsonl", "predictions/icl/full/seed0.jsonl"):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).touch()
-    assert plan.plan(study.load(path)).total.requests == whole - 2 * 90
+    assert plan.plan(config.load(path)).total.requests == whole - 2 * 90
     examples = folder / "distilled" / "full" / "seed0" / "examples.jsonl"
     examples.parent.mkdir(parents=True)
     examples.write_text("{}\n" * 1_000)
-    rows = plan.plan(study.load(path)).rows
+    rows = plan.plan(config.load(path)).rows
     assert not {"judge", "paraphrase"} & {row.stage for row in rows}
     assert any("1,000 examples" in row.what for row in rows)
 
 
 def test_assumptions_are_set_and_mistakes_one_line():
     slow, fast = (
-        plan.plan(study.load("paper"), assume([f"gpu_tflops={speed}", "documentation=300"])) for speed in (50, 500)
+        plan.plan(config.load("paper"), assume([f"gpu_tflops={speed}", "documentation=300"])) for speed in (50, 500)
     )
     assert slow.total.gpu_hours > 2 * fast.total.gpu_hours and "gpu_tflops=500" in fast.text()
-    assert slow.total.prompt_tokens > plan.plan(study.load("paper")).total.prompt_tokens
+    assert slow.total.prompt_tokens > plan.plan(config.load("paper")).total.prompt_tokens
     for text, says in (
         ("speed=3", r"^--assume speed: nothing of that name is assumed; there are: tools, "),
         ("kept", r"^--assume kept: must be a number above 0, as kept=0\.8$"),
@@ -143,15 +143,15 @@ def test_assumptions_are_set_and_mistakes_one_line():
 
 
 def test_a_row_without_prices_says_so():
-    assert "no prices" in Row("explore", "x", 1, 1, 1, money=None).cells()
-    assert Row("explore", "x", disk=2_500_000_000).cells()[-1] == "2.5 GB"
+    assert "no prices" in StageCost("explore", "x", 1, 1, 1, money=None).cells()
+    assert StageCost("explore", "x", disk=2_500_000_000).cells()[-1] == "2.5 GB"
 
 
 # --- the paper's studies ----------------------------------------------------------------------------------------------
 
 
 def test_the_studies_of_the_paper_are_as_the_paper():
-    main = study.load("paper")
+    main = config.load("paper")
     assert (main.exploration.episodes, main.exploration.trials, main.exploration.calls) == (15, 4, 4)
     assert (main.exploration.temperature, main.exploration.max_tokens) == (1.0, 360)
     assert main.world.only == main.exploration.tools and len(main.exploration.tools) == 40
@@ -159,7 +159,7 @@ def test_the_studies_of_the_paper_are_as_the_paper():
     tuned = main.finetuning
     assert (tuned.epochs, tuned.batch, tuned.learning_rate, tuned.warmup) == (2, 64, 2e-5, 0.03)
     for name in ("paper_llama13b", "paper_mistral", "paper_gpt35", "paper_gpt4"):
-        other = study.load(name)
+        other = config.load(name)
         assert other.experience == "paper" and other.exploration.variants == ["full"]
         assert other.source == main.results and other.results.name == name
         assert other.scoring.rule == main.scoring.rule == "released"
@@ -170,7 +170,7 @@ def test_the_studies_of_the_paper_are_as_the_paper():
 @pytest.mark.release
 def test_every_tool_and_test_item_of_the_paper_study_is_the_releases(release_dir, monkeypatch):
     monkeypatch.setenv("STE_RELEASE", str(release_dir))
-    main = study.load("paper")
+    main = config.load("paper")
     release = paper.find_release(release_dir)
     assert main.exploration.tools == [name for name in release.apis() if "%%" in name]
     assert set(main.exploration.tools) == set(resources.listing(main).tools)
@@ -212,10 +212,10 @@ def test_too_few_general_tasks_are_noticed_before_anything_is_spent(release_dir,
 def test_a_missing_package_is_noticed_before_anything_is_spent(monkeypatch):
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     for name in ("paper", "paper_mistral", "paper_gpt4"):
-        assert study.load(name).exploitation.encoder == retrieve.PAPER_ENCODER
+        assert config.load(name).exploitation.encoder == retrieve.PAPER_ENCODER
         says = f"study '{name}': exploitation.encoder: needs the package sentence-transformers: "
-        assert any(line.startswith(says) for line in resources.lacking(study.load(name)))
-    assert resources.lacking(study.load("quick")) == []
+        assert any(line.startswith(says) for line in resources.lacking(config.load(name)))
+    assert resources.lacking(config.load("quick")) == []
 
 
 @pytest.mark.release
@@ -223,7 +223,7 @@ def test_all_817_descriptions_load_as_tools_that_a_study_lists(release_dir, tmp_
     path = tmp_path / "all.yaml"
     folder = release_dir / "STE" / "tool_metadata"
     path.write_text(yaml.safe_dump({"name": "all", "world": {"toolbench": {"descriptions": str(folder)}}}))
-    tools = resources.listing(study.load(path)).tools
+    tools = resources.listing(config.load(path)).tools
     assert len(tools) == 817 and all(tool.documentation() for tool in tools.values())
 
 
@@ -240,7 +240,9 @@ def test_our_predictions_score_under_the_released_rule(release_dir, tmp_path):
     ]  # fmt: skip
     path = write_json(tmp_path / "predictions.json", to_release(made))
     again = from_release(path, system="s", setting="FT")
-    rows = score.verdicts(again, paper.find_release(release_dir).apis(), string_rule_tools=paper.STRING_RULE_APIS)
+    rows = score.score_predictions(
+        again, paper.find_release(release_dir).apis(), string_rule_tools=paper.STRING_RULE_APIS
+    )
     assert len(rows) == 750 and rows["api_match"].eq(1).all()
     by_rule = rows[rows["tool"].isin(paper.STRING_RULE_APIS)]
     assert len(by_rule) == 31 * 15 and by_rule["correct_rule"].eq(1).all()
@@ -261,12 +263,12 @@ def test_a_dump_in_the_official_form_is_read(tmp_path):
     }
     items = [{"query": "The day after?", "chains": [wrong, call, final]}, {"query": "Again?", "chains": [final]}]
     path = write_json(tmp_path / "data_dict.json", {"add_date": [{"item_list": items, "messages": []}] * 15})
-    found = from_data_dict(read_json(path)).records
+    found = from_data_dict(read_values(path)).records
     assert len(found) == 30 and {one.episode for one in found} == set(range(15))
     assert found[0].steps[1].call == Call(tool="add_date", arguments={"date": "2022-10-14", "days": 1})
     assert found[0].answer == "October 15th." and found[0].steps[1].ok is True
-    tools = from_data_dict(read_json(path)).tools | {
-        "add_date": resources.listing(study.load("smoke")).tools["sort_words"]
+    tools = from_data_dict(read_values(path)).tools | {
+        "add_date": resources.listing(config.load("smoke")).tools["sort_words"]
     }
     assert len(to_data_dict(found, tools)["add_date"]) == 15
 
@@ -336,7 +338,7 @@ def test_quantised_weights_without_what_they_need_are_one_line(tmp_path):
         yaml.safe_dump({"name": "trial", "models": {"m": {"kind": "local", "path": str(base), "load_in": "8bit"}}})
     )
     with pytest.raises(UserError, match=r"^model .*: (cannot be loaded|needs)") as caught:
-        resources.chat(study.load(path), "m")
+        resources.chat(config.load(path), "m")
     assert "\n" not in str(caught.value)
 
 
@@ -364,7 +366,7 @@ def test_commands_and_keys_of_the_pages_exist(page):
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump({"name": "page", "extends": "paper", **value}))
         try:
-            study.load(path)
+            config.load(path)
         finally:
             path.unlink()
     assert commands

@@ -30,8 +30,7 @@ from ste_core.models.base import SURELY_A_TOKEN, Budget, BudgetSpent, Choice, Co
 from ste_core.models.cache import CachedChat, CompletionCache
 from ste_core.models.local import LocalChat
 from ste_core.models.openai import OpenAIChat
-from ste_core.release import audit
-from ste_core.release import data as paper
+from ste_core.release import audit, paper
 from ste_core.release.formats import from_release, to_release
 from ste_core.scoring import score
 
@@ -66,7 +65,7 @@ class Scripted:
         await asyncio.sleep(self.random.random() / 100)
         digest = hashlib.sha256(json.dumps([messages, options], sort_keys=True).encode()).hexdigest()
         tool = list(TOOLS)[int(digest, 16) % len(TOOLS)]
-        text = react.render(tool, {"key": digest[:8]}) + "\nObservation: made up"
+        text = react.render_call(tool, {"key": digest[:8]}) + "\nObservation: made up"
         return Completion((Choice(text, "length" if digest < "4" else "stop"),), len(str(messages)), 7)
 
 
@@ -106,8 +105,8 @@ def test_each_setting_has_its_prompt(tmp_path):
     pairs = [[(near.query, near.call) for near in near_to(one.query)] for one in ITEMS]
     queries = [one.query for one in ITEMS]
     expected = {
-        "baseline": [prompting.predict(*one) for one in zip(queries, docs, strict=True)],
-        "icl": [prompting.predict(*one) for one in zip(queries, docs, pairs, strict=True)],
+        "baseline": [prompting.ask_call(*one) for one in zip(queries, docs, strict=True)],
+        "icl": [prompting.ask_call(*one) for one in zip(queries, docs, pairs, strict=True)],
         "tuned": [prompting.tuned(one) for one in queries],
     }
     for setting, prompts in expected.items():
@@ -395,7 +394,10 @@ class Server(http.server.BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         time.sleep(random.random() / 50)
         query = body["messages"][-1]["content"].split("User Query: ")[-1]
-        text = react.render("add_days", {"query": query, "t": body["temperature"]}) + " \ud800\nObservation: 1\nAction:"
+        text = (
+            react.render_call("add_days", {"query": query, "t": body["temperature"]})
+            + " \ud800\nObservation: 1\nAction:"
+        )
         choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
         data = json.dumps({"choices": [choice], "usage": {"prompt_tokens": 10, "completion_tokens": 5}}).encode()
         self.send_response(200)
@@ -417,7 +419,7 @@ def test_a_hosted_model(tmp_path):
         server.shutdown()
     assert files(tmp_path / "0") == files(tmp_path / "1")
     for item, one in zip(ITEMS, made, strict=True):
-        assert one.output == react.render("add_days", {"query": item.query, "t": 1.0}) + " ?\n"
+        assert one.output == react.render_call("add_days", {"query": item.query, "t": 1.0}) + " ?\n"
     assert store.read_jsonl(tmp_path / "0" / "a.jsonl", Prediction) == made
 
 
@@ -483,7 +485,7 @@ def made_up(seed=0):
         for item in range(5):
             gold = Call(tool=tool, arguments={"when": f"día {item}", "n": item} if item else {})
             call = Call(tool=rng.choice([tool, tool, rng.choice(tools)]), arguments=rng.choice([gold.arguments, {}]))
-            text = react.render(f"<tool_{call.tool}>", call.arguments)
+            text = react.render_call(f"<tool_{call.tool}>", call.arguments)
             fields = rng.choice(
                 [
                     {"output": text}, {"output": text.replace("<tool_", "<tool_the ")}, {"output": "Final Answer: 1"},
@@ -503,7 +505,7 @@ def made_up(seed=0):
 
 def scored(predictions):
     tools = list(dict.fromkeys(one.gold.tool for one in predictions))
-    return score.verdicts(predictions, tools, string_rule_tools=paper.STRING_RULE_APIS, rule="released")
+    return score.score_predictions(predictions, tools, string_rule_tools=paper.STRING_RULE_APIS, rule="released")
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -44,6 +44,6 @@ def test_values_that_look_like_placeholders_stay_as_they_are():
 
 
 def test_memory_is_asked_with_and_kept_without():
-    lines = [prompting.memory_line("a", True), prompting.memory_line("b", False, "too vague")]
+    lines = [prompting.memory_text("a", True), prompting.memory_text("b", False, "too vague")]
     asked, kept = prompting.imagine_next(lines)["content"], prompting.imagine_next()["content"]
     assert asked.startswith(kept) and asked.endswith("- a (solved)\n- b (unsolved): too vague")

@@ -92,7 +92,7 @@ def test_released_rule_forgives_doubled_braces_and_nan_and_strict_does_not():
 
 def test_strict_rule_reads_labels_inside_strings_as_text():
     arguments = {"text": 'Action: x\nAction Input: {"a": 1}\nFinal Answer: {'}
-    text = react.render("add_date", arguments)
+    text = react.render_call("add_date", arguments)
     assert parse(text, TOOLS, rule="strict").arguments == arguments
     assert parse(text, TOOLS, rule="released").kind != "call"
 
@@ -213,7 +213,7 @@ def test_every_right_call_of_the_microworld_has_its_form():
     for item in store.read_jsonl(ROOT / "microworld/test_set/test.jsonl", TestItem):
         order = list(tools[item.gold.tool].parameters["properties"])
         arguments = dict(sorted(item.gold.arguments.items(), key=lambda one: order.index(one[0])))
-        text = react.render(item.gold.tool, arguments)
+        text = react.render_call(item.gold.tool, arguments)
         assert held(tools[item.gold.tool], text)
         assert all(held(tools[item.gold.tool], text[:end], begun=True) for end in range(0, len(text), 7))
 
@@ -237,10 +237,10 @@ def test_a_form_knows_names_order_requirement_and_type():
     ]  # fmt: skip
     bad = [{}, {"a": "x"}, {"b": "1"}, {"b": 1, "a": "x"}, {"b": 1, "c": "y"}, {"b": 1, "z": 1}, {"b": 1, "e": {}},
            {"b": 1.5}, {"b": 1, "b ": 1}]  # fmt: skip
-    assert all(held(tool, react.render("go.to", one)) for one in good)
-    assert not any(held(tool, react.render("go.to", one)) for one in bad)
-    assert not held(tool, react.render("goXto", {"b": 1})) and held(tool, "Final Answer: it is done")
-    assert held(tool, "Thought: easy\n" + react.render("go.to", {"b": 1}))
+    assert all(held(tool, react.render_call("go.to", one)) for one in good)
+    assert not any(held(tool, react.render_call("go.to", one)) for one in bad)
+    assert not held(tool, react.render_call("goXto", {"b": 1})) and held(tool, "Final Answer: it is done")
+    assert held(tool, "Thought: easy\n" + react.render_call("go.to", {"b": 1}))
 
 
 @given(st.from_regex(react.form([Tool(name="t", description="", parameters={

@@ -16,7 +16,7 @@ SAID, THOUGHT = "What is twice 7?", 'They want Action: double\nAction Input: {"n
 def read(message=None, finish="stop", usage=None, **choice):
     """The only choice of a reply with this message."""
     body = {"choices": [{"message": message, "finish_reason": finish} | choice], "usage": usage}
-    (found,) = reply.read(json.dumps(body).encode()).choices
+    (found,) = reply.read_completion(json.dumps(body).encode()).choices
     return found
 
 
@@ -160,9 +160,9 @@ def test_an_error_beside_an_answer():
         return json.dumps({"choices": [choice], "error": {"message": "gone", "code": 502}}).encode()
 
     with pytest.raises(reply.NoReply, match=r"^gone$") as raised:
-        reply.read(body(""))
+        reply.read_completion(body(""))
     assert raised.value.status == 502
-    assert reply.read(body("14")).text == "14"
+    assert reply.read_completion(body("14")).text == "14"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_an_error_beside_an_answer():
 def test_a_reply_of_another_protocol_is_shown(body, shown):
     """A base URL of another protocol, with status 200: n8n-io/n8n#37959."""
     with pytest.raises(reply.NoReply, match=f"^the reply is not a chat completion: .*{shown}"):
-        reply.read(json.dumps(body).encode())
+        reply.read_completion(json.dumps(body).encode())
 
 
 def test_comments_that_keep_a_connection_alive():
@@ -185,19 +185,19 @@ def test_comments_that_keep_a_connection_alive():
     whole = json.dumps({"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]})
     ping = ": OPENROUTER PROCESSING\n\n"
     for text in (ping * 3 + whole, "\n\n \n" + whole, f"data: {ping}" * 2 + f"data: {whole}\n\n"):
-        assert reply.read(text.encode()).text == "a"
+        assert reply.read_completion(text.encode()).text == "a"
 
 
 def test_other_frames_and_streams_that_nobody_asked_for():
     """Ollama's own form and its lines; a gateway's frame; a stream with calls in pieces."""
     own = {"message": {"role": "assistant", "content": "a", "thinking": "b"}, "done": True, "done_reason": "length",
            "prompt_eval_count": 5, "eval_count": 3}  # fmt: skip
-    assert reply.read(json.dumps(own).encode()) == Completion((Choice("a", "length", None, "b"),), 5, 3)
+    assert reply.read_completion(json.dumps(own).encode()) == Completion((Choice("a", "length", None, "b"),), 5, 3)
     lines = [own | {"done": False, "done_reason": None, "message": {"content": one}} for one in "xy"] + [own]
-    assert reply.read("\n".join(map(json.dumps, lines)).encode()).text == "xya"
+    assert reply.read_completion("\n".join(map(json.dumps, lines)).encode()).text == "xya"
     inner = {"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}
     for frame in (inner, [inner], {"data": inner}, {"result": inner, "success": True}):
-        assert reply.read(b"\xef\xbb\xbf" + json.dumps(frame).encode()).text == "a"
+        assert reply.read_completion(b"\xef\xbb\xbf" + json.dumps(frame).encode()).text == "a"
     pieces = [{"name": "f", "arguments": '{"n"'}, {"arguments": ": 1}"}]
     events = [
         {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "", "reasoning_content": "H"}}]},
@@ -209,11 +209,11 @@ def test_other_frames_and_streams_that_nobody_asked_for():
         {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}},
     ]  # fmt: skip
     stream = "".join(f"data: {json.dumps(one)}\n\n" for one in events)
-    found = reply.read(f": ping\n\n{stream}data: [DONE]\n\n".encode())
+    found = reply.read_completion(f": ping\n\n{stream}data: [DONE]\n\n".encode())
     assert found == Completion((Choice("a", "tool_calls", None, "Hm", (ToolCall("f", {"n": 1}),)),), 3, 4)
     for cut in (stream.split("data: ", 4)[0:4], [stream[:200]]):
         with pytest.raises(reply.NoReply):
-            reply.read("data: ".join(cut).encode())
+            reply.read_completion("data: ".join(cut).encode())
 
 
 def test_tokens_are_what_was_paid_for():
@@ -227,7 +227,7 @@ def test_tokens_are_what_was_paid_for():
         ("none", (0, 0)),
     ):
         body = {"choices": [{"message": {"content": "x"}}], "usage": usage}
-        found = reply.read(json.dumps(body).encode())
+        found = reply.read_completion(json.dumps(body).encode())
         assert (found.prompt_tokens, found.completion_tokens) == counted, usage
 
 
@@ -261,11 +261,11 @@ WORDS = "the model is not loaded"
     ],
 )  # fmt: skip
 def test_the_servers_own_words(body):
-    said = refusals.words(body)
+    said = refusals.reason(body)
     assert WORDS in said and "{" not in said and "<" not in said
     if isinstance(body, dict | list):
         with pytest.raises(reply.NoReply, match=WORDS):
-            reply.read(json.dumps(body).encode())
+            reply.read_completion(json.dumps(body).encode())
 
 
 SENT = ["logprobs", "min_p", "top_p", "n", "seed", "stop", "temperature", "max_tokens", "max_completion_tokens"]

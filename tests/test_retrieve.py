@@ -13,7 +13,7 @@ from tiny import make_model
 
 from microworld import test_set
 from microworld.tools import toolbox
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, TestItem, Tool
 from ste_core.method import retrieve
@@ -205,7 +205,7 @@ def test_demonstrations_may_be_kept_to_some_tools():
 
 def test_a_study_names_its_encoder(tmp_path, monkeypatch):
     """Demonstrations and candidates are found by it, and by TF-IDF without one."""
-    made, seen = study.load("smoke"), []
+    made, seen = config.load("smoke"), []
 
     class Encoder(Tfidf):
         def __init__(self, name):
@@ -229,5 +229,5 @@ def test_a_study_names_its_encoder(tmp_path, monkeypatch):
     for named, expected in ((None, []), ("org/encoder", ["org/encoder", 50, 1])):
         options = made.exploitation.model_copy(update={"encoder": named, "candidates": "oracle"})
         with pytest.raises(Stop):
-            stages.predict(made.model_copy(update={"exploitation": options}), "icl", "full", 0)
+            stages.answer_items(made.model_copy(update={"exploitation": options}), "icl", "full", 0)
         assert seen == expected

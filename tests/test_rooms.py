@@ -38,7 +38,7 @@ def test_imports_run_one_way() -> None:
     ("module", "line", "said"),
     [
         ("core/store.py", "from ste_core.pipeline import plan", f"{ORDER} BROKEN"),
-        ("method/distill.py", "def later():\n    from ste_core.release import data", f"{ORDER} BROKEN"),
+        ("method/distill.py", "def later():\n    from ste_core.release import paper", f"{ORDER} BROKEN"),
         ("models/base.py", "def later():\n    import ste_core.models.local", f"{CIRCLES} BROKEN"),
         ("tools/open.py", "def later():\n    from microworld import tools", f"{WORLD} BROKEN"),
         ("in_no_room.py", "import json", "ste_core.in_no_room"),
@@ -71,7 +71,7 @@ def test_rooms_are_described_and_load_nothing() -> None:
 def test_the_audit_loads_no_model_and_no_tools() -> None:
     code = (
         "import sys; from ste_core import cli; from ste_core.core.config import load;"
-        "from ste_core.analysis import claims; from ste_core.release import audit, data;"
+        "from ste_core.analysis import claims; from ste_core.release import audit, paper;"
         "from ste_core.report import figures;"
         "print([name for name in ('torch', 'transformers', 'openai', 'mcp', 'sklearn') if name in sys.modules])"
     )

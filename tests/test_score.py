@@ -16,7 +16,7 @@ def prediction(output, gold=None, tool="add_date", stored=None, item=0, **more):
 
 
 def verdict(*predictions):
-    return score.verdicts(predictions, TOOLS, string_rule_tools=["add_date"]).iloc[0]
+    return score.score_predictions(predictions, TOOLS, string_rule_tools=["add_date"]).iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_counts_use_the_released_denominators():
     good, wrong = 'Action: add_date\nAction Input: {"days": 90}', "Action: judged_api\nAction Input: {}"
     outputs = [good, good, wrong, "nonsense"]
     predictions = [prediction(text, item=number) for number, text in enumerate(outputs)]
-    rows = score.verdicts(predictions, TOOLS, string_rule_tools=TOOLS)
+    rows = score.score_predictions(predictions, TOOLS, string_rule_tools=TOOLS)
     found = {metric: tuple(score.counts(rows, metric).loc["add_date"]) for metric in score.METRICS}
     assert found["wellformed"] == (3, 4)
     assert found["api_match"] == (2, 3)

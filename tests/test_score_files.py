@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 from support import one_line, run_ste, write_json
 
-from ste_core.core import config as study
-from ste_core.core import store
+from ste_core.core import config, store
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Prediction
-from ste_core.release import audit, leniency, marks, score_files
-from ste_core.release import data as paper
+from ste_core.release import audit, leniency, marks, paper, score_files
 from ste_core.scoring import score, tidy
 
 ROWS = [
@@ -32,7 +30,7 @@ def write_csv(path, rows=ROWS, columns=("query", "gold", "output")):
 
 
 def test_a_csv_file_is_scored_under_each_rule(tmp_path):
-    report = score_files.report([write_csv(tmp_path / "mine.csv")], study.load("audit"), None)
+    report = score_files.score_report([write_csv(tmp_path / "mine.csv")], config.load("audit"), None)
     found = report.scores.set_index(["rule", "metric"])["k"]
     assert found["released", "wellformed"] == 3 and found["strict", "wellformed"] == 2, "a made-up name"
     assert found["released", "api_match_all"] == 3 and found["released", "identical"] == 2
@@ -42,7 +40,7 @@ def test_a_csv_file_is_scored_under_each_rule(tmp_path):
 
 
 def test_the_three_formats_say_the_same(tmp_path):
-    predictions = score_files.read(write_csv(tmp_path / "mine.csv"))
+    predictions = score_files.read_predictions(write_csv(tmp_path / "mine.csv"))
     lines = tmp_path / "mine.jsonl"
     lines.write_text("".join(one.model_dump_json() + "\n" for one in predictions), encoding="utf-8")
     release: dict = {}
@@ -50,7 +48,7 @@ def test_the_three_formats_say_the_same(tmp_path):
         gold = {"action": one.gold.tool, "action_input": json.dumps(one.gold.arguments)}
         release.setdefault(one.gold.tool, []).append({"query": one.query, "model_output": one.output} | gold)
     as_released = write_json(tmp_path / "mine.json", release)
-    assert score_files.read(lines) == score_files.read(as_released) == predictions
+    assert score_files.read_predictions(lines) == score_files.read_predictions(as_released) == predictions
 
 
 @pytest.mark.parametrize(
@@ -64,31 +62,31 @@ def test_the_three_formats_say_the_same(tmp_path):
 )
 def test_a_bad_file_is_one_line(tmp_path, rows, columns, said):
     with pytest.raises(UserError, match=said) as caught:
-        score_files.read(write_csv(tmp_path / "mine.csv", rows, columns))
+        score_files.read_predictions(write_csv(tmp_path / "mine.csv", rows, columns))
     assert "\n" not in str(caught.value)
 
 
 def test_files_of_no_format_and_items_that_stand_twice(tmp_path):
     with pytest.raises(UserError, match="unknown format"):
-        score_files.read(write_csv(tmp_path / "mine.txt"))
+        score_files.read_predictions(write_csv(tmp_path / "mine.txt"))
     with pytest.raises(UserError, match="no such file"):
-        score_files.read(tmp_path / "nowhere.csv")
+        score_files.read_predictions(tmp_path / "nowhere.csv")
     one = Prediction(system="s", setting="t", item=0, query="q", gold=Call(tool="a", arguments={}), output="x")
     (tmp_path / "twice.jsonl").write_text(f"{one.model_dump_json()}\n" * 2)
     with pytest.raises(UserError, match="item 0 of 'a' stands there twice"):
-        score_files.read(tmp_path / "twice.jsonl")
+        score_files.read_predictions(tmp_path / "twice.jsonl")
     (tmp_path / "torn.jsonl").write_text(one.model_dump_json()[:-9])
     with pytest.raises(UserError, match=r"torn\.jsonl: line 1: "):
-        score_files.read(tmp_path / "torn.jsonl")
+        score_files.read_predictions(tmp_path / "torn.jsonl")
 
 
 def test_systems_are_compared_on_common_items_alone(tmp_path):
-    own = score_files.judged(score_files.read(write_csv(tmp_path / "mine.csv")))
-    other = score_files.judged(score_files.read(write_csv(tmp_path / "other.csv", ROWS[1:])))
+    own = score_files.judged(score_files.read_predictions(write_csv(tmp_path / "mine.csv")))
+    other = score_files.judged(score_files.read_predictions(write_csv(tmp_path / "other.csv", ROWS[1:])))
     with pytest.raises(UserError, match="no item in common"):
-        score_files.paired(own, other.assign(query="another"), study.load("audit"))
-    found = score_files.paired(
-        own, score_files.judged(score_files.read(tmp_path / "mine.csv", name="same")), study.load("audit")
+        score_files.against_system(own, other.assign(query="another"), config.load("audit"))
+    found = score_files.against_system(
+        own, score_files.judged(score_files.read_predictions(tmp_path / "mine.csv", name="same")), config.load("audit")
     )
     assert (found["difference"] == 0).all() and (found["verdict"] == "inconclusive").all() and set(found["n"]) == {4}
 
@@ -120,10 +118,10 @@ def test_a_stranger_scores_a_file_with_one_command(tmp_path, release_dir):
 def test_predictions_of_others_stand_in_the_audits_tables(tmp_path, release_dir):
     release = paper.find_release(release_dir)
     path = marks.as_csv(release, tmp_path / "words.csv")
-    plan = study.load("audit")
+    plan = config.load("audit")
     plan = plan.model_copy(update={"audit": plan.audit.model_copy(update={"extra": {"matching words": str(path)}})})
     scored = audit.score_release(release, ["mistral"], score_files.extras(plan, release))
-    row = audit.correctness(scored, plan).query("system == 'matching words'").iloc[0]
+    row = audit.recomputed(scored, plan).query("system == 'matching words'").iloc[0]
     assert row["n"] == 750 and row["api_match_all"] == pytest.approx(64.4) and pd.isna(row["correct_rule"])
     assert row["ci_low"] < row["correct_string"] < row["ci_high"]
     assert "matching words" in set(leniency.leniency(scored, plan)["system"])
@@ -198,8 +196,8 @@ def test_the_committed_items_give_the_committed_figures():
 
 
 def test_items_that_nobody_judged_have_no_row(tmp_path):
-    scored = score_files.judged(score_files.read(write_csv(tmp_path / "mine.csv")))
-    long = tidy.items(scored)
+    scored = score_files.judged(score_files.read_predictions(write_csv(tmp_path / "mine.csv")))
+    long = tidy.long_form(scored)
     assert "correct_stored" not in set(long["metric"]) and len(long[long["metric"] == "correct_string"]) == 4
     tidy.write_items(scored, tmp_path / "a.csv.xz")
     tidy.write_items(scored, tmp_path / "b.csv.xz")

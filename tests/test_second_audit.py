@@ -7,10 +7,9 @@ from functools import partial
 import pytest
 from support import ROOT, write_json
 
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import DataUnavailable, UserError
-from ste_core.release import data as paper
-from ste_core.release import second_audit
+from ste_core.release import paper, second_audit
 
 
 def query(asked, *turns, success=True):
@@ -39,10 +38,10 @@ def test_calls_are_counted_turn_by_turn(tmp_path):
         [1, 0, 0, 0],
     ]
     assert base["asked"].tolist() == ["rouge", "bleu", "f1"] and base["calls"].tolist() == [2, 1, 0]
-    plan = study.load("second_audit")
-    summary = second_audit.summary(rows, plan).set_index(["model", "measure"])
+    plan = config.load("second_audit")
+    summary = second_audit.model_measures(rows, plan).set_index(["model", "measure"])
     assert summary.loc[("Llama-3.1-8B-Instruct", "first_turn"), "k"] == 1
-    found = second_audit.differences(rows, plan).set_index("measure")
+    found = second_audit.fine_tuned_less_base(rows, plan).set_index("measure")
     assert found.loc["first_turn", "difference"] == pytest.approx(100 / 3) and set(found["verdict"]) == {"inconclusive"}
 
 

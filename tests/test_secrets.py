@@ -9,7 +9,7 @@ import yaml
 from faults import chat_server
 from support import ROOT, one_line, run_ste
 
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import UserError
 
 #: of lower case, as the scripted server wants it
@@ -116,7 +116,7 @@ def test_a_key_in_a_study_file_is_refused_and_not_repeated(tmp_path, place):
     path = tmp_path / "trial.yaml"
     path.write_text("name: trial\n" + place.replace("KEY", KEY) + "\n")
     with pytest.raises(UserError) as caught:
-        study.load(path)
+        config.load(path)
     assert KEY not in str(caught.value) and "\n" not in str(caught.value)
 
 

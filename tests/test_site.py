@@ -23,7 +23,7 @@ from ste_core.core import store
 from ste_core.core.config import load
 from ste_core.core.errors import UserError
 from ste_core.method.explore import explore_tool
-from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import explore_run
 from ste_core.report import figures, site
 from ste_core.report.site import browsing, reading
 from ste_core.tools.base import ToolError
@@ -101,7 +101,7 @@ def results(tmp_path_factory) -> Iterator[Path]:
 
 
 async def explore(study, model, box, tool, variant, seed):
-    path = exploration.trials_file(study, variant, seed, tool)
+    path = explore_run.trials_file(study, variant, seed, tool)
     wanted = plan(episodes=2, trials=3, memory_lines=2)
     async for trial in explore_tool(box.tools[tool], model, box, wanted, variant=variant, seed=seed):
         store.append_jsonl(path, [trial])
@@ -114,14 +114,14 @@ def built(results, tmp_path_factory) -> site.Built:
 
 def test_what_was_kept_is_read_where_nothing_was_explored(results, built, tmp_path, monkeypatch):
     study = load("quick")
-    path = exploration.keep(study)
+    path = explore_run.keep(study)
     first = path.read_bytes()
-    assert exploration.keep(study).read_bytes() == first
+    assert explore_run.keep(study).read_bytes() == first
     shown = json.loads(built.folder.joinpath("data/catalogue.js").read_text()[len("STE.catalogue(") : -len(");\n")])
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "elsewhere"))
     again = load("quick")
     again.results.mkdir(parents=True)
-    exploration.kept_file(again).write_bytes(first)
+    explore_run.kept_file(again).write_bytes(first)
     files: dict[str, str] = {}
     parts = browsing.write_trials([(again, "t")], files)[0]["parts"]
     seed = [one for one in shown[0]["parts"] if one["seed"] == study.exploration.seeds[0]]
@@ -131,7 +131,7 @@ def test_what_was_kept_is_read_where_nothing_was_explored(results, built, tmp_pa
     assert all(
         files[one["file"]] == (built.folder / one["file"]).read_text() for part in parts for one in part["tools"]
     )
-    exploration.kept_file(again).write_bytes(first[:-40])
+    explore_run.kept_file(again).write_bytes(first[:-40])
     with pytest.raises(UserError, match="damaged"):
         browsing.write_trials([(again, "t")], files)
     path.unlink()

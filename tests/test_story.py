@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ste_core.analysis import claims_embedded
-from ste_core.analysis import headline as story
+from ste_core.analysis import claims_embedded, headline
 
 
 def correctness(**shares: float) -> pd.DataFrame:
@@ -99,7 +98,7 @@ def test_nothing_to_compare_is_no_crash():
 
 def test_the_headline_has_every_setting_and_claim():
     table = claims_embedded.embedded(correctness(baseline=10, ICL=25), gains(15, 30))
-    text = story.headline(correctness(baseline=10, ICL=25), table)
+    text = headline.headline(correctness(baseline=10, ICL=25), table)
     assert "25.0 [21.0, 29.0]" in text and "fine-tuned" not in text
     assert text.count("inconclusive") == 5
     assert max(map(len, text.splitlines())) <= 100
@@ -107,6 +106,6 @@ def test_the_headline_has_every_setting_and_claim():
 
 @pytest.mark.parametrize("column", ["notebook", "question"])
 def test_every_notebook_has_a_question(column):
-    table = story.notebooks()
+    table = headline.notebooks()
     assert len(table) >= 12 and table[column].str.len().min() > 8
     assert table["notebook"].iloc[0] == "00_story.ipynb"

@@ -27,14 +27,14 @@ import pytest
 import yaml
 from support import ROOT
 
-from benchmarks import page as measured
+from benchmarks import page
 from microworld.language import card
 from ste_core.analysis import claims
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.config import Exam, Exploration, Finetuning, LocalModel, Statistics
 from ste_core.pipeline import plan
-from ste_core.release import data as paper
-from ste_core.report import figures
+from ste_core.release import paper
+from ste_core.report import figures, places
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -145,7 +145,7 @@ def python() -> list[float]:
 
 def replayed() -> list[float]:
     """The shares that the studies' continual arms replay, percent."""
-    plans = [study.load(path).continual for path in sorted((ROOT / "study").glob("*.yaml"))]
+    plans = [config.load(path).continual for path in sorted((ROOT / "study").glob("*.yaml"))]
     return [100 * arm.replay for plan in plans if plan for arm in plan.arms]
 
 
@@ -195,7 +195,7 @@ FACTS: list[tuple[str, Callable[[], Collection[float]] | None]] = [
     (r"(?i)\bquestions? #", questions),
     (r"(?i)\bquestions? \d+(?: to |-|, | and )#", questions),
     (r"(?i)\bclaims? #", lambda: claims.CLAIMS),
-    (r"(?i)\bround #", lambda: range(1 + study.Continual.model_fields["batches"].default)),
+    (r"(?i)\bround #", lambda: range(1 + config.Continual.model_fields["batches"].default)),
     (r"\bpaper\b[^.]* # episodes", lambda: [Exploration.model_fields["episodes"].default]),
     (r"\bpaper\b[^.]* # trials", lambda: [Exploration.model_fields["trials"].default]),
     (r"\btemperature #", lambda: [0, Exploration.model_fields["temperature"].default]),
@@ -241,7 +241,7 @@ def linked(paragraph: str) -> set[str]:
     for name in re.findall(r"figures/(\w+)\.(?:svg|png)", paragraph):
         if name in figures.FIGURES:
             spec = figures.FIGURES[name]
-            found |= {f"results/{spec.study}/tables/{table}.csv" for table in spec.tables} & tables().keys()
+            found |= {f"results/{places.study_of(name)}/tables/{table}.csv" for table in spec.tables} & tables().keys()
     for where, name in re.findall(r"(?:results/(\w+)/)?notebooks/(\w+)\.ipynb", paragraph):
         if (ROOT / "notebooks" / f"{name}.ipynb").exists():
             cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells
@@ -352,7 +352,7 @@ def stray_shares(page: str, text: str) -> list[str]:
 # --- the pages as they are --------------------------------------------------------------------------------------------
 
 #: pages that a command writes from tables whole, details included; what they say is what the command would write
-WRITTEN = {"docs/measured.md": measured.text}
+WRITTEN = {"docs/measured.md": page.text}
 PROSE = {name: text for name, text in prose() if name not in WRITTEN}
 
 

@@ -5,7 +5,7 @@ import os
 import pydantic
 import pytest
 
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.pipeline import resources
 
@@ -13,7 +13,7 @@ from ste_core.pipeline import resources
 def load(tmp_path, text):
     path = tmp_path / "trial.yaml"
     path.write_text(text)
-    return study.load(path)
+    return config.load(path)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_model_is_made_as_the_study_says(tmp_path, monkeypatch):
 
 
 def test_a_problem_of_the_whole_is_one_line():
-    class Small(study.Section):
+    class Small(config.Section):
         one: int = 0
 
         @pydantic.model_validator(mode="after")
@@ -125,17 +125,17 @@ def test_a_problem_of_the_whole_is_one_line():
     for value, said in ((["a"], "expected keys and values, found list"), ({"one": 1}, "no good")):
         with pytest.raises(pydantic.ValidationError) as caught:
             Small.model_validate(value)
-        assert study.explain(caught.value, Small) == said
+        assert config.explain(caught.value, Small) == said
 
 
 def test_unknown_study_lists_the_known_ones():
     with pytest.raises(UserError, match=r"no such study; there are: .*audit"):
-        study.load("nope")
+        config.load("nope")
 
 
 def test_every_committed_study_loads():
-    for path in (study.project_root() / "study").glob("*.yaml"):
-        assert study.load(path.stem).name == path.stem
+    for path in (config.project_root() / "study").glob("*.yaml"):
+        assert config.load(path.stem).name == path.stem
 
 
 def test_generators_depend_on_seed_and_label_alone(tmp_path):
@@ -148,5 +148,5 @@ def test_generators_depend_on_seed_and_label_alone(tmp_path):
 def test_results_and_figures_can_be_moved(monkeypatch, tmp_path):
     monkeypatch.setenv("STE_RESULTS", str(tmp_path / "r"))
     monkeypatch.setenv("STE_FIGURES", str(tmp_path / "f"))
-    audit = study.load("audit")
+    audit = config.load("audit")
     assert audit.tables == tmp_path / "r" / "audit" / "tables" and audit.figures == tmp_path / "f"

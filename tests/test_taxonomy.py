@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from microworld import test_set
 from microworld.tools import functions, toolbox
-from ste_core.analysis import baselines as reference
-from ste_core.core import aio
-from ste_core.core import config as study
+from ste_core.analysis import baselines
+from ste_core.core import aio, config
 from ste_core.core.errors import UserError
-from ste_core.core.react import render
+from ste_core.core.react import render_call
 from ste_core.core.records import Call, Prediction, TestItem
 from ste_core.scoring import score
-from ste_core.scoring.error_types import CATEGORIES, categories, outcomes, same_form
+from ste_core.scoring.error_types import CATEGORIES, categories, classified, same_form
 from ste_core.scoring.execution import gold_results
 
 BOX = toolbox()
@@ -31,9 +30,9 @@ def judged(gold, said, query="q", rule="strict", **options):
     """The row of a reply (a Call, or raw text) to a gold call."""
     result = aio.run(BOX.execute(gold)).value
     item = TestItem(item=0, query=query, gold=gold, result=result)
-    text = said if isinstance(said, str) else render(said.tool, said.arguments)
+    text = said if isinstance(said, str) else render_call(said.tool, said.arguments)
     prediction = Prediction(system="s", setting="x", item=0, query=query, gold=gold, output=text)
-    return next(outcomes([prediction], BOX, gold_results([item]), rule, **options).itertuples())
+    return next(classified([prediction], BOX, gold_results([item]), rule, **options).itertuples())
 
 
 CUP = call("world_cup_winner", year=1966)
@@ -130,7 +129,7 @@ def test_a_mapped_name_is_judged_as_the_tool_it_was_mapped_to():
 def test_the_same_call_with_another_result():
     """A gold result that the gold call does not give (any more)."""
     item = TestItem(item=0, query="q", gold=CUP, result={"team": "Nobody", "host": "Nobody"})
-    row = outcomes(reference.oracle([item]), BOX, gold_results([item]))
+    row = classified(baselines.oracle([item]), BOX, gold_results([item]))
     assert row["category"].tolist() == ["other result"]
 
 
@@ -141,9 +140,9 @@ def test_replies_that_were_stored_as_read():
         Prediction(item=2, kind="call", call=CUP, **fields), Prediction(item=3, output="no", **fields),
     ]  # fmt: skip
     result = aio.run(BOX.execute(CUP)).value
-    found = outcomes(stored, BOX, {("world_cup_winner", item): result for item in range(4)})
+    found = classified(stored, BOX, {("world_cup_winner", item): result for item in range(4)})
     assert found["category"].tolist() == ["no call", "malformed", "right", "no call"]
-    assert outcomes(stored[:2], BOX, {(CUP.tool, 0): 1, (CUP.tool, 1): 1})["category"].tolist() == [
+    assert classified(stored[:2], BOX, {(CUP.tool, 0): 1, (CUP.tool, 1): 1})["category"].tolist() == [
         "no call", "malformed",
     ]  # fmt: skip
 
@@ -151,9 +150,14 @@ def test_replies_that_were_stored_as_read():
 def test_without_execution_a_refused_value_is_a_wrong_one():
     said = call("list_holidays", country="Germany", month=5)
     prediction = Prediction(
-        system="s", setting="x", item=0, query="Germany in May", gold=HOLIDAYS, output=render(said.tool, said.arguments)
+        system="s",
+        setting="x",
+        item=0,
+        query="Germany in May",
+        gold=HOLIDAYS,
+        output=render_call(said.tool, said.arguments),
     )
-    rows = score.verdicts([prediction], BOX.tools, string_rule_tools=BOX.tools, rule="strict")
+    rows = score.score_predictions([prediction], BOX.tools, string_rule_tools=BOX.tools, rule="strict")
     assert categories(rows, BOX.tools, right="correct_rule") == ["wrong value"]
     with pytest.raises(ValueError, match="correct_execution"):
         categories(rows, BOX.tools)
@@ -170,7 +174,7 @@ LEAF = st.one_of(
 JSON = st.recursive(LEAF, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner))
 NAMES = st.sampled_from([*list(BOX.tools)[:8], "flight_distance", "route_distance", "none_such"])
 CALLS = st.builds(
-    lambda name, arguments: render(name, arguments),
+    lambda name, arguments: render_call(name, arguments),
     NAMES, st.dictionaries(st.sampled_from(["origin", "destination", "unit", "date", "x"]), JSON, max_size=4),
 )  # fmt: skip
 
@@ -179,7 +183,7 @@ CALLS = st.builds(
 @given(
     text=st.one_of(CALLS, st.text(), CALLS.map(lambda text: text[:-3])), rule=st.sampled_from(["strict", "released"])
 )
-@example(text=render("flight_distance", {"origin": "CDG", "destination": "JFK"}), rule="strict")
+@example(text=render_call("flight_distance", {"origin": "CDG", "destination": "JFK"}), rule="strict")
 @example(text='Action: flight_distance\nAction Input: {"origin": ' + "[" * 900 + "]" * 900 + "}", rule="released")
 @example(text='Action: flight_distance\nAction Input: {"origin": NaN, "destination": "JFK"}', rule="released")
 @example(text='Action: flight_distance\nAction Input: {"origin": 1e999, "destination": "JFK"}', rule="released")
@@ -203,11 +207,11 @@ def table():
     items = test_set.load("test")[::5]
     rng = random.Random(0)
     predictions = [
-        *reference.oracle(items),
-        *reference.random_call(items, test_set.load("dev"), rng=rng),
-        *reference.nearest_documentation(items, BOX.tools),
+        *baselines.oracle(items),
+        *baselines.random_call(items, test_set.load("dev"), rng=rng),
+        *baselines.nearest_documentation(items, BOX.tools),
     ]
-    return outcomes(predictions, BOX, gold_results(items), seed=3)
+    return classified(predictions, BOX, gold_results(items), seed=3)
 
 
 def test_the_table_holds_every_verdict(table):
@@ -223,7 +227,7 @@ def test_the_table_holds_every_verdict(table):
 
 
 def test_the_table_feeds_the_audits_statistics(table):
-    found = score.interval(table[table["system"] == "gold oracle"], "correct_execution", study.load("microworld"))
+    found = score.interval(table[table["system"] == "gold oracle"], "correct_execution", config.load("microworld"))
     assert found.value == 100 and found.low > 90
     parts = pd.crosstab(table["system"], table["category"], normalize="index")
     assert parts.sum(axis=1).tolist() == pytest.approx([1, 1, 1])
@@ -232,9 +236,9 @@ def test_the_table_feeds_the_audits_statistics(table):
 def test_a_prediction_of_another_test_set_is_one_line():
     items = test_set.load("test")[:2]
     with pytest.raises(UserError, match=r"^prediction 1 of 'current_moment': not an item of this test set$"):
-        outcomes(reference.oracle(items), BOX, gold_results(items[:1]))
+        classified(baselines.oracle(items), BOX, gold_results(items[:1]))
     with pytest.raises(UserError, match="none"):
-        outcomes([], BOX, {})
+        classified([], BOX, {})
 
 
 # --- the same in another form ---

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ste_core.core import react
-from ste_core.models.tool_formats import from_fields, parse, parse_calls, read
+from ste_core.models.tool_formats import from_fields, parse_native, read_native
 
 TOOLS = ["wind_force", "add_date", "Token API%%generate", "shop.order_items", "bash"]
 
@@ -165,12 +165,12 @@ SHAPES = [(f"{family}: {name}", *shape) for family, shapes in FORMATS.items() fo
     ("text", "calls", "visible"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES]
 )
 def test_shapes_that_models_write(text, calls, visible):
-    found, shown = parse_calls(text, TOOLS)
-    assert found == calls
-    assert visible is None or shown == visible
-    parsed = parse(text, TOOLS)
+    reply = read_native(text, TOOLS)
+    assert list(reply.calls) == calls
+    assert visible is None or reply.text == visible
+    parsed = parse_native(text, TOOLS)
     assert (parsed.kind, parsed.tool, parsed.named, parsed.arguments) == ("call", calls[0][0], calls[0][0], calls[0][1])
-    assert read(text, TOOLS).more == len(calls) - 1
+    assert reply.more == len(calls) - 1
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_shapes_that_models_write(text, calls, visible):
     ],
 )
 def test_answers(text):
-    parsed = parse(text, TOOLS)
+    parsed = parse_native(text, TOOLS)
     assert (parsed.kind, parsed.answer) == ("final", text)
 
 
@@ -240,17 +240,19 @@ def test_answers(text):
     ],
 )  # fmt: skip
 def test_attempts_that_fail_say_why(text, reason):
-    parsed = parse(text, TOOLS)
+    parsed = parse_native(text, TOOLS)
     assert parsed.kind == "malformed" and parsed.tool is None
     assert parsed.reason is not None and reason in parsed.reason and "\n" not in parsed.reason
 
 
 def test_the_thought_is_what_stands_before_the_call():
     text = "<think>Which unit?</think>\nI look it up.\n<tool_call>" + as_json(WIND) + "</tool_call>"
-    assert parse(text, TOOLS).thought == "Which unit?\nI look it up."
-    assert parse("<think>easy</think>\nIt is 6.", TOOLS) == react.Parsed("final", answer="It is 6.", thought="easy")
+    assert parse_native(text, TOOLS).thought == "Which unit?\nI look it up."
+    assert parse_native("<think>easy</think>\nIt is 6.", TOOLS) == react.Parsed(
+        "final", answer="It is 6.", thought="easy"
+    )
     prefilled = "Which unit?\n</think>\n" + as_json(WIND)  # the template wrote the opening mark
-    assert parse(prefilled, TOOLS).thought == "Which unit?" and parse(prefilled, TOOLS).kind == "call"
+    assert parse_native(prefilled, TOOLS).thought == "Which unit?" and parse_native(prefilled, TOOLS).kind == "call"
 
 
 def test_fields_of_a_server_read_alike():
@@ -282,7 +284,7 @@ FRAGMENTS = [
 
 
 def check(text: str) -> None:
-    parsed = parse(text, TOOLS)
+    parsed = parse_native(text, TOOLS)
     assert parsed.kind in ("call", "final", "malformed")
     if parsed.kind == "call":
         assert parsed.tool in TOOLS and isinstance(parsed.arguments, dict)
@@ -336,7 +338,7 @@ def test_any_arguments_come_back_from_json_and_python(arguments):
         f'{{"name": "bash", "parameters": {text}}}',
         lfm("bash(" + ", ".join(f"{name}={value!r}" for name, value in arguments.items()) + ")"),
     ):  # fmt: skip
-        assert read(reply, TOOLS).calls == (("bash", arguments),), reply
+        assert read_native(reply, TOOLS).calls == (("bash", arguments),), reply
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ste_core.analysis import trials as trajectories
+from ste_core.analysis import trajectories
 from ste_core.core.config import Study
 from ste_core.core.records import Call, Step, Tool, Trial
 
@@ -64,15 +64,10 @@ def test_only_a_call_that_was_refused_can_be_corrected():
         trial(3).model_copy(update={"steps": (unread,)}),
         trial(4).model_copy(update={"steps": (unread, refused.steps[1])}),
     ]  # fmt: skip
-    frame = trajectories.frame(made)
+    frame = trajectories.trial_frame(made)
     assert frame["first_failed"].tolist() == [True, False, True, False, False]
     assert frame["corrected"].tolist() == [True, False, False, False, False]
     assert frame["first_ran"].tolist() == [False, True, False, False, False]
-
-
-def test_requests_are_counted_from_the_trial():
-    asked = trial(0, ({}, True), ({}, True)).model_copy(update={"asked_again": 2, "reflection": "Yes"})
-    assert trajectories.requests(asked) == 6 and trajectories.requests(trial(0)) == 1
 
 
 def test_the_first_trials_are_those_of_the_first_episodes():
@@ -100,6 +95,8 @@ def test_differences_are_paired_by_tool():
     low, high = stats.ttest_1samp([1, 4], 0).confidence_interval()  # more values by tool, with the full method
     assert row["difference_low"] == pytest.approx(low) and row["difference_high"] == pytest.approx(high)
     assert math.isnan(table.loc["full", trajectories.COVERAGE["values"]]["difference"])
+    assert 0 < row["p"] == row["p_holm"] < 1, "one variant, so a family of one"
+    assert math.isnan(table.loc["full", trajectories.COVERAGE["values"]]["p_holm"])
 
 
 def test_the_curve_rises_with_trials():

@@ -53,10 +53,10 @@ def test_holm_by_hand_and_by_family():
 
 
 def test_a_conjunction_counts_what_was_tested():
-    assert verdicts.whole(["supported", "descriptive"]) == "supported"
-    assert verdicts.whole(["supported", "inconclusive"]) == "inconclusive"
-    assert verdicts.whole(["supported", "inconclusive", "not supported"]) == "not supported"
-    assert verdicts.whole(["descriptive"]) == "descriptive"
+    assert verdicts.conjunction(["supported", "descriptive"]) == "supported"
+    assert verdicts.conjunction(["supported", "inconclusive"]) == "inconclusive"
+    assert verdicts.conjunction(["supported", "inconclusive", "not supported"]) == "not supported"
+    assert verdicts.conjunction(["descriptive"]) == "descriptive"
 
 
 @pytest.mark.parametrize(("p", "shown"), [(0.0, "p < 0.001"), (2e-9, "p < 0.001"), (0.0512, "p = 0.051")])

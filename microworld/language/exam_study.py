@@ -107,9 +107,9 @@ def calls(speaker: Speaker, box: MicroworldToolbox) -> Iterator[StudyScore]:
     """Zero-shot and with demonstrations."""
     near = neighbours(box)
     asked = items()
-    bare = [prompting.predict(item.query, _docs(box, item, near)) for item in asked]
+    bare = [prompting.ask_call(item.query, _docs(box, item, near)) for item in asked]
     yield from _scored("zero-shot, 4 docs", box, generation.replies(speaker, bare), asked)
-    shown = [prompting.predict(item.query, _docs(box, item, near), _examples(item, near)) for item in asked]
+    shown = [prompting.ask_call(item.query, _docs(box, item, near), _examples(item, near)) for item in asked]
     yield from _scored("6 demonstrations, 4 docs", box, generation.replies(speaker, shown, batch=64), asked)
 
 
@@ -155,7 +155,7 @@ def verdicts(speaker: Speaker, box: MicroworldToolbox) -> Iterator[StudyScore]:
         ]
         for used in [item, *random.Random(f"verdict/{item.query}").sample(others, min(1, len(others)))]:
             shown = asyncio.run(box.execute(used.gold)).text
-            call = react.render(used.gold.tool, used.gold.arguments)
+            call = react.render_call(used.gold.tool, used.gold.arguments)
             doc = box.documentation([item.gold.tool])
             answer = f"It is {shown}."
             talks.append([prompting.imagine(doc), prompting.assistant(item.query), prompting.attempt(item.query),

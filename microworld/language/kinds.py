@@ -13,8 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from microworld.language import values
-from microworld.language import vocabulary as words
+from microworld.language import values, vocabulary
 from microworld.language.values import Convention, Kind, clock, joined, number_said, of, plain, same
 
 Maker = Callable[[random.Random, list[str]], Kind]
@@ -112,7 +111,7 @@ def _several(rng: random.Random, extra: list[str]) -> Kind:
     write = array(lambda value: [item.json(each) for each in value], f"list, each {item.hint}")
     names = ("items", "values", "entries", "names", "members", "list", "group", "set", "keys", "series")
     if rng.random() < 0.5:  # as people write: the plural of what is in it
-        names = (words.plural(rng.choice(one.names)),)
+        names = (vocabulary.plural(rng.choice(one.names)),)
     phrases = ("for {}", "of {}", "among {}", "with {}", ": {}")
     return Kind(names, draw, lambda rng, value: joined([str(each) for each in value]), phrases, (write,))
 
@@ -123,7 +122,7 @@ def _counts(rng: random.Random, extra: list[str]) -> Kind:
 
     def say(rng: random.Random, value: dict[str, int]) -> str:
         pairs = rng.sample(list(value.items()), len(value))
-        return joined([f"{number_said(rng, count)} {words.plural(label)}" for label, count in pairs])
+        return joined([f"{number_said(rng, count)} {vocabulary.plural(label)}" for label, count in pairs])
 
     write = rng.choice(
         (
@@ -163,44 +162,44 @@ def _named(rng: random.Random, extra: list[str]) -> Kind:
 MAKERS: dict[str, Maker] = {
     "city": fixed(
         "city town place location where",
-        of(words.CITY_COUNTRIES),
+        of(vocabulary.CITY_COUNTRIES),
         plain,
         "in {}|for {}|around {}|near {}|at {}",
         text(same, "name of the city"),
-        text(lambda value: f"{value}, {words.CITY_COUNTRIES[value]}", "City, CC with the country code"),
+        text(lambda value: f"{value}, {vocabulary.CITY_COUNTRIES[value]}", "City, CC with the country code"),
         text(str.upper, "name in capital letters"),
         text(str.lower, "name in lower case"),
         pair=True,
     ),
     "country": coded(
-        "country nation state land", words.COUNTRY_CODES, "in {}|for {}|across {}|of {}|within {}",
-        "two-letter country code", "name of the country", _lower(words.COUNTRY_CODES, "two-letter country code"),
+        "country nation state land", vocabulary.COUNTRY_CODES, "in {}|for {}|across {}|of {}|within {}",
+        "two-letter country code", "name of the country", _lower(vocabulary.COUNTRY_CODES, "two-letter country code"),
         pair=True,
     ),
     "currency": coded(
-        "currency money cash", words.CURRENCY_CODES, "in {}|priced in {}|expressed in {}|paid in {}",
+        "currency money cash", vocabulary.CURRENCY_CODES, "in {}|priced in {}|expressed in {}|paid in {}",
         "three-letter currency code", "name of the currency",
-        _lower(words.CURRENCY_CODES, "three-letter currency code"), pair=True,
+        _lower(vocabulary.CURRENCY_CODES, "three-letter currency code"), pair=True,
     ),
     "language": coded(
-        "language tongue locale", words.LANGUAGE_CODES, "in {}|written in {}|in the {} language|using {}",
+        "language tongue locale", vocabulary.LANGUAGE_CODES, "in {}|written in {}|in the {} language|using {}",
         "two-letter language code", "name of the language", pair=True,
     ),
     "unit": coded(
-        "unit scale units", words.UNIT_CODES, "in {}|measured in {}|expressed in {}|using {}",
+        "unit scale units", vocabulary.UNIT_CODES, "in {}|measured in {}|expressed in {}|using {}",
         "abbreviation of the unit", "name of the unit", pair=True,
     ),
     "airport": coded(
-        "airport port hub", words.AIRPORT_CODES, "at {}|for {}|in {}|via {}",
+        "airport port hub", vocabulary.AIRPORT_CODES, "at {}|for {}|in {}|via {}",
         "three-letter airport code", "city of the airport", pair=True,
     ),
     "element": coded(
-        "element metal substance", words.ELEMENT_SYMBOLS, "of {}|for {}|with {}|containing {}",
+        "element metal substance", vocabulary.ELEMENT_SYMBOLS, "of {}|for {}|with {}|containing {}",
         "chemical symbol", "name of the element", pair=False,
     ),
     "zone": fixed(
-        "zone timezone clock", of(words.ZONES), plain, "in {}|for {}|at {}",
-        text(words.ZONES.__getitem__, "time zone as Area/City"), text(same, "city"),
+        "zone timezone clock", of(vocabulary.ZONES), plain, "in {}|for {}|at {}",
+        text(vocabulary.ZONES.__getitem__, "time zone as Area/City"), text(same, "city"),
     ),
     "date": fixed(
         "date day when start", values.date_drawn, values.date_said, "on {}|for {}|dated {}|of {}",
@@ -209,10 +208,10 @@ MAKERS: dict[str, Maker] = {
         text("{0}{1:02d}{2:02d}", "date as YYYYMMDD"), array(list, "[year, month, day]"), pair=True,
     ),
     "month": fixed(
-        "month period", lambda rng: rng.randint(1, 12), lambda rng, value: words.MONTHS[value - 1],
+        "month period", lambda rng: rng.randint(1, 12), lambda rng, value: vocabulary.MONTHS[value - 1],
         "in {}|for {}|during {}",
         whole(same, "month from 1 to 12"),
-        text(lambda value: words.MONTHS[value - 1][:3].upper(), "month as JAN or DEC"),
+        text(lambda value: vocabulary.MONTHS[value - 1][:3].upper(), "month as JAN or DEC"),
     ),
     "year": fixed(
         "year season edition", lambda rng: rng.randint(1900, 2039), plain, "in {}|for {}|of {}|from {}",
@@ -276,14 +275,14 @@ MAKERS: dict[str, Maker] = {
         text(same, "code"), text(lambda value: f"#{value}", "code with #"), text(str.lower, "code in lower case"),
     ),
     "position": fixed(
-        "position index rank number", lambda rng: rng.randint(1, 12), lambda rng, value: words.ORDINALS[value - 1],
+        "position index rank number", lambda rng: rng.randint(1, 12), lambda rng, value: vocabulary.ORDINALS[value - 1],
         "at the {} place|for the {}|the {} one",
         whole(same, "position from 1"), whole(lambda value: value - 1, "position from 0"),
     ),
     "weekday": fixed(
-        "weekday day", of(words.WEEKDAYS), plain, "on {}|for {}|every {}",
+        "weekday day", of(vocabulary.WEEKDAYS), plain, "on {}|for {}|every {}",
         text(lambda value: value[:3].upper(), "weekday as MON or SUN"), text(str.lower, "weekday in lower case"),
-        whole(lambda value: words.WEEKDAYS.index(value) + 1, "weekday from 1 for Monday"),
+        whole(lambda value: vocabulary.WEEKDAYS.index(value) + 1, "weekday from 1 for Monday"),
     ),
     "word": fixed(
         "word term keyword query subject", values.word_drawn, values.word_said,

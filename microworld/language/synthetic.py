@@ -20,7 +20,7 @@ from microworld.language.limits import Limit
 from microworld.language.values import Convention, Kind
 from microworld.language.verbs import SYNONYMS, VERBS, Split, Verb
 from microworld.language.vocabulary import ADJECTIVES, BRANDS, NOUNS, WORDS, heldout, plural
-from microworld.tools import functions as study_tools
+from microworld.tools import functions
 from ste_core.core.records import Tool
 
 KIND_WEIGHTS = {
@@ -103,7 +103,7 @@ def _any_verb(rng: random.Random) -> Verb:
 @functools.cache
 def reserved() -> frozenset[str]:
     """The names of the study's tools, which no synthetic tool may bear."""
-    return frozenset(study_tools())
+    return frozenset(functions())
 
 
 def thing(rng: random.Random, split: Split) -> tuple[str, ...]:

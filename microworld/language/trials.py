@@ -162,11 +162,11 @@ def attempt(
     rng: random.Random, made: Synthetic, drawn: dict[str, Any], knows: bool
 ) -> Iterator[tuple[str, float, str | None]]:
     """A trial's replies, each with how much to learn of it and what comes back (None after the final answer)."""
-    right = react.render(made.record.name, made.call_arguments(drawn))
+    right = react.render_call(made.record.name, made.call_arguments(drawn))
     failing = 0.15 if knows else 0.5
     while rng.random() < failing:  # at times one error after the other
         wrong, error = spoil(rng, made, drawn)
-        yield react.render(wrong.tool, wrong.arguments), 0.0, error
+        yield react.render_call(wrong.tool, wrong.arguments), 0.0, error
         failing = 0.25
     one = made.refused(drawn)
     if one and one.limit:
@@ -185,7 +185,7 @@ def attempt(
 def lacking(rng: random.Random, made: Synthetic, drawn: dict[str, Any]) -> Iterator[tuple[str, float, str | None]]:
     """As `attempt`, for a request that does not give all that is needed; `drawn` is what it gives."""
     call = Call(tool=made.record.name, arguments=made.call_arguments(drawn))
-    yield react.render(call.tool, call.arguments), 1.0, f"Error: {problem(made, call)}"
+    yield react.render_call(call.tool, call.arguments), 1.0, f"Error: {problem(made, call)}"
     yield f"Final Answer: {rng.choice(_SORRY)}", 1.0, None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from microworld.language import vocabulary as words
+from microworld.language import vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,14 @@ def joined(parts: list[str], word: str = "and") -> str:
 def number_said(rng: random.Random, value: float) -> str:
     """A number in digits, with thousands separated at times, or in words if small."""
     if isinstance(value, int) and 0 <= value <= 20 and rng.random() < 0.3:
-        return words.CARDINALS[value]
+        return vocabulary.CARDINALS[value]
     return f"{value:,}" if value >= 1000 and rng.random() < 0.3 else str(value)
 
 
 def date_said(rng: random.Random, value: tuple[int, int, int]) -> str:
     """A date as people write it."""
     year, month, day = value
-    name = words.MONTHS[month - 1]
+    name = vocabulary.MONTHS[month - 1]
     forms = (f"{day} {name} {year}", f"{name} {day}, {year}", f"{day} {name} {year}", f"{year}-{month:02d}-{day:02d}",
              f"{day:02d}/{month:02d}/{year}")  # fmt: skip
     return rng.choices(forms, (4, 3, 2, 1.5, 1))[0]
@@ -133,7 +133,7 @@ def invented(rng: random.Random) -> str:
 
 def name_drawn(rng: random.Random) -> str:
     """The name of a firm or team."""
-    return rng.choice(words.BRANDS) if rng.random() < 0.8 else invented(rng)
+    return rng.choice(vocabulary.BRANDS) if rng.random() < 0.8 else invented(rng)
 
 
 def text_drawn(rng: random.Random) -> str:
@@ -201,7 +201,7 @@ def percent_said(rng: random.Random, value: float) -> str:
 
 def person_drawn(rng: random.Random) -> tuple[str, str]:
     """First and last name."""
-    return rng.choice(words.FIRST_NAMES), rng.choice(words.LAST_NAMES)
+    return rng.choice(vocabulary.FIRST_NAMES), rng.choice(vocabulary.LAST_NAMES)
 
 
 def point_drawn(rng: random.Random) -> tuple[float, float]:
@@ -216,7 +216,7 @@ def bounds_drawn(rng: random.Random) -> tuple[int, int]:
 
 def exchange_drawn(rng: random.Random) -> list[str]:
     """Two currencies."""
-    return rng.sample(list(words.CURRENCY_CODES), 2)
+    return rng.sample(list(vocabulary.CURRENCY_CODES), 2)
 
 
 def exchange_said(rng: random.Random, value: list[str]) -> str:
@@ -226,12 +226,12 @@ def exchange_said(rng: random.Random, value: list[str]) -> str:
 
 def currency_codes(value: list[str]) -> list[str]:
     """The codes of some currencies."""
-    return [words.CURRENCY_CODES[one] for one in value]
+    return [vocabulary.CURRENCY_CODES[one] for one in value]
 
 
 def word_drawn(rng: random.Random) -> str:
     """A word, half the time a noun or an adjective."""
-    return rng.choice(words.NOUNS + words.ADJECTIVES if rng.random() < 0.5 else words.WORDS)
+    return rng.choice(vocabulary.NOUNS + vocabulary.ADJECTIVES if rng.random() < 0.5 else vocabulary.WORDS)
 
 
 def word_said(rng: random.Random, value: str) -> str:

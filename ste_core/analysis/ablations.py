@@ -1,11 +1,11 @@
 """What each part of the method, and each episode of exploration, is worth.
 
->>> rows = compare.outcomes(study, runs(study))                          # doctest: +SKIP
->>> table(rows, sizes(study), study)[["size", "variant", "examples", "difference"]]                 # doctest: +SKIP
+>>> rows = compare.outcomes(study, ablation_runs(study))                          # doctest: +SKIP
+>>> ablation_table(rows, sizes(study), study)[["size", "variant", "examples", "difference"]]         # doctest: +SKIP
 
 An ablation explores with a part of the method left out; what its experience is worth is compared with that of the full
 method, item by item. It may leave fewer examples, or worse ones: a second comparison gives every variant as many as the
-one with the fewest has (of each tool as equally many as can be), so that amount and quality are told apart. Equal in
+one with the fewest has (of each tool as equally many as can be), so that amount and quality are separated. Equal in
 number is not equal by tool: a variant keeps examples of the tools it has any of, which are not the same ones (`sizes`).
 
 The amount of exploration is varied without exploring again: the first k episodes are what a shorter exploration would
@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from ste_core.analysis import compare
-from ste_core.analysis.compare import DIFFERENCE, Run
+from ste_core.analysis.compare import DIFFERENCE, Condition
 from ste_core.core.config import Study
 from ste_core.pipeline import stages
 from ste_core.pipeline.stages import ALL, EQUAL, FULL, GOLD, NO_VARIANT
@@ -48,9 +48,9 @@ def variants(study: Study) -> list[str]:
     return [] if study.exploration is None else [one for one in study.exploration.variants if one != FULL]
 
 
-def runs(study: Study) -> list[Run]:
+def ablation_runs(study: Study) -> list[Condition]:
     """What the ablations compare: every variant fine-tuned; if the study says so, at equal size and in context too."""
-    found: list[Run] = []
+    found: list[Condition] = []
     options = study.ablations
     for variant in [FULL, *variants(study)]:
         found.append(("tuned", variant, ALL))
@@ -61,9 +61,9 @@ def runs(study: Study) -> list[Run]:
     return found
 
 
-def amount_runs(study: Study) -> list[Run]:
+def amount_runs(study: Study) -> list[Condition]:
     """What the amount of exploration is judged by: nothing, the study's amounts, all; in context and fine-tuned."""
-    found: list[Run] = [("baseline", NO_VARIANT, ALL)]
+    found: list[Condition] = [("baseline", NO_VARIANT, ALL)]
     for part in [*stages.amounts(study), ALL]:
         found.append(("icl", FULL, part))
         if study.finetuning is not None:
@@ -71,9 +71,9 @@ def amount_runs(study: Study) -> list[Run]:
     return found
 
 
-def control_runs(study: Study) -> list[Run]:
+def control_runs(study: Study) -> list[Condition]:
     """What examples without a fault are judged by: the experience of the full method; in context and fine-tuned."""
-    found: list[Run] = []
+    found: list[Condition] = []
     for part in (ALL, GOLD) if GOLD in stages.parts(study) else ():
         found.append(("icl", FULL, part))
         if study.finetuning is not None:
@@ -103,11 +103,11 @@ def sizes(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFrame:
+def ablation_table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences of each variant from the full method, metric by metric.
 
     Args:
-        rows: `compare.outcomes` of `runs`.
+        rows: `compare.outcomes` of `ablation_runs`.
         counts: `sizes`.
 
     Returns:
@@ -119,7 +119,7 @@ def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFram
     """
     examples = counts.groupby(["variant", "part"])["examples"].mean()
     found = []
-    for setting, part in dict.fromkeys((setting, part) for setting, _, part in runs(study)):
+    for setting, part in dict.fromkeys((setting, part) for setting, _, part in ablation_runs(study)):
         label = stages.label(setting, part)
         own = rows[rows["setting"] == label]
         full = own[own["variant"] == FULL]
@@ -132,7 +132,7 @@ def table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFram
             }  # fmt: skip
             for metric in (one for one in COMPARED if one in compare.metrics(rows)):
                 verdict = compare.VERDICT_OF[metric]
-                test = compare.difference(other, full, study, metric)
+                test = compare.difference_columns(other, full, study, metric)
                 shares = {"value": 100 * other[verdict].mean(), "full": 100 * full[verdict].mean()}
                 found.append(about | {"metric": metric} | shares | test)
     columns = [
@@ -189,7 +189,7 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
                 share = score.interval(own, metric, study)
                 shown = about | {"metric": metric, "value": share.value, "ci_low": share.low, "ci_high": share.high}
                 if part != ALL:
-                    test = compare.difference(own, whole, study, metric)
+                    test = compare.difference_columns(own, whole, study, metric)
                     shown |= {
                         "difference": test["difference"], "difference_low": test["ci_low"],
                         "difference_high": test["ci_high"], "p": test["p"], "detectable": test["detectable"],
@@ -211,8 +211,8 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
         counts: `sizes`.
 
     Returns:
-        `setting, examples, examples_full, seeds, metric, value, full, *DIFFERENCE, p_holm`: as `table`, the control in
-        the variant's place. Holm's correction is over the settings of one metric.
+        `setting, examples, examples_full, seeds, metric, value, full, *DIFFERENCE, p_holm`: as `ablation_table`, the
+        control in the variant's place. Holm's correction is over the settings of one metric.
     """
     examples = counts.groupby(["variant", "part"])["examples"].mean()
     found = []
@@ -227,7 +227,7 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
         for metric in (one for one in COMPARED if one in compare.metrics(rows)):
             verdict = compare.VERDICT_OF[metric]
             shares = {"value": 100 * own[verdict].mean(), "full": 100 * whole[verdict].mean()}
-            test = compare.difference(own, whole, study, metric)
+            test = compare.difference_columns(own, whole, study, metric)
             found.append(about | {"metric": metric} | shares | test)
     columns = ["setting", "examples", "examples_full", "seeds", "metric", "value", "full", *DIFFERENCE]
     made = pd.DataFrame(found, columns=columns)
@@ -240,7 +240,7 @@ def _said(row: Any, level: float) -> str:
     return f"{word} ({verdicts.seen(row.detectable)})" if word == verdicts.INCONCLUSIVE else word
 
 
-def told_limit(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> list[str]:
+def describe_control(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> list[str]:
     """What examples without a fault give beside experience, a sentence a setting.
 
     Args:
@@ -257,11 +257,11 @@ def told_limit(made: pd.DataFrame, metric: str | None = None, level: float = LEV
     ]
 
 
-def told_apart(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> str:
+def explain_losses(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> str:
     """Of the variants that fall behind the full method, whether fewer or worse examples explain it, as a sentence.
 
     Args:
-        made: of `table`; what fine-tuning made of the examples counts.
+        made: of `ablation_table`; what fine-tuning made of the examples counts.
         metric: default that of `score.right`.
         level: 1 less the Holm-corrected p below which a difference counts.
     """

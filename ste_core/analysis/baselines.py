@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ste_core.core import aio
 from ste_core.core.config import Study
-from ste_core.core.react import Rule, render
+from ste_core.core.react import Rule, render_call
 from ste_core.core.records import Call, Prediction, TestItem, Tool
 from ste_core.pipeline import resources
 from ste_core.scoring import execution, score
@@ -57,7 +57,7 @@ def evaluate(study: Study, rule: Rule = "strict") -> pd.DataFrame:
         *random_call(items, resources.items(study, "dev"), rng=rng),
         *nearest_documentation(items, toolbox.tools),
     ]
-    scored = score.verdicts(predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule=rule)
+    scored = score.score_predictions(predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule=rule)
     scored = aio.run(execution.execute_verdicts(scored, toolbox, execution.gold_results(items)))
     metrics = ("wellformed", "api_match", "api_match_all", "correct_rule", "correct_execution", "task_success")
     rows = []
@@ -74,5 +74,5 @@ def evaluate(study: Study, rule: Rule = "strict") -> pd.DataFrame:
 def _prediction(system: str, item: TestItem, call: Call) -> Prediction:
     return Prediction(
         system=system, setting=SETTING, item=item.item, query=item.query, gold=item.gold,
-        output=render(call.tool, call.arguments),
+        output=render_call(call.tool, call.arguments),
     )  # fmt: skip

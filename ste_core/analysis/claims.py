@@ -118,7 +118,8 @@ class Statements:
                 counts = ", ".join(f"{said.count(one)} {one}" for one in words if one in said)
                 closed.append(pd.DataFrame([{
                     "claim": number, "part": "as worded", "wording": wording, "hypothesis": CLAIMS[number][wording],
-                    "test": "conjunction of its parts", "verdict": verdicts.whole(said), "evidence": f"parts: {counts}",
+                    "test": "conjunction of its parts", "verdict": verdicts.conjunction(said),
+                    "evidence": f"parts: {counts}",
                 }]))  # fmt: skip
         return pd.concat(closed, ignore_index=True)[[*table]]
 

@@ -22,17 +22,16 @@ from ste_core.core.records import Prediction
 from ste_core.method.predict import LABELS, Setting
 from ste_core.pipeline import resources, stages
 from ste_core.pipeline.stages import ALL, FULL, NO_VARIANT
-from ste_core.scoring import error_types as taxonomy
-from ste_core.scoring import execution, score, stats, verdicts
+from ste_core.scoring import error_types, execution, score, stats, verdicts
 
 #: a setting, the variant whose experience it uses, and which part of it
-Run = tuple[Setting, str, str]
+Condition = tuple[Setting, str, str]
 
 #: the paper's main comparison
-MAIN: tuple[Run, ...] = (("baseline", NO_VARIANT, ALL), ("icl", FULL, ALL), ("tuned", FULL, ALL))
+MAIN: tuple[Condition, ...] = (("baseline", NO_VARIANT, ALL), ("icl", FULL, ALL), ("tuned", FULL, ALL))
 
 
-def outcomes(study: Study, runs: Iterable[Run] = MAIN) -> pd.DataFrame:
+def outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFrame:
     """The predictions of some runs judged, a row an item: `taxonomy.outcomes`, with `variant` and `seed`.
 
     Only what the study names is read, so that leftovers of an earlier study file change nothing. Runs without a
@@ -48,7 +47,7 @@ def outcomes(study: Study, runs: Iterable[Run] = MAIN) -> pd.DataFrame:
         for seed in [0] if setting == "baseline" else seeds_of(study):
             answers = store.read_jsonl(stages.predictions_file(study, setting, variant, seed, part), Prediction)
             if answers:
-                rows = taxonomy.outcomes(answers, toolbox, results, study.scoring.rule, seed=seed)
+                rows = error_types.classified(answers, toolbox, results, study.scoring.rule, seed=seed)
                 found.append(rows.assign(variant=variant))
     if not found:
         raise UserError(f"study '{study.name}': no predictions yet under {study.results / 'predictions'}")
@@ -62,9 +61,9 @@ def seeds_of(study: Study) -> list[int]:
 
 #: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them; the last two only where calls
 #: were executed, the same call only where none were
-VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_call", "correct_execution", "task_success")
-METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_call", "correct_execution", "task_success")
-VERDICT_OF = dict(zip(METRICS, VERDICTS, strict=True))
+OUTCOME_VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_call", "correct_execution", "task_success")
+OUTCOME_METRICS = ("wellformed", "api_match_all", "correct_rule", "correct_call", "correct_execution", "task_success")
+VERDICT_OF = dict(zip(OUTCOME_METRICS, OUTCOME_VERDICTS, strict=True))
 
 
 def metrics(rows: pd.DataFrame) -> list[str]:
@@ -106,7 +105,7 @@ def gains(rows: pd.DataFrame, study: Study, metric: str | None = None) -> pd.Dat
     for better, worse in (("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL")):
         if better not in tables or worse not in tables:
             continue
-        test = difference(tables[better], tables[worse], study, metric)
+        test = difference_columns(tables[better], tables[worse], study, metric)
         found.append({"comparison": f"{better} - {worse}", "metric": metric} | test)
     table = pd.DataFrame(found, columns=["comparison", "metric", *DIFFERENCE])
     return table.assign(p_holm=verdicts.holm(table["p"]))
@@ -116,7 +115,7 @@ def gains(rows: pd.DataFrame, study: Study, metric: str | None = None) -> pd.Dat
 DIFFERENCE = ("n", "difference", "ci_low", "ci_high", "se", "df", "p", "detectable")
 
 
-def difference(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> dict[str, Any]:
+def difference_columns(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> dict[str, Any]:
     """A paired difference of two tables of outcomes: `DIFFERENCE`, in points.
 
     Returns:
@@ -134,14 +133,21 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> tuple
     Items are paired by tool, item and seed; where one table is the baseline, which has no seed, by tool and item. What
     only one of them has is left out. Seeds that give the same verdicts throughout are counted once.
     """
-    seedless = NO_VARIANT in {*a["variant"], *b["variant"]}
-    keys = ["tool", "item"] if seedless else ["tool", "item", "seed"]
-    verdict = VERDICT_OF[metric]
+    by_seed = NO_VARIANT not in {*a["variant"], *b["variant"]}
+    pairs, test = paired_verdicts(a, b, study, VERDICT_OF[metric], by_seed=by_seed)
+    return (pairs, test) if pairs else None
+
+
+def paired_verdicts(
+    a: pd.DataFrame, b: pd.DataFrame, study: Study, verdict: str, *, by_seed: bool
+) -> tuple[int, stats.Difference]:
+    """The number of pairs, and the difference, of a column of booleans; paired by tool and item, or by seed as well."""
+    keys = ["tool", "item", *(["seed"] if by_seed else [])]
     wanted = ["tool", "item", "seed", verdict]
     both = a[wanted].merge(b[wanted], on=keys, suffixes=("_a", "_b")).sort_values(["tool", "item"], kind="stable")
     if both.empty:
-        return None
-    seed = _seeds(both) if seedless else both["seed"]
+        return 0, stats.Difference(*[float("nan")] * 3)
+    seed = both["seed"] if by_seed else _seeds(both)
     test = stats.difference(
         both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], seed, level=study.statistics.level
     )

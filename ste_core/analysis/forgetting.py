@@ -4,10 +4,10 @@
 >>> estimates([Shares("sequential", (first, second), (0, 1))])["backward_transfer"].value
 -20.0
 
-From answers on disk (`pipeline.continual_run`) to tidy rows (`outcomes`, `examined`), from those to tables. Intervals
-are over tools within their batch (over the items of the exam) and over seeds (`scoring.stats`); arms are compared tool
-by tool and seed by seed. Departures: the paper has one run, no intervals, and public benchmarks in the place of the
-exam.
+From answers on disk (`pipeline.continual_run`) to tidy rows (`round_outcomes`, `examined`), from those to tables.
+Intervals are over tools within their batch (over the items of the exam) and over seeds (`scoring.stats`); arms are
+compared tool by tool and seed by seed. Departures: the paper has one run, no intervals, and public benchmarks in the
+place of the exam.
 """
 
 import itertools
@@ -21,12 +21,10 @@ from numpy.typing import NDArray
 from ste_core.core import store
 from ste_core.core.config import Arm, Study, load, path_of, project_root
 from ste_core.core.records import Prediction
-from ste_core.pipeline import continual_run as continual
-from ste_core.pipeline import curriculum, resources
-from ste_core.scoring import error_types as taxonomy
-from ste_core.scoring import execution, score, stats, verdicts
+from ste_core.pipeline import continual_run, curriculum, resources
+from ste_core.scoring import error_types, execution, score, stats, verdicts
 
-MEASURES = stats.FORGETTING | {
+ARM_MEASURES = stats.FORGETTING | {
     "learning_accuracy": "mean correctness on each batch just after it was learnt",
     "forward_transfer": "mean change of later batches from the base to just before they are learnt",
     "general_kept": "change of the exam of general ability from the base to the last round",
@@ -40,7 +38,7 @@ PAPER_GENERAL = 2_000
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str | None = None) -> pd.DataFrame:
+def round_outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str | None = None) -> pd.DataFrame:
     """Every answer to a test item, judged; a row an item.
 
     Args:
@@ -56,10 +54,10 @@ def outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str | Non
     """
     batches, asked, found = curriculum.batches(study), {}, []
     batch_of = {tool: number for number, tools in enumerate(batches) for tool in tools}
-    chosen = {arm.name: arm for arm in curriculum.section(study).arms}
+    chosen = {arm.name: arm for arm in curriculum.continual_section(study).arms}
     for done in _rounds(study, seeds):
         arm = chosen[done.arm]
-        for one in store.read_jsonl(continual.answers(study, done)[0], Prediction):
+        for one in store.read_jsonl(continual_run.answer_files(study, done)[0], Prediction):
             batch = batch_of[one.gold.tool]
             position = batch if arm.order is None else arm.order.index(batch)
             asked[one.gold.tool, one.item, one.output] = one
@@ -69,7 +67,7 @@ def outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str | Non
     columns = ["arm", "kind", "seed", "round", "batch", "position", "tool", "item", "output"]
     # many rounds give the same answer to an item: each is judged once
     results = execution.gold_results(resources.items(study, "test"))
-    judged = taxonomy.outcomes(
+    judged = error_types.classified(
         list(asked.values()), resources.toolbox(study), results, study.scoring.rule, right=metric
     )
     verdict = dict(zip(asked, judged[metric or score.right(judged.columns)].astype(bool), strict=True))
@@ -84,18 +82,18 @@ def examined(study: Study, seeds: Sequence[int] | None = None) -> pd.DataFrame:
     Raises:
         UserError: an arm is not done.
     """
-    kinds = {arm.name: arm.kind for arm in curriculum.section(study).arms}
+    kinds = {arm.name: arm.kind for arm in curriculum.continual_section(study).arms}
     rows = [
         (done.arm, kinds[done.arm], done.seed, done.round, one.item, one.right)
         for done in _rounds(study, seeds)
-        for one in store.read_jsonl(continual.answers(study, done)[1], continual.ExamAnswer)
+        for one in store.read_jsonl(continual_run.answer_files(study, done)[1], continual_run.ExamAnswer)
     ]
     return pd.DataFrame(rows, columns=["arm", "kind", "seed", "round", "item", "correct"])
 
 
-def _rounds(study: Study, seeds: Sequence[int] | None) -> list[continual.RoundDone]:
+def _rounds(study: Study, seeds: Sequence[int] | None) -> list[continual_run.RoundDone]:
     """The rounds of all arms, arm after arm."""
-    by_seed = [continual.read(study, seed) for seed in seeds or curriculum.seeds(study)]
+    by_seed = [continual_run.read_rounds(study, seed) for seed in seeds or curriculum.arm_seeds(study)]
     return [one for arm in by_seed[0] for found in by_seed for one in found[arm]]
 
 
@@ -119,8 +117,8 @@ class Shares:
     exam: NDArray[np.float64] | None = None
 
 
-def shares(rows: pd.DataFrame, exam: pd.DataFrame | None = None) -> dict[str, Shares]:
-    """Of each arm in the rows of `outcomes` and `examined`, its shares."""
+def arm_shares(rows: pd.DataFrame, exam: pd.DataFrame | None = None) -> dict[str, Shares]:
+    """Of each arm in the rows of `round_outcomes` and `examined`, its shares."""
     found = {}
     for arm, part in rows.groupby("arm", sort=False):
         own = None if exam is None or exam.empty else exam[exam["arm"] == arm]
@@ -140,11 +138,11 @@ def _table(rows: pd.DataFrame, index: str) -> NDArray[np.float64]:
 
 
 #: what each tool of a batch adds to a measure: by the batch's number, shape (tools,) or (tools, seeds)
-Parts = dict[int, NDArray[np.float64]]
+ToolChanges = dict[int, NDArray[np.float64]]
 
 
-def parts(run: Shares) -> dict[str, Parts]:
-    """What each tool adds to the measures of `MEASURES` that an arm has; a measure is the mean of its batches' means.
+def tool_changes(run: Shares) -> dict[str, ToolChanges]:
+    """What each tool adds to an arm's measures (`ARM_MEASURES`); a measure is the mean of its batches' means.
 
     A sequential arm has all; an interleaved one, which learns every batch all the time, the final average and the drop
     from the best round after which all batches were asked; a joint one the final average. What general ability is
@@ -168,7 +166,7 @@ def parts(run: Shares) -> dict[str, Parts]:
             }
     if run.exam is not None:
         found["general_kept"] = {0: run.exam[:, -1] - run.exam[:, 0]}
-    return {name: found[name] for name in MEASURES if found.get(name)}
+    return {name: found[name] for name in ARM_MEASURES if found.get(name)}
 
 
 def estimates(runs: Sequence[Shares], *, level: float = stats.LEVEL) -> dict[str, stats.Estimate]:
@@ -177,14 +175,14 @@ def estimates(runs: Sequence[Shares], *, level: float = stats.LEVEL) -> dict[str
     Args:
         runs: one arm, or two with the same tools, batches, seeds and exam items, which are paired.
     """
-    first, *second = [parts(run) for run in runs]
+    first, *second = [tool_changes(run) for run in runs]
     if not second:
         return stats.forgetting_estimates({name: list(own.values()) for name, own in first.items()}, level=level)
     paired = {name: _paired(own, second[0][name]) for name, own in first.items() if name in second[0]}
     return stats.forgetting_estimates(paired, gap=True, level=level)
 
 
-def _paired(a: Parts, b: Parts) -> list[NDArray[np.float64]]:
+def _paired(a: ToolChanges, b: ToolChanges) -> list[NDArray[np.float64]]:
     """First - second, tool by tool; with another order of learning a measure may leave out another batch."""
     batches = sorted({*a, *b})
     size = {number: (a if number in a else b)[number] for number in batches}
@@ -197,7 +195,7 @@ def _paired(a: Parts, b: Parts) -> list[NDArray[np.float64]]:
 # --- tables -----------------------------------------------------------------------------------------------------------
 
 
-def control(study: Study) -> Study | None:
+def side_study(study: Study) -> Study | None:
     """The side study `<name>_gold`, whose rounds learn gold examples, if its tables are there."""
     name = f"{study.name}_gold"
     if not path_of(name).is_file():
@@ -227,14 +225,14 @@ def matrix(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns)
 
 
-def summary(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFrame:
+def arm_measures(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The measures of every arm, the paper's below ours.
 
     Returns:
         `arm, kind, replay, general, order, seeds, measure, value, ci_low, ci_high, centre, se, df`, percent or points.
     """
-    found, own = [], shares(rows, exam)
-    for arm in curriculum.section(study).arms:
+    found, own = [], arm_shares(rows, exam)
+    for arm in curriculum.continual_section(study).arms:
         order = "" if in_order(arm) else " ".join(map(str, arm.order or ()))
         for name, one in estimates([own[arm.name]], level=study.statistics.level).items():
             about = (arm.name, arm.kind, arm.replay, arm.general, order, rows["seed"].nunique(), name)
@@ -250,22 +248,22 @@ def summary(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFram
 
 
 def wide(summary: pd.DataFrame) -> pd.DataFrame:
-    """The table of `summary` to be read: a row an arm, a column a measure, each figure with its interval."""
+    """The table of `arm_measures` to be read: a row an arm, a column a measure, each figure with its interval."""
     cells = [f"{row.value:.1f} [{row.ci_low:.1f}, {row.ci_high:.1f}]" for row in summary.itertuples()]
     table = summary.assign(cell=cells).pivot(index="arm", columns="measure", values="cell")
-    return table.reindex(summary["arm"].unique())[[name for name in MEASURES if name in table]].reset_index()
+    return table.reindex(summary["arm"].unique())[[name for name in ARM_MEASURES if name in table]].reset_index()
 
 
-def differences(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """Paired differences between arms that differ in one thing (`contrast`).
+def arm_differences(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Paired differences between arms that differ in one thing (`one_difference`).
 
     Returns:
         `contrast, comparison, measure, difference, ci_low, ci_high, centre, se, df, p, detectable, p_holm`, points; for
         `drop_from_best` less is better. Holm's correction is over the contrasts of one measure.
     """
-    found, own = [], shares(rows, exam)
-    for a, b in itertools.permutations(curriculum.section(study).arms, 2):
-        what = contrast(a, b)
+    found, own = [], arm_shares(rows, exam)
+    for a, b in itertools.permutations(curriculum.continual_section(study).arms, 2):
+        what = one_difference(a, b)
         if what is not None:
             label = f"{a.name} - {b.name}"
             level = study.statistics.level
@@ -278,13 +276,13 @@ def differences(rows: pd.DataFrame, exam: pd.DataFrame, study: Study) -> pd.Data
     return table.assign(p_holm=verdicts.holm(table["p"], table["measure"]))
 
 
-def general(exam: pd.DataFrame, study: Study) -> pd.DataFrame:
+def general_ability(exam: pd.DataFrame, study: Study) -> pd.DataFrame:
     """General ability after every round, percent of the exam's items.
 
     Returns:
         `arm, kind, general` (tasks a round), `round, n, value, ci_low, ci_high`.
     """
-    found, tasks = [], {arm.name: arm.general for arm in curriculum.section(study).arms}
+    found, tasks = [], {arm.name: arm.general for arm in curriculum.continual_section(study).arms}
     for (arm, kind, number), part in exam.groupby(["arm", "kind", "round"], sort=False):
         group = part.groupby(["item", "seed"] if part["seed"].nunique() > 1 else "item")["correct"]
         one = score.share(group.sum(), group.size(), study)
@@ -292,10 +290,11 @@ def general(exam: pd.DataFrame, study: Study) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["arm", "kind", "general", "round", "n", "value", "ci_low", "ci_high"])
 
 
-def contrast(a: Arm, b: Arm) -> str | None:
+def one_difference(a: Arm, b: Arm) -> str | None:
     """The one thing that arm `a` has and `b` has not; None if they are not to be compared.
 
-    >>> contrast(Arm(name="a", replay=0.1), Arm(name="b")), contrast(Arm(name="b"), Arm(name="a", replay=0.1))
+    >>> with_replay, without = Arm(name="a", replay=0.1), Arm(name="b")
+    >>> one_difference(with_replay, without), one_difference(without, with_replay)
     ('replay', None)
     """
     if a.kind != b.kind:

@@ -1,7 +1,7 @@
 """The tables of a study of gold examples: what each learner gets right, and what separates settings and decodings.
 
->>> rows = outcomes(study)                                               # doctest: +SKIP
->>> main(rows, study)                                                    # doctest: +SKIP
+>>> rows = gold_outcomes(study)                                               # doctest: +SKIP
+>>> setting_table(rows, study)                                                    # doctest: +SKIP
 """
 
 import itertools
@@ -12,20 +12,21 @@ import numpy as np
 import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from ste_core.analysis import compare
 from ste_core.core import aio, store
 from ste_core.core.config import Study
 from ste_core.core.records import Prediction
 from ste_core.pipeline import gold_run, resources
-from ste_core.scoring import execution, score, stats, verdicts
+from ste_core.scoring import execution, score, verdicts
 
 #: what tables show, by the verdict it is made of
-VERDICTS = {"tool_selection": "api_match", "execution": "correct_execution"}
+VERDICT_OF_METRIC = {"tool_selection": "api_match", "execution": "correct_execution"}
 
 #: contrasts of settings, in the same decoding
 CONTRASTS = (("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL"))
 
 
-def outcomes(study: Study) -> pd.DataFrame:
+def gold_outcomes(study: Study) -> pd.DataFrame:
     """A row an answer: `model, setting, decoding, seed, tool, item`, and a column of booleans for each verdict."""
     return pd.concat(list(_outcomes(study)), ignore_index=True)
 
@@ -33,25 +34,27 @@ def outcomes(study: Study) -> pd.DataFrame:
 def _outcomes(study: Study) -> Iterator[pd.DataFrame]:
     toolbox = resources.toolbox(study)
     for learner in gold_run.section(study).learners:
-        for setting, decoding in gold_run.plan(study):
-            results = execution.gold_results(gold_run.items(study, setting))
+        for setting, decoding in gold_run.conditions(study):
+            results = execution.gold_results(gold_run.gold_items(study, setting))
             for seed in gold_run.seeds(study, setting):
                 path = gold_run.place(study, learner, setting, decoding, seed)
                 predictions = store.read_jsonl(path, Prediction)
-                rows = score.verdicts(predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule="strict")
+                rows = score.score_predictions(
+                    predictions, toolbox.tools, string_rule_tools=toolbox.tools, rule="strict"
+                )
                 rows = aio.run(execution.execute_verdicts(rows, toolbox, results))
                 about = {"model": learner, "setting": setting, "decoding": decoding, "seed": seed}
-                kept = rows[["tool", "item", "wellformed", *VERDICTS.values()]].astype(
-                    {verdict: bool for verdict in ("wellformed", *VERDICTS.values())}
+                kept = rows[["tool", "item", "wellformed", *VERDICT_OF_METRIC.values()]].astype(
+                    {verdict: bool for verdict in ("wellformed", *VERDICT_OF_METRIC.values())}
                 )
                 yield kept.assign(**about)
 
 
-def main(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """`model, setting, decoding, metric, n, seeds, value, ci_low, ci_high`, percent; and the reference lines."""
     found: list[dict[str, Any]] = []
     for (model, setting, decoding), group in rows.groupby(["model", "setting", "decoding"], sort=False):
-        for metric, verdict in VERDICTS.items():
+        for metric, verdict in VERDICT_OF_METRIC.items():
             by = ["tool", "seed"] if group["seed"].nunique() > 1 else "tool"
             counts = group.groupby(by)[verdict].agg(["sum", "size"])
             interval = score.share(counts["sum"], counts["size"], study)
@@ -66,9 +69,11 @@ def main(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
 def references(study: Study) -> pd.DataFrame:
     """Tool selection without a language model, among the same candidates: by TF-IDF, and by chance."""
     found = []
-    settings = dict.fromkeys(setting for setting, _ in gold_run.plan(study) if gold_run.FORMS[setting] == "baseline")
+    settings = dict.fromkeys(
+        setting for setting, _ in gold_run.conditions(study) if gold_run.FORMS[setting] == "baseline"
+    )
     for setting in settings:
-        items, shown = gold_run.items(study, setting), gold_run.candidates(study, setting)
+        items, shown = gold_run.gold_items(study, setting), gold_run.shown_tools(study, setting)
         right = nearest(study, setting)
         counts = pd.DataFrame({"tool": [one.gold.tool for one in items], "right": right}).groupby("tool")["right"]
         interval = score.share(counts.sum(), counts.size(), study)
@@ -83,21 +88,21 @@ def references(study: Study) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def nearest(study: Study, setting: gold_run.Setting) -> list[bool]:
+def nearest(study: Study, setting: gold_run.GoldSetting) -> list[bool]:
     """Whether the candidate whose documentation shares most words with the query is the right one, of each item."""
     tools = resources.listing(study).tools
     names = list(tools)
     texts = [tools[name].documentation().replace("_", " ") for name in names]
-    items = gold_run.items(study, setting)
+    items = gold_run.gold_items(study, setting)
     vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts)
     nearness = (vectors.transform([one.query for one in items]) @ vectors.transform(texts).T).toarray()
     return [
         max(shown, key=lambda name: row[names.index(name)]) == item.gold.tool
-        for item, shown, row in zip(items, gold_run.candidates(study, setting), nearness, strict=True)
+        for item, shown, row in zip(items, gold_run.shown_tools(study, setting), nearness, strict=True)
     ]
 
 
-def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+def setting_differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences on the same items: of settings in one decoding, and of decodings in one setting.
 
     Returns:
@@ -118,7 +123,7 @@ def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
         for first, second, contrast, decoding in pairs:
             if first not in parts or second not in parts:
                 continue
-            for metric, verdict in VERDICTS.items():
+            for metric, verdict in VERDICT_OF_METRIC.items():
                 about = {"model": model, "decoding": decoding, "contrast": contrast, "metric": metric}
                 found.append(about | _difference(parts[first], parts[second], verdict, study))
     table = pd.DataFrame(found)
@@ -129,12 +134,7 @@ def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 def _difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Study) -> dict[str, Any]:
     """Paired by tool and item, and by seed where both sides have several."""
-    several = [part["seed"].nunique() > 1 for part in (a, b)]
-    keys = ["tool", "item", "seed"] if all(several) else ["tool", "item"]
-    wanted = ["tool", "item", "seed", verdict]
-    both = a[wanted].merge(b[wanted], on=keys, suffixes=("_a", "_b")).sort_values(keys)
-    seed = both["seed"] if all(several) else both["seed_a" if several[0] else "seed_b"]
-    level = study.statistics.level
-    test = stats.difference(both[f"{verdict}_a"], both[f"{verdict}_b"], both["tool"], seed, level=level)
-    return {"n": len(both), "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p(),
-            "detectable": test.detectable(level)}  # fmt: skip
+    several = all(part["seed"].nunique() > 1 for part in (a, b))
+    pairs, test = compare.paired_verdicts(a, b, study, verdict, by_seed=several)
+    return {"n": pairs, "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p(),
+            "detectable": test.detectable(study.statistics.level)}  # fmt: skip

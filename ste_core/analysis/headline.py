@@ -19,14 +19,14 @@ from ste_core.scoring import score
 SETTINGS = {"baseline": "no experience (baseline)", "ICL": "shown in context (ICL)", "FT": "fine-tuned (FT)"}
 
 
-def metrics(correctness: pd.DataFrame) -> dict[str, str]:
+def head_metrics(correctness: pd.DataFrame) -> dict[str, str]:
     """The metrics of the headline, by their names there: the right tool, and what the study's verdicts rest on."""
     right = score.right(correctness["metric"])
     return {"api_match_all": "right tool", right: score.RIGHT[right]}
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class Findings:
     """What an embedded study has found; None where it has no such stage."""
 
     exploration: pd.DataFrame | None
@@ -38,7 +38,7 @@ class Tables:
     continual: tuple[pd.DataFrame, pd.DataFrame] | None
 
 
-def of(study: Study) -> Tables:
+def of(study: Study) -> Findings:
     """The tables of a study."""
 
     def read(name: str) -> pd.DataFrame | None:
@@ -46,7 +46,7 @@ def of(study: Study) -> Tables:
         return store.read_table(path) if path.is_file() else None
 
     summary, differences = read("continual_summary"), read("continual_differences")
-    return Tables(
+    return Findings(
         exploration=read("exploration"), correctness=read("embedded_correctness"), gains=read("embedded_gains"),
         ablations=read("ablations"), amount=read("amount"), control=read("control"),
         continual=None if summary is None or differences is None else (summary, differences),
@@ -65,7 +65,7 @@ def shown(value: float, low: float, high: float, *, sign: bool = False) -> str:
 
 def headline(correctness: pd.DataFrame, claims: pd.DataFrame) -> str:
     """The main table and the verdicts in plain text, as a run prints them at its end."""
-    heads = metrics(correctness)
+    heads = head_metrics(correctness)
     lines = [f"{'test items, %':<28}" + "".join(f"{name:>24}" for name in heads.values())]
     for setting, name in SETTINGS.items():
         own = correctness[correctness["setting"] == setting].set_index("metric")

@@ -15,7 +15,7 @@ from ste_core.core.errors import UserError
 from ste_core.scoring import stats, verdicts
 
 #: the settings of the paper's main table, and predictions of others
-MAIN = ("baseline", "ICL", "FT", "own")
+MAIN_SETTINGS = ("baseline", "ICL", "FT", "own")
 
 System = tuple[str, str]
 
@@ -49,7 +49,7 @@ def select(items: pd.DataFrame, metric: str, systems: Sequence[System] | None) -
                 f"systems: {'/'.join(system)}: not among {', '.join('/'.join(one) for one in known.to_numpy())}"
             )
     keys = pd.Series(list(zip(own["system"], own["setting"], strict=True)), own.index)
-    own = own[keys.isin(list(systems)) if systems else own["setting"].isin(MAIN)]
+    own = own[keys.isin(list(systems)) if systems else own["setting"].isin(MAIN_SETTINGS)]
     return own.assign(label=own["system"] + ", " + own["setting"])
 
 
@@ -64,7 +64,7 @@ def shares(own: pd.DataFrame, level: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["system", "setting", "n", "k", "value", "ci_low", "ci_high"])
 
 
-def by_api(own: pd.DataFrame) -> pd.DataFrame:
+def for_heatmap(own: pd.DataFrame) -> pd.DataFrame:
     """What `plots_audit.api_heatmap` shows: `label, api, judged_by, value`, the easiest APIs first."""
     table = own.groupby(["label", "api"], sort=False)["value"].mean().mul(100).reset_index().assign(judged_by="")
     ease = own.groupby("api")["value"].mean()
@@ -73,7 +73,7 @@ def by_api(own: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["order", "ease", "api"])[["label", "api", "judged_by", "value"]]
 
 
-def differences(own: pd.DataFrame, level: float) -> pd.DataFrame:
+def pairs(own: pd.DataFrame, level: float) -> pd.DataFrame:
     """All pairs on the same items: `a, b, n, difference, ci_low, ci_high, detectable, p, p_holm, verdict`."""
     parts = {
         label: part.set_index(["api", "item", "seed"])["value"] for label, part in own.groupby("label", sort=False)

@@ -1,8 +1,8 @@
 """What was learnt about tools by trying them: a report made of trials, beside demonstrations and training rows.
 
->>> made = report(exploration.read(study, "full", 0), resources.toolbox(study).tools)              # doctest: +SKIP
->>> print(markdown(made))                                                                           # doctest: +SKIP
->>> write(study.results / "learnt", made, examples, resources.toolbox(study).tools)                # doctest: +SKIP
+>>> made = lessons(explore_run.read_trials(study, "full", 0), resources.toolbox(study).tools)       # doctest: +SKIP
+>>> print(report_text(made))                                                                           # doctest: +SKIP
+>>> write_report(study.results / "learnt", made, examples, resources.toolbox(study).tools)         # doctest: +SKIP
 
 The folder then holds `report.md` and `report.json`; `demonstrations.jsonl`, the examples, among which a
 `retrieve.Retriever` finds those nearest to a query; `chat.jsonl`, the same as conversations with `tools`
@@ -129,7 +129,7 @@ class Learnt(Record):
     works: Working | None
 
 
-def report(trials: Iterable[Trial], tools: Mapping[str, Tool]) -> list[Learnt]:
+def lessons(trials: Iterable[Trial], tools: Mapping[str, Tool]) -> list[Learnt]:
     """What trials say about tools, a record a tool: first those of `tools` in its order, tried or not, then others.
 
     Args:
@@ -142,7 +142,7 @@ def report(trials: Iterable[Trial], tools: Mapping[str, Tool]) -> list[Learnt]:
     return [_learnt(tools.get(name) or Tool(name=name), own) for name, own in by_tool.items()]
 
 
-def frame(learnt: Iterable[Learnt]) -> pd.DataFrame:
+def tool_frame(learnt: Iterable[Learnt]) -> pd.DataFrame:
     """A row a tool: `tool, trials, calls, ran, ran_percent, first_ran, solved, conventions, errors, arguments,
     never_tried`; `ran_percent` is of calls, nan where there were none."""
     rows = [
@@ -155,7 +155,7 @@ def frame(learnt: Iterable[Learnt]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write(
+def write_report(
     folder: Path,
     learnt: Sequence[Learnt],
     examples: Sequence[Example],
@@ -173,7 +173,7 @@ def write(
     ordered = sorted(examples, key=lambda one: (one.tool, one.episode, one.trial, one.paraphrase))
     rows = formats.chat_rows(ordered, tools)
     known = [tools[one.tool] for one in learnt if one.tool in tools]
-    store.write_text(folder / "report.md", markdown(learnt, note, notes))
+    store.write_text(folder / "report.md", report_text(learnt, note, notes))
     dumped = [one.model_dump(mode="json") for one in learnt]
     store.write_text(folder / "report.json", json.dumps(dumped, ensure_ascii=False, indent=1) + "\n")
     for name, records in (("demonstrations", ordered), ("tools", known)):
@@ -396,7 +396,7 @@ def code(text: str, length: int = LONGEST, *, cell: bool = False) -> str:
     return f"{fence}{space}{shown}{space}{fence}"
 
 
-def markdown(learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = ()) -> str:
+def report_text(learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = ()) -> str:
     """The report, to be read; a note on the replies that stand behind it comes first, then what there is to know of the
     tools (`Toolbox.notes`), such as those left out."""
     trials, calls, ran = (sum(getattr(one, name) for one in learnt) for name in ("trials", "calls", "ran"))

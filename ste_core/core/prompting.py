@@ -1,7 +1,7 @@
 """The requests the study makes of a language model, as chat messages; the wording stands in `prompts/`.
 
 >>> docs = ["Sum of two numbers. API: add. Args: a (number), b (number)"]
->>> predict("What is 2 and 3?", docs)[0]["content"].splitlines()[-1]
+>>> ask_call("What is 2 and 3?", docs)[0]["content"].splitlines()[-1]
 'User Query: What is 2 and 3?'
 
 There are three styles. `instruct`, for pretrained instruct models (`prompts/instruct/`): what several requests share
@@ -105,14 +105,14 @@ def system(content: str) -> Message:
 # --- exploration ------------------------------------------------------------------------------------------------------
 
 
-def memory_line(query: str, solved: bool | None, reason: str = "") -> str:
+def memory_text(query: str, solved: bool | None, reason: str = "") -> str:
     """One line of long-term memory: an earlier query and whether it was solved (None: not known)."""
     verdict = "" if solved is None else " (solved)" if solved else " (unsolved)"
     return f"- {query}{verdict}" + (f": {reason}" if reason else "")
 
 
 def imagine(tool: str, memory: Sequence[str] = (), style: Style = "small") -> Message:
-    """Asks for a query that the API with this documentation could help with; `memory` holds `memory_line`s."""
+    """Asks for a query that the API with this documentation could help with; `memory` holds `memory_text`s."""
     return user(fill("imagine", style, tool=tool) + _memory(memory, style))
 
 
@@ -205,7 +205,7 @@ def hindsight(tool: Tool, call: Call, result: str, style: Style = "instruct") ->
 
 
 def _hindsight(tool: Tool, call: Call, result: str, style: Style) -> Message:
-    called = react.render(call.tool, call.arguments)
+    called = react.render_call(call.tool, call.arguments)
     return user(fill("hindsight", style, tool=tool.documentation(), call=called, observation=result))
 
 
@@ -224,7 +224,7 @@ def judge(tool: str, query: str, call: Call, result: str, answer: str, style: St
 
 
 def _judged(tool: str, query: str, call: Call, result: str, answer: str, style: Style) -> Message:
-    called = react.render(call.tool, call.arguments)
+    called = react.render_call(call.tool, call.arguments)
     return user(fill("judge_trial", style, tool=tool, query=query, call=called, observation=result, answer=answer))
 
 
@@ -260,10 +260,10 @@ def paraphrase(query: str, style: Style = "small") -> list[Message]:
 
 def example(query: str, call: Call) -> str:
     """One demonstration: a query and the call that served it."""
-    return fill("example", query=query, call=react.render(call.tool, call.arguments))
+    return fill("example", query=query, call=react.render_call(call.tool, call.arguments))
 
 
-def predict(
+def ask_call(
     query: str, tools: Iterable[str], examples: Sequence[tuple[str, Call]] = (), style: Style = "small"
 ) -> list[Message]:
     """Asks for the call that serves a query, given the documentation of some tools and perhaps demonstrations.
@@ -274,10 +274,10 @@ def predict(
     messages: list[Message] = []
     if style == "native":
         for asked, call in examples:
-            messages += [_predict(asked, (), (), style), assistant(react.render(call.tool, call.arguments))]
+            messages += [_predict(asked, (), (), style), assistant(react.render_call(call.tool, call.arguments))]
         return [*messages, _predict(query, (), (), style)]
     for one in _lines("call_examples", style):
-        worked = react.render(one["tool"], one["arguments"])
+        worked = react.render_call(one["tool"], one["arguments"])
         messages += [_predict(one["query"], one["tools"], (), style), assistant(worked)]
     return [*messages, _predict(query, tools, examples, style)]
 
@@ -297,7 +297,7 @@ def tuned(query: str) -> list[Message]:
 
 def tuned_answer(query: str, call: Call, result: str) -> list[Message]:
     """Asks a fine-tuned model for the final answer after its call."""
-    reply = assistant(react.render(call.tool, call.arguments))
+    reply = assistant(react.render_call(call.tool, call.arguments))
     return [*tuned(query), reply, user(fill("answer", observation=result))]
 
 

@@ -1,4 +1,4 @@
-"""Thought / Action / Action Input: rendered, parsed, and as a form that a model's reply can be held to.
+"""Thought / Action / Action Input: rendered, parsed, and as a form for constrained decoding.
 
 >>> parse('Thought: easy\\nAction: add_date\\nAction Input: {"days": 90}', ["add_date"]).arguments
 {'days': 90}
@@ -24,11 +24,11 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from ste_core.core import json_schema, react_lenient
+from ste_core.core import json_schema, literals, react_lenient
 from ste_core.core.records import Call, Tool
 
 Rule = Literal["released", "strict", "lenient"]
@@ -67,7 +67,7 @@ class Parsed:
         return self.kind == "call" and self.tool != self.named
 
 
-def render(tool: str, arguments: dict[str, Any], thought: str = "") -> str:
+def render_call(tool: str, arguments: dict[str, Any], thought: str = "") -> str:
     """The text of a call, as prompts and training rows show it."""
     head = f"Thought: {thought}\n" if thought else ""
     return f"{head}{ACTION} {tool}\n{ACTION_INPUT} {json.dumps(arguments, ensure_ascii=False)}"
@@ -285,13 +285,6 @@ _LABEL = re.compile(r"(Action Input|Action|Observation|Final Answer):")
 _MARKS = ("*", "_", "`")  # of markdown, in which some models write labels
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
-
-
 def _parse_strict(text: str, names: list[str]) -> Parsed:
     first = next((label for label in _LABEL.finditer(text) if label[1] != "Observation"), None)
     if first is None:
@@ -312,7 +305,7 @@ def _parse_strict(text: str, names: list[str]) -> Parsed:
     if left < 0 or (between and between.start() < left):
         return _malformed("the arguments are not in braces", thought)
     try:
-        arguments, end = _JSON.raw_decode(text, left)
+        arguments, end = literals.STRICT.raw_decode(text, left)
     except (ValueError, RecursionError):
         return _malformed("the arguments are not valid JSON", thought)
     after = _LABEL.search(text, end)
@@ -344,7 +337,7 @@ def _parse_lenient(text: str, names: list[str]) -> Parsed:
     strict = _parse_strict(text, names)
     if strict.kind == "call":
         return strict
-    found = react_lenient.read(text, names)
+    found = react_lenient.read_lenient(text, names)
     if found.kind == "call" and found.tool is not None:
         return _checked(found.tool, found.arguments, found.thought, found.more)
     return Parsed(found.kind, answer=found.answer, reason=found.reason, thought=found.thought)

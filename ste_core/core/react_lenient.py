@@ -1,6 +1,6 @@
 """Thought / Action / Action Input as instruct models write it: the lenient rule of `react`.
 
->>> read("**Action:** `add_date`\\n**Action Input:** {'days': 90,}", ["add_date"])
+>>> read_lenient("**Action:** `add_date`\\n**Action Input:** {'days': 90,}", ["add_date"])
 Found(kind='call', tool='add_date', arguments={'days': 90}, answer=None, reason=None, thought='', more=0)
 
 What is forgiven is form: labels in bold, as headings, in lists, in another case or numbered; a name in quotes,
@@ -13,12 +13,11 @@ and both must stand where the labels say. A call that prose only speaks of is no
 before one within a line, and one outside a fence before one in an example.
 """
 
-import ast
-import json
 import re
-import warnings
 from collections.abc import Collection
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
+
+from ste_core.core.literals import LOOSE, Unreadable, by_name, expression, json_object, literal
 
 
 class Found(NamedTuple):
@@ -31,10 +30,6 @@ class Found(NamedTuple):
     reason: str | None = None
     thought: str = ""
     more: int = 0
-
-
-class _Unreadable(Exception):
-    """Why a call cannot be read, in words fit for the model to see."""
 
 
 class _Label(NamedTuple):
@@ -104,7 +99,7 @@ def _first(text: str, labels: list[_Label]) -> _Label | None:
 # --- a reply ----------------------------------------------------------------------------------------------------------
 
 
-def read(text: str, names: Collection[str]) -> Found:
+def read_lenient(text: str, names: Collection[str]) -> Found:
     """Read a reply; see the module's text. Raises on no text.
 
     Args:
@@ -121,7 +116,7 @@ def read(text: str, names: Collection[str]) -> Found:
         return Found("malformed", reason="expected 'Action:' before 'Action Input:'", thought=thought)
     try:
         tool, arguments, end = _call(text, first, labels, names)
-    except _Unreadable as error:
+    except Unreadable as error:
         return Found("malformed", reason=str(error), thought=thought)
     more = sum(label.kind == "action" and label.own_line == first.own_line for label in labels if label.start >= end)
     return Found("call", tool, arguments, thought=thought, more=more)
@@ -147,8 +142,8 @@ def _call(text: str, action: _Label, labels: list[_Label], names: Collection[str
         call = _bracketed(written, names)
         shown = " ".join(written.split())[:80]
         if call is None:
-            raise _Unreadable(f"there is no tool named '{shown.strip(' *_`')}'")
-        raise _Unreadable(f"'{shown}' has arguments of its own before 'Action Input:'")
+            raise Unreadable(f"there is no tool named '{shown.strip(' *_`')}'")
+        raise Unreadable(f"'{shown}' has arguments of its own before 'Action Input:'")
     arguments, end = _object(text, after.end)
     _nothing_more(text, end, labels)
     return tool, arguments, end
@@ -173,7 +168,7 @@ def _in_one(text: str, action: _Label, written: str, names: Collection[str]) -> 
         tool, arguments = _named(value)
         if tool in names:
             return tool, arguments, stop
-        raise _Unreadable(f"there is no tool named '{tool[:80]}'")
+        raise Unreadable(f"there is no tool named '{tool[:80]}'")
     call = _bracketed(written, names)
     if call is not None:
         return *call, end
@@ -183,7 +178,7 @@ def _in_one(text: str, action: _Label, written: str, names: Collection[str]) -> 
             if left < end and text[left] == "{":
                 arguments, stop = _object(text, left)
                 return name, arguments, stop
-    raise _Unreadable("expected 'Action Input:' after 'Action:'")
+    raise Unreadable("expected 'Action Input:' after 'Action:'")
 
 
 def _named(value: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -191,14 +186,14 @@ def _named(value: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     for name, given in (("action", "action_input"), ("name", "arguments"), ("name", "parameters")):
         if set(value) == {name, given} and isinstance(value[name], str) and isinstance(value[given], dict):
             return value[name], value[given]
-    raise _Unreadable("expected a tool's name after 'Action:'")
+    raise Unreadable("expected a tool's name after 'Action:'")
 
 
 def _bracketed(written: str, names: Collection[str]) -> tuple[str, dict[str, Any]] | None:
     """`name({...})`, `name(key=value)` or `name()`; None where this is no such call.
 
     Raises:
-        _Unreadable: it is one, and its arguments cannot be read.
+        Unreadable: it is one, and its arguments cannot be read.
     """
     source = _FENCE.sub("", written).strip().strip("*`").strip()
     name, bracket, rest = source.partition("(")
@@ -211,25 +206,16 @@ def _bracketed(written: str, names: Collection[str]) -> tuple[str, dict[str, Any
     if inner.startswith("{"):
         value, end = _object(inner, 0)
         if inner[end:].strip():
-            raise _Unreadable("the arguments are more than one JSON object")
+            raise Unreadable("the arguments are more than one JSON object")
         return name, value
-    parsed = _python(f"_({inner}\n)")
-    if not isinstance(parsed, ast.Call) or parsed.args or any(one.arg is None for one in parsed.keywords):
-        raise _Unreadable("the arguments must be given by name, as one JSON object")
-    return name, _plain({str(one.arg): _value(one.value) for one in parsed.keywords})
+    return name, by_name(inner, _INVALID, "the arguments must be given by name, as one JSON object", _INVALID)
 
 
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 _OPENING = re.compile(r"[\s*_]*(?:(?:```|~~~)[\w-]*\s*|`{1,2}\s*)?")
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_constant, strict=False)  # line ends in strings are read as they are
+_INVALID = "the arguments are not valid JSON"
 
 
 def _skip(text: str, at: int) -> int:
@@ -242,24 +228,24 @@ def _object(text: str, at: int) -> tuple[dict[str, Any], int]:
     at = _skip(text, at)
     if text[at : at + 1] == '"':  # an object in a string
         try:
-            held, end = _JSON.raw_decode(text, at)
-            value = _JSON.decode(held)
+            held, end = LOOSE.raw_decode(text, at)
+            value = LOOSE.decode(held)
         except (ValueError, RecursionError):
             value = None
         if isinstance(value, dict):
-            return _plain(value), end
+            return json_object(value), end
     if text[at : at + 1] != "{":
-        raise _Unreadable("the arguments are not in braces")
+        raise Unreadable("the arguments are not in braces")
     try:
-        value, end = _JSON.raw_decode(text, at)
-        return _plain(value), end
+        value, end = LOOSE.raw_decode(text, at)
+        return json_object(value), end
     except (ValueError, RecursionError):
         end = _closing(text, at)
     source = text[at:end]
     try:
-        return _plain(_JSON.decode(_PIECES.sub(lambda piece: "" if piece[0] == "," else piece[0], source))), end
+        return json_object(LOOSE.decode(_PIECES.sub(lambda piece: "" if piece[0] == "," else piece[0], source))), end
     except (ValueError, RecursionError):
-        return _plain(_value(_python(source))), end
+        return json_object(literal(expression(source, _INVALID), _INVALID), _INVALID), end
 
 
 def _closing(text: str, at: int) -> int:
@@ -277,56 +263,11 @@ def _closing(text: str, at: int) -> int:
             depth += (character in "{[(") - (character in "}])")
             if depth == 0:
                 return place + 1
-    raise _Unreadable("the arguments are not valid JSON")
-
-
-def _python(source: str) -> ast.AST:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of backslashes that mean nothing
-            return ast.parse(source, mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise _Unreadable("the arguments are not valid JSON") from None
-
-
-_WORDS = {"true": True, "false": False, "null": None}
-
-
-def _value(node: ast.AST) -> Any:
-    """A Python literal as JSON has it."""
-    try:
-        if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, float, type(None))):
-            return node.value
-        if isinstance(node, ast.Name) and node.id in _WORDS:
-            return _WORDS[node.id]
-        if isinstance(node, (ast.List, ast.Tuple)):
-            return [_value(one) for one in node.elts]
-        if isinstance(node, ast.Dict):
-            keys = [None if key is None else _value(key) for key in node.keys]
-            if all(isinstance(key, str) for key in keys):
-                return dict(zip(keys, map(_value, node.values), strict=True))
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-            value = _value(node.operand)
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                return -value
-    except RecursionError:
-        raise _Unreadable("the arguments nest too deep") from None
-    raise _Unreadable("the arguments are not valid JSON")
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """An object that can be written down: no infinity (1e999), no half of a surrogate pair."""
-    if not isinstance(value, dict):
-        raise _Unreadable("the arguments are not one JSON object")
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
-        raise _Unreadable("the arguments hold a value that JSON cannot hold") from None
-    return value
+    raise Unreadable(_INVALID)
 
 
 def _nothing_more(text: str, end: int, labels: list[_Label]) -> None:
     """Refuse arguments that go on behind their object."""
     after = next((label.start for label in labels if label.start >= end), len(text))
     if "{" in text[end:after] or "}" in text[end:after]:
-        raise _Unreadable("the arguments are more than one JSON object")
+        raise Unreadable("the arguments are more than one JSON object")

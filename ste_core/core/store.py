@@ -18,14 +18,16 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from ste_core.core.errors import UserError
 from ste_core.core.records import Record
+
+if TYPE_CHECKING:  # pandas is imported where it is used: a run with nothing to do stays quick
+    import pandas as pd
 
 R = TypeVar("R", bound=Record)
 
@@ -99,25 +101,29 @@ def write_lines(path: Path, lines: Iterable[str]) -> bool:
     return True
 
 
-def write_table(frame: pd.DataFrame, path: Path, *, decimals: int = 3) -> pd.DataFrame:
+def write_table(frame: "pd.DataFrame", path: Path, *, decimals: int = 3) -> "pd.DataFrame":
     """Write a table as CSV, floats rounded to `decimals` places; returns what was written.
 
     p-values (columns `p` and `p_...`) have three significant digits instead: rounded like the rest, small ones would be
     0. The same frame gives the same bytes: fixed number format, `\\n` line ends, no index.
     """
+    import pandas as pd
+
     small = [name for name in frame.select_dtypes("float") if str(name) == "p" or str(name).startswith("p_")]
     frame = frame.assign(**{name: frame[name].map(lambda p: None if pd.isna(p) else f"{p:.3g}") for name in small})
     write_text(path, frame.to_csv(index=False, float_format=f"%.{decimals}f", lineterminator="\n"))
     return read_table(path)
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> "pd.DataFrame":
     """Read a table that `write_table` wrote: an empty field is missing, and no word is (pandas takes "None", "NA" and
     "nan", which may be tools, for missing); names stay text where they are digits.
 
     Raises:
         UserError: the file is not there.
     """
+    import pandas as pd
+
     try:
         return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(NAMES, str))
     except FileNotFoundError:

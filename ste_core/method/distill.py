@@ -71,7 +71,7 @@ STAGES = (
 Kind = Literal["judge", "paraphrase", "hindsight"]
 
 
-class Reply(Record):
+class JournalLine(Record):
     """A line of the journal: what a model answered to one request of distillation.
 
     `number` is 0 for a judgement and counts an example's paraphrases from 1. `request_sha256` covers all that the reply
@@ -155,8 +155,8 @@ async def distill(
         judge: who judges; may be None if `options.judge` is off.
         paraphraser: who paraphrases; may be None if `options.max_paraphrases` is 0.
         options: see `Distillation`.
-        journal: a JSON Lines file of `Reply`; replies are on disk before they are used, and those that are there are
-            not asked for again, so an interrupted run goes on where it stopped.
+        journal: a JSON Lines file of `JournalLine`; replies are on disk before they are used, and those that are there
+            are not asked for again, so an interrupted run goes on where it stopped.
         done: called after each reply (a progress bar's `update`).
         styles: of the requests to the judge, and to the paraphraser.
 
@@ -416,7 +416,7 @@ async def _paraphrases(
     return kept
 
 
-def _fault(query: str, reply: Reply, source: Example, taken: set[str], options: Distillation) -> str | None:
+def _fault(query: str, reply: JournalLine, source: Example, taken: set[str], options: Distillation) -> str | None:
     """Why a paraphrase is dropped (a column of the card); None if it is not."""
     if not query:
         return "empty"
@@ -493,13 +493,15 @@ class _Desk:
         self._done = done
         self._limit = asyncio.Semaphore(options.concurrency)
         self._journal = journal
-        self._known = {one.request_sha256: one for one in store.read_jsonl(journal, Reply)} if journal else {}
-        self._waiting: list[Reply] = []
+        self._known = {one.request_sha256: one for one in store.read_jsonl(journal, JournalLine)} if journal else {}
+        self._waiting: list[JournalLine] = []
         self._writing = asyncio.Lock()
         self._identities: dict[int, asyncio.Task[str]] = {}
         self._replies = {kind: Replies("distillation.max_tokens") for kind in ("judge", "paraphrase")}
 
-    async def ask(self, kind: Kind, model: ChatModel, messages: list[Message], trial: Trial, number: int) -> Reply:
+    async def ask(
+        self, kind: Kind, model: ChatModel, messages: list[Message], trial: Trial, number: int
+    ) -> JournalLine:
         """One reply, from the journal if it is there."""
         label = (self.options.seed, kind, trial.tool, trial.variant, trial.seed, trial.episode, trial.trial, number)
         seed = request_seed(*label)
@@ -515,7 +517,7 @@ class _Desk:
                     model, messages, replies=self._replies[kind], max_tokens=self.options.max_tokens, seed=seed,
                     **options,
                 )  # fmt: skip
-            reply = Reply(
+            reply = JournalLine(
                 kind=kind,
                 tool=trial.tool,
                 variant=trial.variant,
@@ -541,7 +543,7 @@ class _Desk:
             self._identities[id(model)] = asyncio.create_task(known)
         return await self._identities[id(model)]
 
-    async def _keep(self, reply: Reply) -> None:
+    async def _keep(self, reply: JournalLine) -> None:
         """See a reply onto the disk; those that come meanwhile share the next write."""
         if self._journal is None:
             return
@@ -555,7 +557,7 @@ class _Desk:
         """Write what a failure left waiting (a line that stood there already is no harm)."""
         self._write(self._waiting)
 
-    def _write(self, batch: Sequence[Reply]) -> None:
+    def _write(self, batch: Sequence[JournalLine]) -> None:
         if not batch or self._journal is None:
             return
         store.append_jsonl(self._journal, batch)

@@ -402,7 +402,7 @@ class _Explorer:
         an answer, or a call that could not be read."""
         names = [self.tool.name]
         if self.style == "native" and react.ACTION not in output:
-            return tool_formats.parse(output, names)
+            return tool_formats.parse_native(output, names)
         return react.parse(output, names, rule=self.settings.rule or default_rule(self.style))
 
     def _calls_first(self, trial: Trial) -> bool:
@@ -499,7 +499,7 @@ def memory_line(trial: Trial | Remembered, rationale: bool = False) -> str:
     >>> memory_line(Remembered("Is it late?", False, "No. It gave no time."), rationale=True)
     '- Is it late? (unsolved): It gave no time.'
     """
-    return prompting.memory_line(trial.query, trial.solved, _reason(trial) if rationale else "")
+    return prompting.memory_text(trial.query, trial.solved, _reason(trial) if rationale else "")
 
 
 def _reason(trial: Trial | Remembered) -> str:

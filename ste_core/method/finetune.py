@@ -3,7 +3,7 @@
 >>> options = Finetuning(base="microworld/checkpoint", learning_rate=1e-3, batch=32, threads=1)
 >>> finetune(examples, options, Path("results/full/tuned/seed0"))                                 # doctest: +SKIP
 Finetuned(kind='model', steps=438, loss=0.012, validation_loss=0.31, ...)
->>> model = load(Path("results/full/tuned/seed0"))                                                # doctest: +SKIP
+>>> model = load_tuned(Path("results/full/tuned/seed0"))                                                # doctest: +SKIP
 
 The command line, for several processes, is `ste_core.pipeline.finetune_job`.
 
@@ -37,6 +37,7 @@ from ste_core.core.errors import UserError, one_line
 from ste_core.core.records import Example, Record
 from ste_core.method.training_data import GeneralTask, conversations
 from ste_core.models import weights
+from ste_core.models.quiet import quiet_transformers
 
 if TYPE_CHECKING:
     from ste_core.models.local import LocalChat
@@ -106,7 +107,7 @@ def finetune(
     tools: Collection[str] | None = None,
     done: Callable[[int, int, float], object] = lambda step, steps, loss: None,
 ) -> Finetuned:
-    """Fine-tune a model into a folder, which `load` and `LocalChat.load` read.
+    """Fine-tune a model into a folder, which `load_tuned` and `LocalChat.load` read.
 
     Args:
         examples: what to learn, in any order (another order is another run).
@@ -128,16 +129,14 @@ def finetune(
     )
     _check(options)
     base_sha256, base_commit = identity(options.base)
-    data = hashlib.sha256()
-    for record in (*examples, *general):
-        data.update(record.model_dump_json().encode() + b"\n")
+    data_sha256 = _digest_of(examples, general)
     chosen = options.model_dump(exclude=set(NOT_THE_RESULT))
     if options.tool_format == "react":  # as it was before there was a choice
         chosen.pop("tool_format")
     if base_sha256 is not None:
         chosen.pop("base")  # by its content, wherever it lies
     version = [] if METHOD == 1 else [METHOD]  # earlier runs did not note it
-    fingerprint = store.digest([chosen, base_sha256, base_commit, data.hexdigest(), *version])
+    fingerprint = store.digest([chosen, base_sha256, base_commit, data_sha256, *version])
     finished = _finished(output, options, fingerprint)
     if finished is not None:
         return finished
@@ -152,22 +151,37 @@ def finetune(
         )
         run.save(part / "final", merge=options.method == "lora" and kind == "model")
         if run.first:
-            provenance = store.provenance({})
-            provenance["packages"] |= {name: _version(name) for name in PACKAGES}
-            provenance.pop("configuration")  # stands beside
             record = Finetuned(
                 kind=kind, fingerprint=fingerprint, options=options.model_dump(), base_sha256=base_sha256,
-                base_commit=base_commit, data_sha256=data.hexdigest(), provenance=provenance, **trained,
+                base_commit=base_commit, data_sha256=data_sha256, provenance=_provenance(), **trained,
             )  # fmt: skip
-            store.write_text(part / "final" / RECORD, record.model_dump_json(indent=1) + "\n")
-            os.replace(part / "final", output)
-            for leftover in output.parent.glob(f".{output.name}.*.part"):  # no other run can be finished into it now
-                shutil.rmtree(leftover, ignore_errors=True)
+            _put_in_place(part / "final", record, output)
         run.trainer.accelerator.wait_for_everyone()
-    return read(output)
+    return read_record(output)
 
 
-def read(folder: Path) -> Finetuned:
+def _digest_of(examples: Sequence[Example], general: Sequence[GeneralTask]) -> str:
+    data = hashlib.sha256()
+    for record in (*examples, *general):
+        data.update(record.model_dump_json().encode() + b"\n")
+    return data.hexdigest()
+
+
+def _provenance() -> dict[str, JsonValue]:
+    provenance = store.provenance({})
+    provenance["packages"] |= {name: _version(name) for name in PACKAGES}
+    provenance.pop("configuration")  # stands beside
+    return provenance
+
+
+def _put_in_place(final: Path, record: Finetuned, output: Path) -> None:
+    store.write_text(final / RECORD, record.model_dump_json(indent=1) + "\n")
+    os.replace(final, output)
+    for leftover in output.parent.glob(f".{output.name}.*.part"):  # no other run can be finished into it now
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def read_record(folder: Path) -> Finetuned:
     """The record of a finished fine-tuning.
 
     Raises:
@@ -179,7 +193,7 @@ def read(folder: Path) -> Finetuned:
         raise UserError(f"{folder}: holds no fine-tuned model (no {RECORD})") from None
 
 
-def load(folder: Path, **options: Any) -> "LocalChat":
+def load_tuned(folder: Path, **options: Any) -> "LocalChat":
     """The fine-tuned model of a folder; see `LocalChat.load` for the options.
 
     Raises:
@@ -187,7 +201,7 @@ def load(folder: Path, **options: Any) -> "LocalChat":
     """
     from ste_core.models.local import LocalChat
 
-    record = read(folder)
+    record = read_record(folder)
     if record.kind == "model":
         return LocalChat.load(folder, **options)
     base = weights.folder(str(record.options["base"]))
@@ -262,7 +276,7 @@ def _finished(output: Path, options: Finetuning, fingerprint: str) -> Finetuned 
         return None
     if not (output / RECORD).exists():
         raise UserError(f"{output}: is there and holds no fine-tuned model; name another folder, or remove it")
-    there = read(output)
+    there = read_record(output)
     if there.fingerprint == fingerprint:
         return there
     now = options.model_dump()
@@ -307,24 +321,17 @@ def _quiet(threads: int | None) -> Iterator[None]:
     import logging
 
     import torch
-    from transformers.utils import logging as transformers_logging
 
-    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     before = torch.get_num_threads()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
     torch.set_num_threads(threads or before)
     try:
-        with warnings.catch_warnings():
+        with quiet_transformers(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of one library to another
             warnings.filterwarnings("ignore", category=UserWarning, module="peft")
             yield
     finally:
         torch.set_num_threads(before)
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def _version(package: str) -> str | None:

@@ -289,7 +289,7 @@ def _prompts(
         def build(kept: int, item: TestItem = item, shown: list[str] = shown, near: list = near) -> list[Message]:
             if setting == "tuned":
                 return prompting.tuned(item.query)
-            return prompting.predict(item.query, shown, near[:kept], style)
+            return prompting.ask_call(item.query, shown, near[:kept], style)
 
         kept = len(near)
         more = described[number]

@@ -2,7 +2,7 @@
 
 >>> pad([Row([5, 6, 7], 1, "call", ""), Row([8, 9], 1, "call", "")], 0)["labels"].tolist()
 [[-100, 6, 7], [-100, 9, -100]]
->>> pack([Row([5, 6, 7], 1, "call", ""), Row([8, 9], 1, "call", "")], 0)["position_ids"].tolist()
+>>> pack_rows([Row([5, 6, 7], 1, "call", ""), Row([8, 9], 1, "call", "")], 0)["position_ids"].tolist()
 [[0, 1, 2, 0, 1]]
 
 What `method.finetune` runs on. The plan of all epochs is one pass for the Trainer, so that resuming only skips what
@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from ste_core.core.errors import UserError
-from ste_core.method.training_data import IGNORED, Row, accumulation, deal
+from ste_core.method.training_data import IGNORED, TrainingRow, accumulation, deal
 
 Inputs = dict[str, torch.Tensor]
 
@@ -38,9 +38,9 @@ Inputs = dict[str, torch.Tensor]
 COMPLETE = "complete"
 
 
-def pad(rows: Sequence[Row], filler: int) -> Inputs:
+def pad(rows: Sequence[TrainingRow], filler: int) -> Inputs:
     """Rows below each other: ids and labels (B, L), filled up on the right. No rows: one that counts nothing."""
-    rows = rows or [Row([filler, filler], 2, "call", "")]
+    rows = rows or [TrainingRow([filler, filler], 2, "call", "")]
     width = max(len(row.ids) for row in rows)
     ids = torch.full((len(rows), width), filler)
     labels = torch.full((len(rows), width), IGNORED)
@@ -51,7 +51,7 @@ def pad(rows: Sequence[Row], filler: int) -> Inputs:
     return {"input_ids": ids, "labels": labels}
 
 
-def pack(rows: Sequence[Row], filler: int) -> Inputs:
+def pack_rows(rows: Sequence[TrainingRow], filler: int) -> Inputs:
     """Rows behind each other: ids, labels and positions (1, L), which start anew with each row."""
     parts = [pad([row], filler) for row in rows] or [pad([], filler)]
     found = {key: torch.cat([part[key] for part in parts], 1) for key in parts[0]}
@@ -60,13 +60,13 @@ def pack(rows: Sequence[Row], filler: int) -> Inputs:
 
 
 @torch.no_grad()
-def leaks(model: PreTrainedModel, rows: Sequence[Row]) -> bool:
+def leaks(model: PreTrainedModel, rows: Sequence[TrainingRow]) -> bool:
     """Whether in this model a packed row depends on the row before it."""
     model.eval()
     second = rows[-1].ids[:64]
     seen = []
     for first in (rows[0].ids[:64], rows[0].ids[:64][::-1]):
-        inputs = pack([Row(first, 0, "", ""), Row(second, 0, "", "")], 0)
+        inputs = pack_rows([TrainingRow(first, 0, "", ""), TrainingRow(second, 0, "", "")], 0)
         inputs.pop("labels")
         inputs = {key: value.to(model.device) for key, value in inputs.items()}
         seen.append(model(**inputs, use_cache=False).logits[0, len(first) :].float())
@@ -93,7 +93,7 @@ class ResponseTrainer(Trainer):
 
     Args:
         rows, held: rows to train on and those held out.
-        steps: the rows of each step, over all processes and all epochs (`training_data.plan`).
+        steps: the rows of each step, over all processes and all epochs (`training_data.plan_batches`).
         packing: put rows behind each other instead of padding them.
         tokens: padded tokens a process runs at once, in evaluation (in training the accumulation sees to it).
 
@@ -108,16 +108,18 @@ class ResponseTrainer(Trainer):
         arguments: TrainingArguments,
         tokenizer: PreTrainedTokenizerBase,
         *,
-        rows: list[Row],
+        rows: list[TrainingRow],
         steps: Sequence[Sequence[int]],
-        held: list[Row],
+        held: list[TrainingRow],
         packing: bool,
         tokens: int,
         callbacks: list[TrainerCallback],
     ) -> None:
         filler = tokenizer.pad_token_id or 0
         self._steps, self._tokens = steps, tokens
-        self._join: Callable[[Sequence[Row]], Inputs] = lambda chosen: (pack if packing else pad)(chosen, filler)
+        self._join: Callable[[Sequence[TrainingRow]], Inputs] = lambda chosen: (pack_rows if packing else pad)(
+            chosen, filler
+        )
         self._head = _Head(model)
         super().__init__(
             model=model, args=arguments, train_dataset=rows, eval_dataset=held or None, processing_class=tokenizer,
@@ -129,7 +131,7 @@ class ResponseTrainer(Trainer):
     def get_train_dataloader(self) -> DataLoader:
         return self._loader(self.train_dataset, self._steps, self.args.gradient_accumulation_steps)
 
-    def _loader(self, rows: list[Row], steps: Sequence[Sequence[int]], accumulated: int) -> DataLoader:
+    def _loader(self, rows: list[TrainingRow], steps: Sequence[Sequence[int]], accumulated: int) -> DataLoader:
         """This process's parts of each step, in order."""
         processes, lengths = self.args.world_size, [len(row.ids) for row in rows]
         parts = [
@@ -162,7 +164,7 @@ class ResponseTrainer(Trainer):
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Loss and accuracy of the held-out rows' response tokens, the same for any number of processes."""
-        rows: list[Row] = self.eval_dataset
+        rows: list[TrainingRow] = self.eval_dataset
         order = sorted(range(len(rows)), key=lambda row: len(rows[row].ids))
         size = self.args.per_device_train_batch_size
         steps = [order[at : at + size] for at in range(0, len(order), size)]
@@ -205,7 +207,7 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-class Report(TrainerCallback):
+class LossReport(TrainerCallback):
     """Tells each step's loss, and ends a run whose loss or gradient is no number."""
 
     def __init__(self, done: Callable[[int, int, float], object]) -> None:

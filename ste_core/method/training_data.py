@@ -1,6 +1,6 @@
 """What fine-tuning learns from: rows of tokens, which of them are held out, in what order they come, and rounds.
 
->>> plan([5, 9, 7, 3], epochs=1, batch=2, seed=0, grouped=True)
+>>> plan_batches([5, 9, 7, 3], epochs=1, batch=2, seed=0, grouped=True)
 [[3, 0], [2, 1]]
 >>> deal([3, 0, 1], [5, 9, 7, 3], parts=2)
 [[1, 0], [3]]
@@ -57,7 +57,7 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TrainingRow:
     """A conversation in tokens: the first `prompt` of `ids` are given, the others are learned, the last one ends it."""
 
     ids: list[int]
@@ -102,7 +102,7 @@ def conversations(
         name = token_of(one.call.tool) if tool_tokens else one.call.tool
         call = Call(tool=name, arguments=one.call.arguments)
         source = f"{one.tool}/{one.episode}/{one.trial}"
-        reply = react.render(call.tool, call.arguments)
+        reply = react.render_call(call.tool, call.arguments)
         found.append(Conversation(prompting.tuned(one.query), reply, "call", source))
         if answer_rows:
             if not one.answer.strip():
@@ -121,7 +121,7 @@ def conversations(
 def encode(
     tokenizer: "PreTrainedTokenizerBase", found: Sequence[Conversation], *, max_length: int, ends: Collection[int],
     tool_format: "ToolFormat" = "react",
-) -> tuple[list[Row], Counter[str]]:  # fmt: skip
+) -> tuple[list[TrainingRow], Counter[str]]:  # fmt: skip
     """Conversations as rows, in order, by the tokenizer's chat template, and why others were dropped.
 
     What is learned begins where the template's prompt for a reply ends, so no `{% generation %}` marks are needed, and
@@ -174,7 +174,7 @@ def encode(
         if len(ids) > max_length:
             dropped["too_long"] += 1
         else:
-            rows.append(Row(ids, len(start), one.kind, one.source))
+            rows.append(TrainingRow(ids, len(start), one.kind, one.source))
     return rows, dropped
 
 
@@ -187,7 +187,7 @@ def _render(tokenizer: "PreTrainedTokenizerBase", messages: "Sequence[Message]",
         raise UserError(f"chat template: refuses the conversation: {error}; set chat_template to another") from None
 
 
-def split(rows: Sequence[Row], share: float, seed: int) -> tuple[list[Row], list[Row]]:
+def split(rows: Sequence[TrainingRow], share: float, seed: int) -> tuple[list[TrainingRow], list[TrainingRow]]:
     """Rows to train on and rows held out, both in order.
 
     Each source is drawn for itself, by a hash of its name: the paraphrases of a query and its answers stay on one side,
@@ -206,7 +206,7 @@ def _fraction(*parts: object) -> float:
 # --- the order of rows ------------------------------------------------------------------------------------------------
 
 
-def plan(
+def plan_batches(
     lengths: Sequence[int], *, epochs: int, batch: int, seed: int, grouped: bool, least: int = 0
 ) -> list[list[int]]:
     """The batches of all epochs, each a list of row numbers, an epoch after the other: the same for any machine.

@@ -23,8 +23,8 @@ from accelerate.utils import parse_flag_from_env
 from ste_core.core import store
 from ste_core.core.config import Finetuning
 from ste_core.core.errors import UserError, one_line
-from ste_core.method.trainer import CompleteCheckpoints, Report, ResponseTrainer, last_checkpoint, leaks, step_of
-from ste_core.method.training_data import Conversation, accumulation, encode, plan, split, token_of
+from ste_core.method.trainer import CompleteCheckpoints, LossReport, ResponseTrainer, last_checkpoint, leaks, step_of
+from ste_core.method.training_data import Conversation, accumulation, encode, plan_batches, split, token_of
 from ste_core.models import weights
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Run:
             arguments._n_gpu = 1
         self.trainer = ResponseTrainer(
             model, arguments, self.tokenizer, rows=self.rows, steps=self.steps, held=self.held,
-            packing=options.packing, tokens=options.device_tokens, callbacks=[CompleteCheckpoints(), Report(done)],
+            packing=options.packing, tokens=options.device_tokens, callbacks=[CompleteCheckpoints(), LossReport(done)],
         )  # fmt: skip
         self.first = self.trainer.is_world_process_zero()
 
@@ -113,7 +113,7 @@ class Run:
             "held_out": len(self.held), "too_long": dropped["too_long"], "special": dropped["special"],
         }  # fmt: skip
         self.lengths = [len(row.ids) for row in self.rows]
-        self.steps = plan(
+        self.steps = plan_batches(
             self.lengths, epochs=options.epochs, batch=options.batch, seed=options.seed,
             grouped=options.length_grouped, least=options.least_steps,
         )  # fmt: skip

@@ -7,21 +7,16 @@ Each function reads from a place in a text and returns the calls, and where the 
 and nothing else, where the first call cannot be read. What follows that call may be damaged: only the first is made.
 """
 
-import ast
-import json
 import re
-import warnings
 from collections.abc import Collection
-from typing import Any, NoReturn
+from typing import Any
 
-Call = tuple[str, Any]
+from ste_core.core.literals import STRICT, Unreadable, by_name, json_object
+
+RawCall = tuple[str, Any]
 
 OPEN_FENCE = re.compile(r"```[\w-]*\s*")
 _GAP = re.compile(r"[\s;,]*")
-
-
-class Unreadable(Exception):
-    """Why a call cannot be read, in words fit for the model to see."""
 
 
 def gap(text: str, at: int) -> int:
@@ -32,28 +27,21 @@ def gap(text: str, at: int) -> int:
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_no_constant)
-
-
 def json_value(text: str, at: int) -> tuple[Any, int]:
     """Any JSON value."""
     try:
-        return _JSON.raw_decode(text, at)
+        return STRICT.raw_decode(text, at)
     except (ValueError, RecursionError):
         raise Unreadable("the call is not valid JSON, or is cut off") from None
 
 
-def json_calls(text: str, at: int, names: Collection[str] = ()) -> tuple[list[Call], int]:
+def json_calls(text: str, at: int, names: Collection[str] = ()) -> tuple[list[RawCall], int]:
     """JSON objects one after the other, or in a list, perhaps in a fence."""
     fence = OPEN_FENCE.match(text, at)
     at = fence.end() if fence else at
     if text[at : at + 1] not in ("{", "["):
         raise Unreadable("the call is not a JSON object")
-    calls: list[Call] = []
+    calls: list[RawCall] = []
     while text[at : at + 1] in ("{", "[") and not text.startswith("[TOOL_CALLS]", at):
         try:
             value, end = json_value(text, at)
@@ -67,7 +55,7 @@ def json_calls(text: str, at: int, names: Collection[str] = ()) -> tuple[list[Ca
     return calls, at + 3 if fence and text.startswith("```", at) else at
 
 
-def call_of(value: Any) -> Call:
+def call_of(value: Any) -> RawCall:
     """A call of its JSON: `name` and `arguments` or `parameters`, perhaps within `function`."""
     if isinstance(value, dict) and isinstance(value.get("function"), dict):
         value = value["function"]
@@ -78,21 +66,10 @@ def call_of(value: Any) -> Call:
     arguments = value.get("arguments", value.get("parameters"))
     if isinstance(arguments, str):  # some models write the object as text
         try:
-            arguments = _JSON.decode(arguments) if arguments.strip() else {}
+            arguments = STRICT.decode(arguments) if arguments.strip() else {}
         except (ValueError, RecursionError):
             raise Unreadable("the arguments are not a JSON object") from None
-    return value["name"].strip(), _arguments({} if arguments is None else arguments)
-
-
-def _arguments(value: Any) -> dict[str, Any]:
-    """An object of JSON values, which can be written down: no infinity (1e999), no half of a surrogate pair."""
-    if not isinstance(value, dict):
-        raise Unreadable("the arguments are not a JSON object")
-    try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError):
-        raise Unreadable("the arguments hold a value that JSON cannot hold") from None
-    return value
+    return value["name"].strip(), json_object({} if arguments is None else arguments)
 
 
 # --- Mistral and FunctionGemma ----------------------------------------------------------------------------------------
@@ -100,7 +77,7 @@ def _arguments(value: Any) -> dict[str, Any]:
 _CALL_ID = re.compile(r"\[CALL_ID\][^\[{]*")
 
 
-def mistral_calls(text: str, at: int) -> tuple[list[Call], int]:
+def mistral_calls(text: str, at: int) -> tuple[list[RawCall], int]:
     """A list of calls as JSON, or one call as its name and an object, `[CALL_ID]` and `[ARGS]` between them or not."""
     if text[at : at + 1] in ("[", "{"):
         return json_calls(text, at)
@@ -112,10 +89,10 @@ def mistral_calls(text: str, at: int) -> tuple[list[Call], int]:
     if not name or text[at : at + 1] != "{":
         raise Unreadable("the call has no name, or no arguments in braces")
     value, end = json_value(text, at)
-    return [(name, _arguments(value))], end
+    return [(name, json_object(value))], end
 
 
-def gemma_calls(text: str, at: int, end: str) -> tuple[list[Call], int]:
+def gemma_calls(text: str, at: int, end: str) -> tuple[list[RawCall], int]:
     """Keys are bare, strings stand between `<escape>`, other values are JSON."""
     from transformers.utils.chat_parsing.content_parsers import parse_content
 
@@ -128,7 +105,7 @@ def gemma_calls(text: str, at: int, end: str) -> tuple[list[Call], int]:
         value = parse_content(text[left : stop if stop >= 0 else len(text)].strip(), "json", options)
     except (ValueError, RecursionError):
         raise Unreadable("the arguments are not of the form {key:<escape>text<escape>}, or are cut off") from None
-    return [(head.removeprefix("call:").strip(), _arguments(value))], stop + len(end) if stop >= 0 else len(text)
+    return [(head.removeprefix("call:").strip(), json_object(value))], stop + len(end) if stop >= 0 else len(text)
 
 
 # --- Python -----------------------------------------------------------------------------------------------------------
@@ -158,11 +135,11 @@ def named_call(text: str, at: int, names: Collection[str]) -> tuple[str, int] | 
     return None
 
 
-def python_calls(text: str, at: int, names: Collection[str]) -> tuple[list[Call], int]:
+def python_calls(text: str, at: int, names: Collection[str]) -> tuple[list[RawCall], int]:
     """Calls with arguments by name, one or a list."""
     listed = text[at : at + 1] == "["
     at = inside(text, at)
-    calls: list[Call] = []
+    calls: list[RawCall] = []
     while True:
         named = named_call(text, at, names)
         if named is None and (head := _CALL.match(text, at)) is not None:
@@ -171,7 +148,7 @@ def python_calls(text: str, at: int, names: Collection[str]) -> tuple[list[Call]
             break
         try:
             source, end = _within(text, named[1])
-            calls.append((named[0], _keywords(source)))
+            calls.append((named[0], by_name(source.strip())))
         except Unreadable:
             if not calls:
                 raise
@@ -204,40 +181,3 @@ def _within(text: str, at: int) -> tuple[str, int]:
             parts.append(character)
         at += 1
     raise Unreadable("the call is cut off")
-
-
-def _keywords(source: str) -> dict[str, Any]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of backslashes that mean nothing
-            parsed = ast.parse(f"_({source.strip()}\n)", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Unreadable("the arguments are not Python values given by name") from None
-    if not isinstance(parsed, ast.Call) or parsed.args or any(one.arg is None for one in parsed.keywords):
-        raise Unreadable("the arguments must be given by name")
-    try:
-        return _arguments({str(one.arg): _literal(one.value) for one in parsed.keywords})
-    except RecursionError:
-        raise Unreadable("the arguments nest too deep") from None
-
-
-def _literal(node: ast.AST) -> Any:
-    """A Python value as JSON has it; `true`, `false` and `null` will do as well."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, (str, int, float, type(None))):
-        return node.value
-    if isinstance(node, ast.Name) and node.id in _NAMES:
-        return _NAMES[node.id]
-    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-        return [_literal(one) for one in node.elts]
-    if isinstance(node, ast.Dict):
-        keys = [None if one is None else _literal(one) for one in node.keys]
-        if all(isinstance(one, str) for one in keys):
-            return dict(zip(keys, map(_literal, node.values), strict=True))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-        value = _literal(node.operand)
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return -value if isinstance(node.op, ast.USub) else value
-    raise Unreadable("an argument is no plain value")
-
-
-_NAMES = {"true": True, "false": False, "null": None}

@@ -1,6 +1,6 @@
 """The way to a server: its address, the proxy that the environment names, and certificates.
 
->>> checked("http://127.0.0.1:8000/v1/")
+>>> checked_url("http://127.0.0.1:8000/v1/")
 'http://127.0.0.1:8000/v1'
 
 A server on this machine, or one that NO_PROXY names, is asked directly, whatever proxies there are.
@@ -25,7 +25,7 @@ from ste_core.core.errors import UserError, one_line
 _SCHEMES = {"socks": "socks5", "socks4": "socks5", "socks4a": "socks5h"}
 
 
-def checked(url: str, key_env: str = "OPENAI_API_KEY") -> str:
+def checked_url(url: str, key_env: str = "OPENAI_API_KEY") -> str:
     """A base URL that can be called and shown: it holds no credentials.
 
     Raises:

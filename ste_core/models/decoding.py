@@ -1,6 +1,6 @@
 """Token by token: a batch of rows, its key-value cache, and a choice of tokens that does not depend on the batch.
 
->>> batch = decoder.read([Row(prompt, Sampling(0.7, top_k=20), noise_key(1, 0, prompt))])         # doctest: +SKIP
+>>> batch = decoder.read([AnswerRow(prompt, Sampling(0.7, top_k=20), noise_key(1, 0, prompt))])         # doctest: +SKIP
 >>> tokens, logprobs = decoder.choose(batch)                                                      # doctest: +SKIP
 
 What `ste_core.models.local` runs on; torch is imported when a model is.
@@ -34,7 +34,7 @@ FREE = 0.25
 
 
 @dataclass(eq=False, slots=True)
-class Row:
+class AnswerRow:
     """One answer in the making.
 
     Attributes:
@@ -109,7 +109,7 @@ class Batch:
         logits: (B, V) for the next token.
     """
 
-    rows: list[Row | None]
+    rows: list[AnswerRow | None]
     cache: DynamicCache
     mask: torch.Tensor
     logits: torch.Tensor
@@ -120,7 +120,7 @@ class Batch:
         return all(type(layer) in (Roomy, LinearAttentionLayer) for layer in self.cache.layers)
 
     @property
-    def here(self) -> list[Row]:
+    def here(self) -> list[AnswerRow]:
         """The rows without the free places."""
         return [row for row in self.rows if row is not None]
 
@@ -195,7 +195,7 @@ class Decoder:
         self._exact = model.dtype == torch.float32
         self._cache = PrefixCache() if _can_go_on(model) else None
 
-    def read(self, rows: Sequence[Row], tokens: int) -> Batch:
+    def read(self, rows: Sequence[AnswerRow], tokens: int) -> Batch:
         """A batch that has read rows' texts, each from where it is not known; what they share is read once.
 
         All rows, or some of them where the model's cache cannot be put together from parts.
@@ -207,7 +207,7 @@ class Decoder:
         if self._cache is not None:
             for level in shared_beginnings(texts):
                 for some in self._together(level, tokens):
-                    self._read([Row(list(level[one]), _GREEDY, (0, 0), goes_on=True) for one in some])
+                    self._read([AnswerRow(list(level[one]), _GREEDY, (0, 0), goes_on=True) for one in some])
         batch: Batch | None = None
         for some in self._together(texts, tokens):
             read = self._read([rows[one] for one in some])
@@ -233,7 +233,7 @@ class Decoder:
             some.append(number)
         yield some
 
-    def _read(self, rows: Sequence[Row]) -> Batch:
+    def _read(self, rows: Sequence[AnswerRow]) -> Batch:
         """Read what is not known of each row's text, all to the width of what most is lacking; keep what goes on."""
         texts = [row.text for row in rows]
         before = [None if self._cache is None else self._cache.match(text) for text in texts]
@@ -362,7 +362,7 @@ class Decoder:
         return logits[:, -keep:, : self._vocabulary].float()
 
 
-def _pick(row: Row, logits: np.ndarray) -> tuple[int, bool]:
+def _pick(row: AnswerRow, logits: np.ndarray) -> tuple[int, bool]:
     """A row's next token by its (V,) logits, and whether rounding could not have changed it."""
     sampling, position = row.sampling, len(row.tokens)
     if row.constraint is not None:
@@ -378,7 +378,7 @@ def _pick(row: Row, logits: np.ndarray) -> tuple[int, bool]:
     return best, bool(logits[best] - rival > TIE)
 
 
-def _first_allowed(row: Row, constraint: Constraint, logits: np.ndarray) -> tuple[int, bool]:
+def _first_allowed(row: AnswerRow, constraint: Constraint, logits: np.ndarray) -> tuple[int, bool]:
     """As `_pick`, where only single tokens can be asked about: the best scores first. Nothing is truncated then."""
     scores = logits.astype(np.float64)
     if row.sampling.temperature > 0:

@@ -23,7 +23,7 @@ import torch
 
 from ste_core.core.errors import UserError
 from ste_core.models.base import Budget, Choice, Completion, Usage
-from ste_core.models.decoding import Batch, Decoder, Row
+from ste_core.models.decoding import AnswerRow, Batch, Decoder
 
 #: seconds for requests that arrive together to find each other
 GATHER = 0.002
@@ -33,11 +33,11 @@ GATHER = 0.002
 class Request:
     """Answers asked for together: `n` rows of one prompt."""
 
-    rows: list[Row]
+    rows: list[AnswerRow]
     max_tokens: int
     stop: tuple[str, ...]
     future: Future[Completion] = field(default_factory=Future)
-    choices: dict[Row, Choice] = field(default_factory=dict)
+    choices: dict[AnswerRow, Choice] = field(default_factory=dict)
     usage: Usage = field(default_factory=lambda: Usage(0, 0, (0.0, 0.0)))
     held: ExitStack = field(default_factory=ExitStack)
 
@@ -48,7 +48,7 @@ class Request:
     def begin(self, decoder: Decoder, budget: Budget) -> None:
         self.usage = self.held.enter_context(budget.hold(len(self.rows[0].prompt), len(self.rows) * self.max_tokens))
 
-    def end(self, row: Row, text: str, reason: str) -> None:
+    def end(self, row: AnswerRow, text: str, reason: str) -> None:
         """A row is at its end; after the last one the caller gets the completion."""
         self.choices[row] = Choice(text, reason, tuple(row.logprobs))
         if len(self.choices) == len(self.rows):
@@ -69,7 +69,7 @@ class Request:
 
 
 @dataclass(eq=False, slots=True)
-class Scoring:
+class ScoreRequest:
     """Texts to be scored: no rows, answered when its turn comes."""
 
     texts: list[list[int]]
@@ -135,13 +135,13 @@ class Worker:
         self._batch_size = batch_size
         self._batch_tokens = batch_tokens
         self._budget = budget
-        self._waiting: deque[Request | Scoring] = deque()
+        self._waiting: deque[Request | ScoreRequest] = deque()
         self._unsorted = False
         self._lock = threading.Lock()
         self._working = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"model {name}")
 
-    async def answer(self, request: Request | Scoring) -> Any:
+    async def answer(self, request: Request | ScoreRequest) -> Any:
         """A request's result, in its turn; cancelling the wait frees its place in the batch."""
         with self._lock:
             self._waiting.append(request)
@@ -157,7 +157,7 @@ class Worker:
         """Answer all that waits and all that comes meanwhile, then end."""
         time.sleep(GATHER)
         batch: Batch | None = None
-        joining: list[Row] = []
+        joining: list[AnswerRow] = []
         while True:
             with self._lock:
                 if not (self._waiting or joining or batch):
@@ -178,7 +178,7 @@ class Worker:
                     row.request.fail(error)
                 batch, joining = None, []
 
-    def _admit(self, batch: Batch | None, joining: list[Row]) -> None:
+    def _admit(self, batch: Batch | None, joining: list[AnswerRow]) -> None:
         """Take in waiting requests while there is room, those of like prompts one after another: what they share is
         then still kept (as SGLang's scheduling by longest prefix)."""
         with self._lock:
@@ -199,7 +199,7 @@ class Worker:
             except Exception as error:
                 request.fail(error)
 
-    def _read(self, batch: Batch | None, joining: list[Row]) -> Batch:
+    def _read(self, batch: Batch | None, joining: list[AnswerRow]) -> Batch:
         """Read prompts that wait, and what the form of their answers forces at the beginning; returns the batch with
         their rows."""
         for row in joining:
@@ -246,7 +246,7 @@ class Worker:
         self._decoder.advance(batch)
         return batch
 
-    def _stopped(self, row: Row) -> str | None:
+    def _stopped(self, row: AnswerRow) -> str | None:
         """The text before the first stop string, if there is one."""
         stop = row.request.stop
         if not stop:

@@ -15,7 +15,6 @@ import contextlib
 import errno
 import io
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ste_core.core.errors import UserError, one_line
+from ste_core.models.quiet import quiet_transformers
 
 #: goes up when the same file is converted into another folder
 CONVERSION = 1
@@ -89,7 +89,7 @@ def convert(
             os.fsync(file.fileno())
 
 
-def whole(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
     """Whether a folder is one that `convert` finished, with every file of its size."""
     try:
         files = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
@@ -120,16 +120,6 @@ def _digits_first(tokenizer: Any) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No remarks of `transformers` while it reads and writes, and bars only where someone looks."""
-    from transformers.utils import logging as transformers_logging
-
-    bars, level = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity(logging.ERROR)
     watched = sys.stderr.isatty()  # one bar cannot be switched off, only not be shown where no one sees it move
-    try:
-        with contextlib.nullcontext() if watched else contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        if bars:
-            transformers_logging.enable_progress_bar()
+    with quiet_transformers(), contextlib.nullcontext() if watched else contextlib.redirect_stderr(io.StringIO()):
+        yield

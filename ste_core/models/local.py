@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from ste_core.core import store
 from ste_core.core.errors import UserError, one_line, tell
 from ste_core.core.records import Message
-from ste_core.models import chat_template as templates
 from ste_core.models import native, reasoning, reply, weights
 from ste_core.models.base import Budget, Completion
+from ste_core.models.chat_template import DAY, asks_for_the_day, documents_tools, render
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -78,8 +78,8 @@ class LocalChat:
         self._template = chat_template or tokenizer.chat_template
         if self._template is None:
             raise UserError(f"model {name}: its tokenizer has no chat template; give one")
-        if templates.asks_for_the_day(self._template):
-            tell(f"model {name}: its chat template writes the date; it is told {templates.DAY:%Y-%m-%d} on every day")
+        if asks_for_the_day(self._template):
+            tell(f"model {name}: its chat template writes the date; it is told {DAY:%Y-%m-%d} on every day")
         self._tokenizer = tokenizer
         self._ids("")  # the first call may change the tokenizer's settings; later ones, from any thread, only read them
         ends = model.generation_config.eos_token_id
@@ -137,7 +137,7 @@ class LocalChat:
         try:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-            from transformers.utils import logging as transformers_logging
+            from transformers.utils.logging import disable_progress_bar, enable_progress_bar, is_progress_bar_enabled
 
             if adapter is not None:
                 from peft import PeftModel
@@ -150,8 +150,8 @@ class LocalChat:
                 raise UserError(f"model {place}: cannot be loaded: no such folder")
         if threads is not None:
             torch.set_num_threads(threads)
-        bars = transformers_logging.is_progress_bar_enabled()
-        transformers_logging.disable_progress_bar()
+        bars = is_progress_bar_enabled()
+        disable_progress_bar()
         try:
             extra = {}
             if load_in is not None:
@@ -168,7 +168,7 @@ class LocalChat:
             raise UserError(f"{what}: cannot be loaded: {one_line(error)}") from None
         finally:
             if bars:
-                transformers_logging.enable_progress_bar()
+                enable_progress_bar()
         if loaded.device.type == "cpu":  # it would say twice that fused GPU kernels are not installed
             logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
         return cls(loaded, tokenizer, name=name, **options)
@@ -185,7 +185,7 @@ class LocalChat:
         settings = json.dumps(config, sort_keys=True, default=str)
         parts = [SAMPLER, weights_digest(model), settings, words, self._template, sorted(self._ends)]
         parts += [self._recommended] if self._recommended else []
-        parts += [str(templates.DAY)] if templates.asks_for_the_day(self._template) else []
+        parts += [str(DAY)] if asks_for_the_day(self._template) else []
         return f"sha256:{store.digest(parts)}"
 
     async def complete(
@@ -209,7 +209,7 @@ class LocalChat:
             UserError: the conversation does not fit the template, or with `max_tokens` the context; a bad `form`; the
                 template has no place for tools.
         """
-        from ste_core.models.decoding import Row
+        from ste_core.models.decoding import AnswerRow
         from ste_core.models.engine import Request
         from ste_core.models.sampling import Sampling, noise_key
 
@@ -224,7 +224,7 @@ class LocalChat:
             raise UserError(f"model {self.name}: {error}") from None
         goes_on = any(message["role"] == "assistant" for message in messages)  # as a test item does not
         rows = [
-            Row(
+            AnswerRow(
                 prompt, sampling, noise_key(seed, choice, prompt),
                 None if form is None else self._constraints.start(form, max_tokens), goes_on,
             )
@@ -232,7 +232,7 @@ class LocalChat:
         ]  # fmt: skip
         completion = await self._worker.answer(Request(rows, max_tokens, tuple(stop)))
         opened = reasoning.opened(text)
-        return replace(completion, choices=tuple(reply.told_apart(one, opened) for one in completion.choices))
+        return replace(completion, choices=tuple(reply.split_thinking(one, opened) for one in completion.choices))
 
     async def score(self, messages: Sequence[Message], continuations: Sequence[str]) -> list[float]:
         """The log-probability (natural logarithm) of each text as the beginning of the answer.
@@ -242,7 +242,7 @@ class LocalChat:
         Raises:
             UserError: as `complete`.
         """
-        from ste_core.models.engine import Scoring
+        from ste_core.models.engine import ScoreRequest
         from ste_core.models.prefix_cache import common
 
         text = self._render(messages)
@@ -251,7 +251,7 @@ class LocalChat:
         # A tokenizer may join the prompt's last characters with the answer's first: score from where all agree.
         start = max(1, min(common(prompt, one) for one in full))
         self._check(max(map(len, full)), 0)
-        return await self._worker.answer(Scoring(full, start))
+        return await self._worker.answer(ScoreRequest(full, start))
 
     # --- requests ---
 
@@ -271,12 +271,12 @@ class LocalChat:
     def _render(self, messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), prompt: bool = True) -> str:
         import jinja2
 
-        if tools and not templates.documents_tools(self._template):
+        if tools and not documents_tools(self._template):
             raise UserError(
                 f"model {self.name}: its chat template has no place for tools; set tool_format: react for it"
             )
         try:
-            return templates.render(self._tokenizer, messages, template=self._template, tools=tools, prompt=prompt)
+            return render(self._tokenizer, messages, template=self._template, tools=tools, prompt=prompt)
         except jinja2.TemplateError as error:
             raise UserError(f"model {self.name}: its chat template refuses the conversation: {error}") from None
 

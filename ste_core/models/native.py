@@ -147,7 +147,7 @@ def read(choice: Choice, names: Sequence[str]) -> Choice:
     """
     if choice.tool_calls:
         return choice
-    reply = tool_formats.read(choice.text, names)
+    reply = tool_formats.read_native(choice.text, names)
     if not reply.calls or reply.problem is not None:
         return choice
     calls = tuple(ToolCall(name, arguments) for name, arguments in reply.calls)
@@ -165,7 +165,7 @@ def call_frame(render: Callable[[Sequence[Message], bool], str]) -> tuple[str, s
     """
     name, arguments = "name_of_tool", {"argument": 17}
     asked: list[Message] = [{"role": "user", "content": "Hello"}]
-    call = {"role": "assistant", "content": react.render(name, arguments)}
+    call = {"role": "assistant", "content": react.render_call(name, arguments)}
     whole, prompt = render(as_native([*asked, call]), False), render(asked, True)  # type: ignore[list-item]
     given = next((text for text in (json.dumps(arguments), '{"argument":17}') if whole.count(text) == 1), None)
     if given is None or not whole.startswith(prompt) or whole.count(name) != 1:

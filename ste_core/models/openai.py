@@ -109,7 +109,7 @@ class OpenAIChat:
             raise UserError(f"{key_env}: holds characters that no key has")
         if budget is not None and budget.money is not None and prices is None:
             raise UserError(f"model {model}: a budget in money needs the model's prices")
-        self._where = connection.checked(base_url or "https://api.openai.com/v1", KEY_ENV)
+        self._where = connection.checked_url(base_url or "https://api.openai.com/v1", KEY_ENV)
         self._concurrency = concurrency
         self._per_minute = requests_per_minute
         self._timeout = openai.Timeout(timeout, connect=min(timeout, 10.0))
@@ -280,7 +280,7 @@ class OpenAIChat:
                 # Not `chat.completions.create`: a third of a request's time goes into its conversions and unchecked
                 # types.
                 answer = await next(link.clients).post("/chat/completions", cast_to=httpx2.Response, body=body)
-                return reply.read(answer.content)
+                return reply.read_completion(answer.content)
             except openai.APIStatusError as error:
                 if error.status_code in _NOT_THE_TEXT or not self._parameters.give_way(error.response.content, body):
                     raise
@@ -317,7 +317,7 @@ class OpenAIChat:
         status, said, text = getattr(error, "status_code", None), None, str(error)
         if isinstance(error, openai.APIStatusError):
             said = error.response.content
-            words = refusals.words(said)
+            words = refusals.reason(said)
             text = f"Error code: {status}" + (f" - {words}" if words else "")
         elif isinstance(error, NoReply):
             said = error.body

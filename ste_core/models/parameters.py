@@ -64,7 +64,7 @@ class Parameters:
             return True  # another request was refused for the same reason
         name = named[0]
         if name not in LIMITS:
-            self.leave_out(name, f"its server refuses '{name}' ({one_line(refusals.words(said), 120)})")
+            self.leave_out(name, f"its server refuses '{name}' ({one_line(refusals.reason(said), 120)})")
             return True
         other = LIMITS[1 - LIMITS.index(name)]
         if other in self._alone or other in self._asked:

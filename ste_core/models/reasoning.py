@@ -1,4 +1,4 @@
-"""What a model thinks, told apart from what it says.
+"""What a model thinks, separated from what it says.
 
 >>> separate("<think>\\nTwo and two.\\n</think>\\n\\nFour.")
 Parts(text='Four.', reasoning='Two and two.', closed=True, calls=())

@@ -1,6 +1,6 @@
 """What a server says when it will not answer, whatever the envelope, and which parameters it names.
 
->>> words({"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "not permitted"}]})
+>>> reason({"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "not permitted"}]})
 'body.seed: not permitted'
 >>> blamed({"error": {"message": "Unsupported parameter: 'stop'", "param": "stop"}}, ["stop", "seed"])
 ['stop']
@@ -45,7 +45,7 @@ _TOO_LONG = re.compile(
 )
 
 
-def words(body: Any) -> str:
+def reason(body: Any) -> str:
     """The server's own words in the body of a refusal (JSON or text), on one line; "" if there are none."""
     found: list[str] = []
     for text in _leaves(_parsed(body), 0):
@@ -122,7 +122,7 @@ def blamed(body: Any, sent: Iterable[str]) -> list[str]:
     """
     sent = list(sent)
     body = _parsed(body)
-    said = words(body)
+    said = reason(body)
     plain = bool(_DEFAULT_ONLY.search(said) or _PLAIN.search(said))
     if not plain and (_TOO_LONG.search(said) or _RANGE.search(said)):
         return []
@@ -136,7 +136,7 @@ def mentioned(body: Any, sent: Iterable[str]) -> list[str]:
     """Which of the parameters a refusal speaks of, for whatever reason."""
     body = _parsed(body)
     structured = set(_named(body, 0))
-    return [name for name in sent if name in structured or _mentioned(name, words(body))]
+    return [name for name in sent if name in structured or _mentioned(name, reason(body))]
 
 
 def _mentioned(name: str, said: str) -> bool:

@@ -1,6 +1,7 @@
 """One place that turns any server's reply into a `Completion`: what is said, thought, called and refused.
 
->>> read(b'{"choices": [{"message": {"content": null, "reasoning": "Hm."}, "finish_reason": "length"}]}').choices
+>>> body = b'{"choices": [{"message": {"content": null, "reasoning": "Hm."}, "finish_reason": "length"}]}'
+>>> read_completion(body).choices
 (Choice(text='', finish_reason='length', logprobs=None, reasoning='Hm.', tool_calls=(), refusal=None),)
 
 `content` may be a text, null, a list of parts or one part; thinking may stand in a field of its own (`reasoning`,
@@ -62,7 +63,7 @@ class NoReply(Exception):
         self.body, self.status, self.tokens = body, status, tokens
 
 
-def read(body: bytes) -> Completion:
+def read_completion(body: bytes) -> Completion:
     """The completion in a reply's body.
 
     Raises:
@@ -78,7 +79,7 @@ def read(body: bytes) -> Completion:
         told = isinstance(value, dict) and _tells(value)
         said = "the reply holds no choice" if empty else "the reply is not a chat completion"
         if told:
-            said = refusals.words(value) or said
+            said = refusals.reason(value) or said
         elif value and not empty:  # of another protocol, say: what it is helps more than what it is not
             with suppress(RecursionError):
                 said += f": {json.dumps(value)[:200]}"
@@ -91,7 +92,7 @@ def read(body: bytes) -> Completion:
         fault.tokens = usage
         raise
     if value.get("error") and all(choice.missing for choice in choices):  # it failed when the answer had begun
-        said = refusals.words(value["error"]) or "the reply holds an error"
+        said = refusals.reason(value["error"]) or "the reply holds an error"
         raise NoReply(said, value, refusals.status_of(value), usage)
     return Completion(choices, *usage)
 
@@ -111,7 +112,7 @@ def _value(body: bytes) -> Any:
     lines = text.splitlines()
     if len(lines) > 1 and all(line.lstrip().startswith("{") for line in lines if line.strip()):
         return _streamed("\n".join(f"data: {line}" for line in lines))  # Ollama's own form
-    said = refusals.words(text[:20_000]) if text[:1] not in ("{", "[") else ""
+    said = refusals.reason(text[:20_000]) if text[:1] not in ("{", "[") else ""
     raise NoReply(f"the reply is not JSON{f': {said[:200]}' if said else ''}")
 
 
@@ -146,7 +147,7 @@ def _choice(value: Any) -> Choice:
     reason = value.get("finish_reason")
     reason = str(reason).partition(":")[0].strip().lower() if isinstance(reason, str | int) else ""
     if value.get("error") or reason in _FAULTS:  # the provider behind the server failed on the way
-        said = refusals.words(value.get("error")) or f"the answer ended by a fault of the server ({reason})"
+        said = refusals.reason(value.get("error")) or f"the answer ended by a fault of the server ({reason})"
         raise NoReply(said, {"error": value.get("error") or reason}, refusals.status_of({"error": value.get("error")}))
     message = next((value[key] for key in ("message", "delta") if value.get(key) is not None), None)
     if message is None and isinstance(value.get("text"), str):
@@ -244,7 +245,7 @@ def _call(name: str, given: Any, number: Any = None) -> ToolCall:
     return ToolCall(name, arguments, number if isinstance(number, str) else "")
 
 
-def told_apart(choice: Choice, opened: str = "") -> Choice:
+def split_thinking(choice: Choice, opened: str = "") -> Choice:
     """What a model in this process generated, thinking apart.
 
     Args:
@@ -332,7 +333,7 @@ def _streamed(text: str) -> dict[str, Any]:
         usage = event.get("usage") or usage
         if not isinstance(event.get("choices"), list):
             if _tells(event):
-                raise NoReply(refusals.words(event), event, refusals.status_of(event))
+                raise NoReply(refusals.reason(event), event, refusals.status_of(event))
             continue
         for choice in event["choices"]:
             if isinstance(choice, dict):

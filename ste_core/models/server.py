@@ -187,7 +187,7 @@ def _reply(name: str, completion: Completion) -> dict[str, Any]:
             "usage": tokens}  # fmt: skip
 
 
-def run(model: ChatModel, host: str = "127.0.0.1", port: int = 8017) -> None:
+def serve_model(model: ChatModel, host: str = "127.0.0.1", port: int = 8017) -> None:
     """Serve a model until interrupted; prints the base URL when it listens.
 
     Raises:

@@ -1,6 +1,6 @@
 """What models write when they call tools in a format of their own, read as `react.parse` reads the text format.
 
->>> reply = read('<tool_call>{"name": "add_date", "arguments": {"days": 90}}</tool_call>')
+>>> reply = read_native('<tool_call>{"name": "add_date", "arguments": {"days": 90}}</tool_call>')
 >>> reply.calls
 (('add_date', {'days': 90}),)
 >>> reply.parsed(["add_date"]).kind
@@ -32,10 +32,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ste_core.core.literals import Unreadable
 from ste_core.core.react import Parsed
 from ste_core.models.call_syntax import (
-    Call,
-    Unreadable,
+    RawCall,
     begins_in_python,
     call_of,
     gap,
@@ -50,7 +50,7 @@ from ste_core.models.call_syntax import (
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class NativeReply:
     """A model's reply, read.
 
     Attributes:
@@ -61,7 +61,7 @@ class Reply:
         problem: why the first call cannot be read, in words fit for the model to see.
     """
 
-    calls: tuple[Call, ...] = ()
+    calls: tuple[RawCall, ...] = ()
     text: str = ""
     before: str = ""
     thought: str = ""
@@ -87,18 +87,12 @@ class Reply:
         return Parsed("call", tool=name, named=name, arguments=arguments, thought=thought)
 
 
-def parse_calls(text: str, tool_names: Collection[str] = ()) -> tuple[list[Call], str]:
-    """The calls of a reply, and its visible text. See `read` for the rules, and `Reply` for more than this."""
-    reply = read(text, tool_names)
-    return list(reply.calls), reply.text
-
-
-def parse(text: str, tool_names: Collection[str]) -> Parsed:
+def parse_native(text: str, tool_names: Collection[str]) -> Parsed:
     """A reply in a native format, in the terms of `react.parse`. Never raises."""
-    return read(text, tool_names).parsed(tool_names)
+    return read_native(text, tool_names).parsed(tool_names)
 
 
-def read(text: str, tool_names: Collection[str] = ()) -> Reply:
+def read_native(text: str, tool_names: Collection[str] = ()) -> NativeReply:
     """Read a reply.
 
     Args:
@@ -107,8 +101,8 @@ def read(text: str, tool_names: Collection[str] = ()) -> Reply:
     """
     thought, text = _thoughts(text)
     if text is None:
-        return Reply(thought=thought, problem="the reply ends before its thoughts do")
-    calls: list[Call] = []
+        return NativeReply(thought=thought, problem="the reply ends before its thoughts do")
+    calls: list[RawCall] = []
     pieces: list[str] = []
     problem, at, mark = None, 0, _next_mark(text, 0)
     if mark is None:
@@ -131,12 +125,12 @@ def read(text: str, tool_names: Collection[str] = ()) -> Reply:
         pieces = [_FENCE.sub("", piece) for piece in pieces]
     visible = "\n".join(piece.strip() for piece in pieces if piece.strip())
     before = pieces[0].strip() if pieces and (calls or problem) else ""
-    return Reply(tuple(calls), visible, before, thought, problem)
+    return NativeReply(tuple(calls), visible, before, thought, problem)
 
 
-def from_fields(tool_calls: Iterable[Mapping[str, Any]], content: str | None) -> Reply:
+def from_fields(tool_calls: Iterable[Mapping[str, Any]], content: str | None) -> NativeReply:
     """A reply that a server has read already: `tool_calls` and `content` of the OpenAI protocol."""
-    calls: list[Call] = []
+    calls: list[RawCall] = []
     problem = None
     for value in tool_calls:
         try:
@@ -145,7 +139,7 @@ def from_fields(tool_calls: Iterable[Mapping[str, Any]], content: str | None) ->
             problem = None if calls else str(error)
             break
     text = (content or "").strip()
-    return Reply(tuple(calls), text, text if calls or problem else "", "", problem)
+    return NativeReply(tuple(calls), text, text if calls or problem else "", "", problem)
 
 
 # --- marks ------------------------------------------------------------------------------------------------------------
@@ -192,7 +186,7 @@ def _next_mark(text: str, at: int) -> re.Match[str] | None:
     return found if found is not None and found[0] in _MARKS else None
 
 
-def _marked(text: str, mark: re.Match[str], names: Collection[str]) -> tuple[list[Call], int]:
+def _marked(text: str, mark: re.Match[str], names: Collection[str]) -> tuple[list[RawCall], int]:
     """The calls behind a mark, and where the text goes on."""
     kind, end = _MARKS[mark[0]]
     start = gap(text, mark.end())
@@ -219,7 +213,7 @@ _EMPTY = re.compile(r"\[\s*\]")
 _OBJECT = re.compile(r'(?:\[\s*)?\{\s*"(?:name|arguments|parameters|type|function)"\s*:')
 
 
-def _unmarked(text: str, names: Collection[str]) -> tuple[list[Call], list[str]]:
+def _unmarked(text: str, names: Collection[str]) -> tuple[list[RawCall], list[str]]:
     """Calls in a reply without marks, and the text around them.
 
     JSON with a name and arguments is a call wherever it stands; a Python call only where the reply begins with it, by a

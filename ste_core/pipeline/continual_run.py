@@ -1,6 +1,6 @@
 """Continual learning: batches of tools learnt one after the other, and after each round the questions on all of them.
 
->>> run(study, "replay_10", seed=0)                                                           # doctest: +SKIP
+>>> run_arm(study, "replay_10", seed=0)                                                           # doctest: +SKIP
 [RoundDone(arm='replay_10', seed=0, round=0, ...), ...]
 
 What a round trains on says `pipeline.curriculum`. Before the first round and after each one, the model answers the test
@@ -26,8 +26,7 @@ from ste_core.core import aio, prompting, store
 from ste_core.core.config import Arm, Finetuning, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import Record
-from ste_core.method import distill, finetune
-from ste_core.method import predict as predictions
+from ste_core.method import distill, finetune, predict
 from ste_core.method.training_data import GeneralTask, Round
 from ste_core.models.base import ChatModel, gather
 from ste_core.models.replies import answer_or_refusal
@@ -72,7 +71,7 @@ class ExamAnswer(Record):
         return self.reply.strip() == self.expected.strip()
 
 
-def run(study: Study, arm: str, seed: int, done: Callable[[], object] = lambda: None) -> list[RoundDone]:
+def run_arm(study: Study, arm: str, seed: int, done: Callable[[], object] = lambda: None) -> list[RoundDone]:
     """Learn the batches as an arm does, and ask after each round; what is done is read, not done again.
 
     Args:
@@ -95,8 +94,8 @@ def run(study: Study, arm: str, seed: int, done: Callable[[], object] = lambda: 
     return found
 
 
-def read(study: Study, seed: int) -> dict[str, list[RoundDone]]:
-    """The finished rounds of every arm, by its name; the answers lie where `answers` says.
+def read_rounds(study: Study, seed: int) -> dict[str, list[RoundDone]]:
+    """The finished rounds of every arm, by its name; the answers lie where `answer_files` says.
 
     Raises:
         UserError: a round is not done, or was done with other data or settings.
@@ -115,7 +114,7 @@ def read(study: Study, seed: int) -> dict[str, list[RoundDone]]:
     return found
 
 
-def answers(study: Study, done: RoundDone) -> tuple[Path, Path]:
+def answer_files(study: Study, done: RoundDone) -> tuple[Path, Path]:
     """The files of a round's predictions and of its exam."""
     place = study.results / "continual" / done.arm / f"seed{done.seed}"
     return place / f"round{done.round}.jsonl", place / f"exam{done.round}.jsonl"
@@ -135,11 +134,11 @@ class _Work:
             raise UserError(f"study '{study.name}': {missing}: missing; continual learning needs it")
         self.study, self.seed, self.asking = study, seed, study.exploitation
         self.options = {
-            arm.name: _options(study, study.finetuning, seed, arm) for arm in curriculum.section(study).arms
+            arm.name: _options(study, study.finetuning, seed, arm) for arm in curriculum.continual_section(study).arms
         }
         self.base = Path(study.place(study.finetuning.base))
         learnt, self.tools = curriculum.batches(study), resources.listing(study).tools
-        self.items = curriculum.items(study, [tool for batch in learnt for tool in batch])
+        self.items = curriculum.round_items(study, [tool for batch in learnt for tool in batch])
         self.exam = curriculum.exam(study)
         asked = self.asking.model_dump(include={"model", "temperature", "max_tokens", "context", "constrained"})
         asked["seed"] = seed if self.asking.temperature else 0
@@ -173,13 +172,15 @@ class _Work:
         self.answered = {key: one for key, one in self.answered.items() if (one.arm, one.seed, one.round) != here}
         twin = self.answered.get(record.model)
         if twin is not None:
-            for source, target in zip(answers(self.study, twin), answers(self.study, record), strict=True):
+            for source, target in zip(answer_files(self.study, twin), answer_files(self.study, record), strict=True):
                 store.write_text(target, source.read_text(encoding="utf-8"))
             trained = twin.steps, twin.loss
         else:
             model = self._model(arm, number)
-            self._ask(model, *answers(self.study, record))
-            trained = (0, None) if number == 0 else (finetune.read(model).steps, finetune.read(model).loss)
+            self._ask(model, *answer_files(self.study, record))
+            trained = (
+                (0, None) if number == 0 else (finetune.read_record(model).steps, finetune.read_record(model).loss)
+            )
         if now.examples:
             record = record.model_copy(update={"steps": trained[0], "loss": trained[1]})
         store.write_text(place, record.model_dump_json(indent=1) + "\n")
@@ -188,7 +189,7 @@ class _Work:
 
     def tidy(self) -> None:
         """Remove the models that no round starts from any more."""
-        if curriculum.section(self.study).keep_models:
+        if curriculum.continual_section(self.study).keep_models:
             return
         pairs = [pair for chain in self.chains.values() for pair in zip(chain[1:], [*chain[2:], None], strict=True)]
         needed = {one for one, after in pairs if {one, after} - {None} - self.answered.keys()}
@@ -223,7 +224,7 @@ class _Work:
             torch.set_num_threads(options.threads)
         chat = LocalChat.load(str(model), device="cpu" if options.device == "cpu" else None)
         aio.run(
-            predictions.predict(
+            predict.predict(
                 self.items, chat, self.tools, setting="tuned", path=predicted, system=self.asking.model, seed=self.seed,
                 temperature=self.asking.temperature, max_tokens=self.asking.max_tokens, context=self.asking.context,
                 constrained=self.asking.constrained,
@@ -241,7 +242,7 @@ class _Work:
             record = RoundDone.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None
-        return record if all(one.exists() for one in answers(self.study, record)) else None
+        return record if all(one.exists() for one in answer_files(self.study, record)) else None
 
 
 async def _examined(chat: ChatModel, exam: Sequence[GeneralTask], max_tokens: int) -> list[ExamAnswer]:
@@ -257,7 +258,7 @@ async def _examined(chat: ChatModel, exam: Sequence[GeneralTask], max_tokens: in
 
 def _options(study: Study, options: Finetuning, seed: int, arm: Arm) -> Finetuning:
     # a round trains its epochs, as the paper's do; where steps are asked for, joint training makes those of all rounds
-    plan = curriculum.section(study)
+    plan = curriculum.continual_section(study)
     steps = plan.least_steps * (plan.batches if arm.kind == "joint" else 1)
     changes: dict[str, Any] = {"seed": seed, "base": study.place(options.base), "least_steps": steps}
     if options.method == "lora":

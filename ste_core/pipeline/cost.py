@@ -1,6 +1,6 @@
 """What an exploration will take, before it starts.
 
->>> Estimate(3_000, 0, 15_000, 18_000, 7_100_000, 600_000, rate=20.0).text()
+>>> Cost(3_000, 0, 15_000, 18_000, 7_100_000, 600_000, rate=20.0).text()
 '3,000 trials to go: about 15,000 requests (at most 18,000), 7.1 million tokens in and 600,000 out, \
 12 min at 20.0 requests a second, no prices in the study file'
 
@@ -23,7 +23,7 @@ FRAMES = ("imagine", "imagine_next", "try", "reflect")
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Cost:
     """What is to come: trials, requests (likely, and at most), tokens, seconds and money where they can be known; and
     what there is to know of the tools (`Toolbox.notes`)."""
 

@@ -1,8 +1,8 @@
 """What is to be learnt in which order: the batches of a study's tools, and what each round of an arm trains on.
 
->>> cut(["a", "b", "c", "d", "e"], 2)
+>>> split_evenly(["a", "b", "c", "d", "e"], 2)
 [('a', 'b'), ('c', 'd', 'e')]
->>> plan(Arm(name="replay", replay=0.1), batches, examples, seed=0)[1].replayed               # doctest: +SKIP
+>>> schedule(Arm(name="replay", replay=0.1), batches, examples, seed=0)[1].replayed               # doctest: +SKIP
 34
 
 An *arm* is one way to learn all batches: in sequence, with a share of the earlier batches replayed and with general
@@ -28,13 +28,13 @@ from ste_core.pipeline import resources, stages
 T = TypeVar("T")
 
 
-def cut(items: Sequence[T], parts: int) -> list[tuple[T, ...]]:
+def split_evenly(items: Sequence[T], parts: int) -> list[tuple[T, ...]]:
     """A sequence in parts of nearly equal size; of fifty in four, as in the paper, 12, 13, 12, 13."""
     ends = [len(items) * part // parts for part in range(parts + 1)]
     return [tuple(items[start:end]) for start, end in itertools.pairwise(ends)]
 
 
-def plan(
+def schedule(
     arm: Arm,
     batches: Sequence[Sequence[str]],
     examples: Sequence[Example],
@@ -56,10 +56,10 @@ def plan(
     tools = tuple(tool for batch in batches for tool in batch)
     if arm.kind == "joint":
         return [Round(0, tools, tuple(examples), 0, tuple(general))]
-    tasks = cut(general, len(batches))
+    tasks = split_evenly(general, len(batches))
     own = [[one for one in examples if one.tool in batch] for batch in batches]
     if arm.kind == "interleaved":
-        parts = [cut(_shuffled(batch, f"{seed}/{number}"), len(batches)) for number, batch in enumerate(own)]
+        parts = [split_evenly(_shuffled(batch, f"{seed}/{number}"), len(batches)) for number, batch in enumerate(own)]
         return [
             Round(number, tools, tuple(one for part in parts for one in part[number]), 0, tasks[number])
             for number in range(len(batches))
@@ -80,7 +80,7 @@ def _shuffled(items: Sequence[T], label: str) -> list[T]:
 # --- of a study -------------------------------------------------------------------------------------------------------
 
 
-def section(study: Study) -> Continual:
+def continual_section(study: Study) -> Continual:
     """The study's settings.
 
     Raises:
@@ -91,13 +91,13 @@ def section(study: Study) -> Continual:
     return study.continual
 
 
-def seeds(study: Study) -> list[int]:
+def arm_seeds(study: Study) -> list[int]:
     """The seeds of the arms: their own, or those of exploration.
 
     Raises:
         UserError: neither is there.
     """
-    own = section(study).seeds
+    own = continual_section(study).seeds
     if own is not None:
         return own
     if study.exploration is None:
@@ -111,7 +111,7 @@ def batches(study: Study) -> list[tuple[str, ...]]:
     Raises:
         UserError: a tool that is not there, or too few tools for intervals over them.
     """
-    chosen, known = section(study), resources.listing(study).tools
+    chosen, known = continual_section(study), resources.listing(study).tools
     tools = chosen.tools
     if tools is None:
         explored = None if study.exploration is None else study.exploration.tools
@@ -124,10 +124,10 @@ def batches(study: Study) -> list[tuple[str, ...]]:
             f"study '{study.name}': continual.batches: {chosen.batches} of {len(tools)} tools are too many; a batch "
             f"needs two tools, or there are no intervals"
         )
-    return cut(tools, chosen.batches)
+    return split_evenly(tools, chosen.batches)
 
 
-def items(study: Study, tools: Sequence[str]) -> list[TestItem]:
+def round_items(study: Study, tools: Sequence[str]) -> list[TestItem]:
     """The test items that are asked after each round: of each tool all, or a seeded sample.
 
     Raises:
@@ -138,7 +138,9 @@ def items(study: Study, tools: Sequence[str]) -> list[TestItem]:
         own = [one for one in every if one.gold.tool == tool]
         if not own:
             raise UserError(f"study '{study.name}': continual: '{tool}' has no test items; leave it out of tools")
-        found += sorted(_shuffled(own, f"{study.seed}/{tool}")[: section(study).items], key=lambda one: one.item)
+        found += sorted(
+            _shuffled(own, f"{study.seed}/{tool}")[: continual_section(study).items], key=lambda one: one.item
+        )
     return found
 
 
@@ -146,7 +148,7 @@ def exam(study: Study) -> list[GeneralTask]:
     """The exam of general ability, the same for every seed and arm; empty if the study's world has no general tasks."""
     if study.world is None or study.world.general is None:
         return []
-    return resources.general_tasks(study, section(study).exam_items, study.seed, "heldout")
+    return resources.general_tasks(study, continual_section(study).exam_items, study.seed, "heldout")
 
 
 def arms(study: Study, learnt: Sequence[Sequence[str]], seed: int) -> dict[str, list[Round]]:
@@ -159,13 +161,13 @@ def arms(study: Study, learnt: Sequence[Sequence[str]], seed: int) -> dict[str, 
         UserError: nothing is distilled yet.
     """
     wanted = {tool for batch in learnt for tool in batch}
-    part = stages.GOLD if section(study).gold else stages.ALL
-    found = [one for one in stages.examples(study, section(study).variant, seed, part) if one.tool in wanted]
+    part = stages.GOLD if continual_section(study).gold else stages.ALL
+    found = [one for one in stages.examples(study, continual_section(study).variant, seed, part) if one.tool in wanted]
     return {
-        arm.name: plan(
+        arm.name: schedule(
             arm, learnt, found,
             resources.general_tasks(study, arm.general * len(learnt), seed, "train") if arm.general else (),
             seed=seed,
         )
-        for arm in section(study).arms
+        for arm in continual_section(study).arms
     }  # fmt: skip

@@ -1,8 +1,8 @@
 """Exploration, run: all tools at once, every trial on disk before the next, resumed where it stopped.
 
->>> print(estimate(study).text())                                                               # doctest: +SKIP
+>>> print(expected_cost(study).text())                                                               # doctest: +SKIP
 >>> explore(study, variants=["full"], progress=True)                                            # doctest: +SKIP
->>> trials = read(study, "full", 0)                                                             # doctest: +SKIP
+>>> trials = read_trials(study, "full", 0)                                                             # doctest: +SKIP
 
 Under `results/<study>/exploration/<variant>/seed<k>/` stands a file of trials for each tool, the same bytes whatever
 the concurrency, the sharding and the interruptions. Beside them, `.run/` holds what each file depends on
@@ -47,7 +47,7 @@ from ste_core.method.explore import (
 from ste_core.models.base import Budget, BudgetSpent, ChatModel, gather, known_as, measure
 from ste_core.models.replies import Replies
 from ste_core.pipeline import resources
-from ste_core.pipeline.cost import Estimate, Usual, most_requests, trial_sizes
+from ste_core.pipeline.cost import Cost, Usual, most_requests, trial_sizes
 from ste_core.tools.base import Toolbox
 
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ def trials_file(study: Study, variant: str, seed: int, tool: str) -> Path:
     return study.explored(variant, seed) / f"{name}.jsonl"
 
 
-def read(study: Study, variant: str, seed: int) -> list[Trial]:
+def read_trials(study: Study, variant: str, seed: int) -> list[Trial]:
     """All trials of a variant and seed that are on disk, by file name, each file in order."""
     return list(iterate(study, variant, seed))
 
 
 def iterate(study: Study, variant: str, seed: int) -> Iterator[Trial]:
-    """As `read`, one by one, for more than memory holds."""
+    """As `read_trials`, one by one, for more than memory holds."""
     for file in sorted(study.explored(variant, seed).glob("*.jsonl")):
         yield from store.iterate_jsonl(file, Trial)
 
@@ -117,7 +117,7 @@ def keep(study: Study) -> Path:
     explored can then read them (`make site`). The same trials give the same bytes."""
     section = study.exploration
     assert section is not None  # only studies that explore have trials to keep
-    trials = [one for variant in section.variants for one in read(study, variant, section.seeds[0])]
+    trials = [one for variant in section.variants for one in read_trials(study, variant, section.seeds[0])]
     lines = "".join(f"{one.model_dump_json()}\n" for one in trials)
     path = kept_file(study)
     store.write_bytes(path, gzip.compress(lines.encode(), mtime=0))
@@ -146,7 +146,7 @@ def kept(study: Study) -> list[Trial]:
         ) from None
 
 
-def runs(study: Study, variant: str, seed: int) -> list[RunRecord]:
+def run_records(study: Study, variant: str, seed: int) -> list[RunRecord]:
     """What earlier runs used; one that was killed left no record."""
     return store.read_jsonl(_runs_file(study, variant, seed), RunRecord)
 
@@ -154,7 +154,7 @@ def runs(study: Study, variant: str, seed: int) -> list[RunRecord]:
 def note(study: Study, variant: str, seed: int) -> str | None:
     """What a reader of the results has to know of the replies that stand behind them; None if all is well."""
     did: Counter[str] = Counter()
-    for run in runs(study, variant, seed):
+    for run in run_records(study, variant, seed):
         did.update(run.did)
     asked = did["requests"] + did["refused"]
     problem = Replies(LIMIT, asked, *(did[name] for name in NO_ANSWERS), refused=did["refused"]).problem()
@@ -251,7 +251,7 @@ def _settings(study: Study) -> Exploration:
     return study.exploration
 
 
-def estimate(
+def expected_cost(
     study: Study,
     *,
     variants: Sequence[str] | None = None,
@@ -259,7 +259,7 @@ def estimate(
     tools: Sequence[str] | None = None,
     shard: tuple[int, int] | None = None,
     toolbox: Toolbox | None = None,
-) -> Estimate:
+) -> Cost:
     """What exploring will take, found out without a request; arguments as of `explore`.
 
     Sizes and rate are those of the study's own earlier runs, where there are any.
@@ -297,8 +297,8 @@ def estimate(
             )
     requests, shown, written = (round(sum(column)) for column in zip(*sizes, strict=True)) if sizes else (0, 0, 0)
     model = study.models.get(settings.model)
-    rate = _rate([one for pair in pairs for one in runs(study, *pair)], model)
-    return Estimate(len(sizes), done, requests, most, shown, written, rate, _prices(model), tuple(notes))
+    rate = _rate([one for pair in pairs for one in run_records(study, *pair)], model)
+    return Cost(len(sizes), done, requests, most, shown, written, rate, _prices(model), tuple(notes))
 
 
 def _rate(earlier: Sequence[RunRecord], model: LocalModel | ServedModel | None) -> float | None:

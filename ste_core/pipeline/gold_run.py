@@ -23,22 +23,22 @@ from ste_core.method import finetune, predict, retrieve
 from ste_core.models.base import ChatModel, gather
 from ste_core.pipeline import resources
 
-Setting = Literal["baseline", "ICL", "FT", "baseline, wide", "ICL, wide"]
+GoldSetting = Literal["baseline", "ICL", "FT", "baseline, wide", "ICL, wide"]
 
 #: settings by the prompt's form
-FORMS: dict[Setting, predict.Setting] = {
+FORMS: dict[GoldSetting, predict.Setting] = {
     "baseline": "baseline", "ICL": "icl", "FT": "tuned", "baseline, wide": "baseline", "ICL, wide": "icl",
 }  # fmt: skip
 
 #: settings whose prompts document as many tools as the paper's
-WIDE: tuple[Setting, ...] = ("baseline, wide", "ICL, wide")
+WIDE: tuple[GoldSetting, ...] = ("baseline, wide", "ICL, wide")
 
 
-def plan(study: Study) -> list[tuple[Setting, Decoding]]:
+def conditions(study: Study) -> list[tuple[GoldSetting, Decoding]]:
     """The settings and decodings in which each learner answers."""
     gold = section(study)
-    main: tuple[Setting, ...] = ("baseline", "ICL", "FT")
-    found: list[tuple[Setting, Decoding]] = [(setting, decoding) for setting in main for decoding in gold.decodings]
+    main: tuple[GoldSetting, ...] = ("baseline", "ICL", "FT")
+    found: list[tuple[GoldSetting, Decoding]] = [(setting, decoding) for setting in main for decoding in gold.decodings]
     return [*found, *((setting, "free") for setting in WIDE if gold.wide_items)]
 
 
@@ -53,40 +53,40 @@ def section(study: Study) -> Gold:
     return study.gold
 
 
-def seeds(study: Study, setting: Setting) -> list[int]:
+def seeds(study: Study, setting: GoldSetting) -> list[int]:
     """The seeds of a setting: of fine-tuning those that are asked for; all else is deterministic and runs once."""
     return section(study).seeds if setting == "FT" else [0]
 
 
-def place(study: Study, learner: str, setting: Setting, decoding: Decoding, seed: int) -> Path:
+def place(study: Study, learner: str, setting: GoldSetting, decoding: Decoding, seed: int) -> Path:
     """Where the predictions lie."""
     name = f"{setting.replace(', ', '_')}_{decoding}"
     return study.results / "predictions" / learner / name / f"seed{seed}.jsonl"
 
 
-def model_folder(study: Study, learner: str, seed: int) -> Path:
+def learner_folder(study: Study, learner: str, seed: int) -> Path:
     """Where the fine-tuned model lies."""
     return study.results / "models" / learner / f"seed{seed}"
 
 
-def examples(study: Study) -> list[Example]:
+def development_examples(study: Study) -> list[Example]:
     """The development queries with their gold calls."""
     return resources.gold_examples(resources.items(study, "dev"))
 
 
-def items(study: Study, setting: Setting) -> list[TestItem]:
+def gold_items(study: Study, setting: GoldSetting) -> list[TestItem]:
     """The test items of a setting; of the wide ones so many a tool, drawn by the study's seed."""
     gold = section(study)
     most = gold.wide_items if setting in WIDE else gold.items
     return resources.some_of_each(resources.items(study, "test"), most, study.seed)
 
 
-def candidates(study: Study, setting: Setting) -> list[list[str]]:
+def shown_tools(study: Study, setting: GoldSetting) -> list[list[str]]:
     """The documented tools of each item."""
     gold = section(study)
     count = gold.wide_count if setting in WIDE else gold.candidate_count
     return retrieve.candidates(
-        items(study, setting), resources.listing(study).tools, "oracle", n=count, seed=study.seed, encoder=None
+        gold_items(study, setting), resources.listing(study).tools, "oracle", n=count, seed=study.seed, encoder=None
     )
 
 
@@ -97,12 +97,18 @@ def tune(
     options = section(study).learners[learner]
     chosen = options.model_copy(update={"seed": seed, "base": study.place(options.base), "answer_rows": False})
     tools = resources.listing(study).tools
-    return finetune.finetune(examples(study), chosen, model_folder(study, learner, seed), tools=tools, done=done)
+    return finetune.finetune(
+        development_examples(study), chosen, learner_folder(study, learner, seed), tools=tools, done=done
+    )
 
 
 def answers(
-    study: Study, learner: str, settings: Sequence[Setting], seed: int = 0, done: Callable[[], object] = lambda: None
-) -> dict[tuple[Setting, Decoding], list[Prediction]]:
+    study: Study,
+    learner: str,
+    settings: Sequence[GoldSetting],
+    seed: int = 0,
+    done: Callable[[], object] = lambda: None,
+) -> dict[tuple[GoldSetting, Decoding], list[Prediction]]:
     """A learner's answers in some settings, in all their decodings, at once: what their prompts share is read once.
 
     Args:
@@ -112,22 +118,22 @@ def answers(
         UserError: FT, and it was not fine-tuned yet; or what `predict` raises.
     """
     gold, chosen = section(study), study.models[learner]
-    wanted = [(setting, decoding) for setting, decoding in plan(study) if setting in settings]
+    wanted = [(setting, decoding) for setting, decoding in conditions(study) if setting in settings]
     tools = resources.toolbox(study).tools
     model: ChatModel
     if "FT" in settings:
         local = {name: getattr(chosen, name) for name in ("threads", "dtype") if hasattr(chosen, name)}
-        tuned = finetune.load(model_folder(study, learner, seed), **local)
+        tuned = finetune.load_tuned(learner_folder(study, learner, seed), **local)
         model, style = resources.as_learnt(tuned, gold.learners[learner], chosen.style)
     else:
         model, style = resources.chat(study, learner), chosen.style
-    retriever = retrieve.Retriever(examples(study), None)
+    retriever = retrieve.Retriever(development_examples(study), None)
 
-    def asked(setting: Setting) -> dict[str, Any]:
-        form, found = FORMS[setting], items(study, setting)
+    def asked(setting: GoldSetting) -> dict[str, Any]:
+        form, found = FORMS[setting], gold_items(study, setting)
         options: dict[str, Any] = {"items": found, "setting": form, "label": setting}
         if form != "tuned":
-            options["candidates"] = candidates(study, setting)
+            options["candidates"] = shown_tools(study, setting)
         if form == "icl":
             options["demonstrations"] = retriever.nearest([one.query for one in found], gold.demonstrations, None)
         return options

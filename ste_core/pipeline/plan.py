@@ -1,7 +1,7 @@
 """What a whole study will take, before anything is spent: requests, tokens, money, hours and disk, stage by stage.
 
 >>> print(plan(load("paper")).text())                                                           # doctest: +SKIP
->>> Row("judge", "4 tools", 100, 20_000, 1_000, money=0.25).cells()[:5]
+>>> StageCost("judge", "4 tools", 100, 20_000, 1_000, money=0.25).cells()[:5]
 ['judge', '4 tools', '100', '20,000', '1,000']
 
 Asks no model and no server, needs neither key nor GPU, and imports no torch. Sizes are those of the prompts and of the
@@ -24,8 +24,7 @@ from ste_core.core.records import TestItem, Tool
 from ste_core.method import distill
 from ste_core.method.explore import CHARACTERS_A_TOKEN
 from ste_core.models import weights
-from ste_core.pipeline import explore_run as exploration
-from ste_core.pipeline import gold_run, resources
+from ste_core.pipeline import explore_run, gold_run, resources
 from ste_core.pipeline.cost import Usual
 from ste_core.tools.base import Toolbox
 
@@ -97,7 +96,7 @@ def assume(settings: Iterable[str]) -> Assumptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StageCost:
     """One stage: requests, tokens in and out, money (None: no prices), hours of a GPU or of a CPU, bytes on disk."""
 
     stage: str
@@ -126,17 +125,17 @@ class Plan:
     """The stages of a study, what was assumed, and what the reader should know besides."""
 
     study: str
-    rows: tuple[Row, ...]
+    rows: tuple[StageCost, ...]
     assumptions: Assumptions
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def total(self) -> Row:
+    def total(self) -> StageCost:
         def add(name: str) -> float:
             return sum(getattr(row, name) or 0 for row in self.rows)
 
         money = None if any(row.money is None for row in self.rows) else add("money")
-        return Row(
+        return StageCost(
             "total", "", int(add("requests")), int(add("prompt_tokens")), int(add("completion_tokens")), money,
             add("gpu_hours"), add("cpu_hours"), int(add("disk")),
         )  # fmt: skip
@@ -167,16 +166,10 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     rows = [*work.fetch(), *work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
     rows += work.gold()
     if work.passing:
-        rows.append(Row("disk", "while fine-tuning: two checkpoints, and what a hub sends", disk=round(work.passing)))
+        rows.append(
+            StageCost("disk", "while fine-tuning: two checkpoints, and what a hub sends", disk=round(work.passing))
+        )
     return Plan(study.name, tuple(rows), work.assumed, tuple(dict.fromkeys(work.notes)))
-
-
-def models_named(study: Study) -> list[str]:
-    """The models that a study loads, or whose tokenizer it does, as its file names them."""
-    named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
-    tuned = [study.finetuning, *(study.gold.learners.values() if study.gold is not None else ())]
-    named += [one.base for one in tuned if one is not None]
-    return [study.place(one) for one in named if one is not None]
 
 
 @dataclass(slots=True)
@@ -212,14 +205,14 @@ class _Work:
 
     # --- stages ---
 
-    def fetch(self) -> list[Row]:
+    def fetch(self) -> list[StageCost]:
         rows = []
-        for one in weights.lacking(models_named(self.study)):
+        for one in weights.missing_weights(resources.models_named(self.study)):
             download, disk = weights.to_do(one)
-            rows.append(Row("weights", f"{one.name}: {weights.size(download)} to download", disk=disk))
+            rows.append(StageCost("weights", f"{one.name}: {weights.readable_size(download)} to download", disk=disk))
         return rows
 
-    def explore(self) -> list[Row]:
+    def explore(self) -> list[StageCost]:
         settings = self.study.exploration
         if settings is None or self.study.source != self.study.results:
             return []
@@ -231,13 +224,13 @@ class _Work:
         )
         rows = []
         for variant in settings.variants:
-            found = exploration.estimate(self.study, variants=[variant], tools=list(self.tools), toolbox=box)
+            found = explore_run.expected_cost(self.study, variants=[variant], tools=list(self.tools), toolbox=box)
             what = f"{variant}: {len(self.tools)} tools x {settings.episodes} x {settings.trials} trials"
             rows.append(self._asked("explore", _times(what, len(settings.seeds)), settings.model, found.requests,
                                     found.prompt_tokens, found.completion_tokens))  # fmt: skip
         return rows
 
-    def distil(self) -> list[Row]:
+    def distil(self) -> list[StageCost]:
         options, settings = self.study.distillation, self.study.exploration
         if options is None or settings is None or self.study.source != self.study.results:
             return []
@@ -265,7 +258,7 @@ class _Work:
                 )  # fmt: skip
         return rows
 
-    def predict(self) -> list[Row]:
+    def predict(self) -> list[StageCost]:
         section = self.study.exploitation
         if section is None:
             return []
@@ -291,7 +284,7 @@ class _Work:
             rows.append(self._asked("predict", what, section.model, count, count * length, count * written))
         return rows
 
-    def tune(self) -> list[Row]:
+    def tune(self) -> list[StageCost]:
         options, settings, extra = self.study.finetuning, self.study.exploration, self.study.ablations
         if options is None or settings is None:
             return []
@@ -311,7 +304,7 @@ class _Work:
                 rows.append(self._answers(f"tuned{part}, {variant}", options, len(asked) * self._items(), len(asked)))
         return rows
 
-    def learn_in_turn(self) -> list[Row]:
+    def learn_in_turn(self) -> list[StageCost]:
         """Continual learning; rounds that arms share are counted for each."""
         plan, options, settings = self.study.continual, self.study.finetuning, self.study.exploration
         if plan is None or options is None or settings is None:
@@ -342,15 +335,15 @@ class _Work:
             rows.append(self._answers(f"continual, {arm.name}", options, asked, len(to_go)))
         return rows
 
-    def gold(self) -> list[Row]:
+    def gold(self) -> list[StageCost]:
         """Learners with gold examples, in each setting and decoding; see `gold_run`."""
         section = self.study.gold
         if section is None:
             return []
-        examples, rows = len(gold_run.examples(self.study)), []
+        examples, rows = len(gold_run.development_examples(self.study)), []
         for learner, options in section.learners.items():
             for setting, form in gold_run.FORMS.items():
-                decodings = [decoding for one, decoding in gold_run.plan(self.study) if one == setting]
+                decodings = [decoding for one, decoding in gold_run.conditions(self.study) if one == setting]
                 seeds = gold_run.seeds(self.study, setting)
                 to_go = [
                     seed
@@ -359,7 +352,7 @@ class _Work:
                     if not gold_run.place(self.study, learner, setting, decoding, seed).exists()
                 ]
                 if form == "tuned":
-                    folders = [gold_run.model_folder(self.study, learner, seed) for seed in set(to_go)]
+                    folders = [gold_run.learner_folder(self.study, learner, seed) for seed in set(to_go)]
                     if to_train := sum(not folder.exists() for folder in folders):
                         options = options.model_copy(update={"answer_rows": False})
                         rows.append(
@@ -367,7 +360,7 @@ class _Work:
                         )
                 if not to_go:
                     continue
-                each = len(gold_run.items(self.study, setting))
+                each = len(gold_run.gold_items(self.study, setting))
                 wide = setting in gold_run.WIDE
                 shown = 0 if form == "tuned" else section.wide_count if wide else section.candidate_count
                 length = len(prompting.template("predict")) / CHARACTERS_A_TOKEN + self.query + 15
@@ -380,15 +373,17 @@ class _Work:
                 rows.append(self._asked("predict", what, learner, count, once * length, written))  # prompts are shared
         return rows
 
-    def _answers(self, what: str, options: Finetuning, count: int, seeds: int) -> Row:
+    def _answers(self, what: str, options: Finetuning, count: int, seeds: int) -> StageCost:
         """Answers of fine-tuned models, in process."""
         written = count * min(self.study.exploitation.max_tokens if self.study.exploitation else 96, 45)
         shown = count * (self.query + 15)
         gpu, cpu = self._hours(self._size(options.base), shown, written)
         what = _times(f"{what}: {count // seeds:,} items", seeds)
-        return Row("predict", what, count, round(shown), written, 0.0, gpu, cpu, count * 45 * TOKEN_BYTES)
+        return StageCost("predict", what, count, round(shown), written, 0.0, gpu, cpu, count * 45 * TOKEN_BYTES)
 
-    def _training(self, stage: str, variant: str, options: Finetuning, examples: float, seeds: int, kept: int) -> Row:
+    def _training(
+        self, stage: str, variant: str, options: Finetuning, examples: float, seeds: int, kept: int
+    ) -> StageCost:
         usual, both = Usual(), options.answer_rows and variant != distill.NO_FEEDBACK
         size = self._size(options.base)
         row = 15 + usual.query + usual.reply
@@ -403,7 +398,7 @@ class _Work:
         self.passing = max(self.passing, peak + (0 if self._here(options.base) else size * HUB_BYTES))
         gpu, cpu = (hours, 0.0) if size >= FOR_A_GPU else (0.0, hours)
         what = _times(f"{variant}: {_count(size)} parameters, {round(examples / seeds):,} examples", seeds)
-        return Row(stage, what, 0, round(tokens), 0, 0.0, gpu, cpu, round(kept * made))
+        return StageCost(stage, what, 0, round(tokens), 0, 0.0, gpu, cpu, round(kept * made))
 
     def _here(self, model: str) -> bool:
         return model in weights.TABLE or Path(self.study.place(model)).is_dir()
@@ -458,7 +453,7 @@ class _Work:
 
     # --- models ---
 
-    def _asked(self, stage: str, what: str, model: str, requests: float, shown: float, written: float) -> Row:
+    def _asked(self, stage: str, what: str, model: str, requests: float, shown: float, written: float) -> StageCost:
         chosen = self.study.models[model]
         gpu = cpu = 0.0
         money: float | None = 0.0
@@ -469,7 +464,9 @@ class _Work:
         elif chosen.base_url is None:
             money = None
         disk = round((written + 20 * requests) * TOKEN_BYTES)
-        return Row(stage, f"{what} ({model})", round(requests), round(shown), round(written), money, gpu, cpu, disk)
+        return StageCost(
+            stage, f"{what} ({model})", round(requests), round(shown), round(written), money, gpu, cpu, disk
+        )
 
     def _size(self, model: str) -> float:
         """A model's parameters: of a folder, its weights'; of a hub name, what the name says."""

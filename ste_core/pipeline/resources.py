@@ -14,7 +14,7 @@ from collections import defaultdict
 from importlib.util import find_spec
 from typing import Literal
 
-from ste_core.core.config import Finetuning, ServedModel, Study, Style, no_model
+from ste_core.core.config import Finetuning, LocalModel, ServedModel, Study, Style, no_model
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, TestItem
 from ste_core.core.store import read_jsonl
@@ -75,6 +75,14 @@ def as_learnt(model: ChatModel, options: Finetuning, style: Style) -> tuple[Chat
     return model, "instruct" if style == "native" else style
 
 
+def models_named(study: Study) -> list[str]:
+    """The models that a study loads, or whose tokenizer it does, as its file names them."""
+    named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
+    tuned = [study.finetuning, *(study.gold.learners.values() if study.gold is not None else ())]
+    named += [one.base for one in tuned if one is not None]
+    return [study.place(one) for one in named if one is not None]
+
+
 def toolbox(study: Study) -> Toolbox:
     """The study's tools.
 
@@ -83,10 +91,10 @@ def toolbox(study: Study) -> Toolbox:
     """
     if study.world is None:
         raise UserError(f"study '{study.name}': world: missing; name the tools there")
-    from ste_core.tools import open as world
+    from ste_core.tools.open import open_toolbox
 
     cache = study.results / "cache" / "toolbench"
-    opened = world.open_toolbox(study.world, where=f"study '{study.name}': world", root=study.root, cache=cache)
+    opened = open_toolbox(study.world, where=f"study '{study.name}': world", root=study.root, cache=cache)
     if study.exploration is not None and "observation_chars" in study.exploration.model_fields_set:
         opened.max_chars = max(opened.max_chars, study.exploration.observation_chars)
     return opened
@@ -100,9 +108,9 @@ def listing(study: Study) -> Toolbox:
     """
     if study.world is None:
         return toolbox(study)
-    from ste_core.tools import open as world
+    from ste_core.tools.open import list_tools
 
-    return world.listing(study.world, where=f"study '{study.name}': world", root=study.root)
+    return list_tools(study.world, where=f"study '{study.name}': world", root=study.root)
 
 
 def items(study: Study, split: Literal["test", "dev"]) -> list[TestItem]:

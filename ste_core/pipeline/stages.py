@@ -2,7 +2,7 @@
 
 >>> study = load("quick")                                                # doctest: +SKIP
 >>> distil(study, "full", 0)                                             # doctest: +SKIP
->>> predict(study, "icl", "full", 0)                                     # doctest: +SKIP
+>>> answer_items(study, "icl", "full", 0)                                     # doctest: +SKIP
 
 Under `results/<study>/`: `distilled/<variant>/seed<k>/` (examples, verdicts, data card), `models/<variant>/seed<k>/`
 (a fine-tuned model and its record), `predictions/<setting>/<variant>/seed<k>.jsonl`. A stage that is done is read, not
@@ -30,13 +30,11 @@ from ste_core.core import aio, store
 from ste_core.core.config import NO_VARIANT, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Prediction, TestItem
-from ste_core.method import distill, finetune, retrieve
-from ste_core.method import predict as predictions
+from ste_core.method import distill, finetune, predict, retrieve
 from ste_core.method.finetune import Finetuned
 from ste_core.method.predict import Setting
 from ste_core.method.training_data import GeneralTask
-from ste_core.pipeline import explore_run as exploration
-from ste_core.pipeline import finetune_job, resources
+from ste_core.pipeline import explore_run, finetune_job, resources
 
 #: the method with nothing left out
 FULL = "full"
@@ -46,7 +44,7 @@ ALL, EQUAL, GOLD = "all", "equal", "gold"
 _EPISODES = re.compile(r"([1-9]\d*)ep")
 
 #: settings in the order of tables and figures, by the name that results give them
-SETTINGS = {label: name for name, label in predictions.LABELS.items()}
+SETTING_OF_LABEL = {label: name for name, label in predict.LABELS.items()}
 
 
 def _section(study: Study, name: str) -> Any:
@@ -75,7 +73,7 @@ def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
         raise UserError(
             f"study '{study.name}': distillation: examples come from study '{study.experience}'; distil that"
         )
-    trials = exploration.read(study, variant, seed)
+    trials = explore_run.read_trials(study, variant, seed)
     if not trials:
         raise UserError(f"study '{study.name}': variant {variant}, seed {seed}: not explored yet; run ste explore")
     folder = distilled_folder(study, variant, seed)
@@ -115,7 +113,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
     episodes = episodes_of(part)
     if episodes is not None:
         return [one for one in found if one.episode < episodes]
-    return cut(found, equal_size(study, seed), seed) if part == EQUAL else found
+    return even_sample(found, equal_size(study, seed), seed) if part == EQUAL else found
 
 
 def equal_size(study: Study, seed: int) -> int:
@@ -124,7 +122,7 @@ def equal_size(study: Study, seed: int) -> int:
     return min(filter(None, (len(examples(study, variant, seed)) for variant in variants)), default=0)
 
 
-def cut(found: Sequence[Example], size: int, seed: int) -> list[Example]:
+def even_sample(found: Sequence[Example], size: int, seed: int) -> list[Example]:
     """A random subset of `size` examples, or all if there are fewer, in the order given, as even over tools as can be.
 
     Every tool keeps as many as it has, up to a number common to all tools; some, drawn by the seed, keep one more.
@@ -178,8 +176,8 @@ def label(setting: Setting, part: str = ALL) -> str:
     """
     episodes = episodes_of(part)
     if episodes is not None:
-        return f"{predictions.LABELS[setting]}, {episodes} episode{'s' if episodes > 1 else ''}"
-    return predictions.LABELS[setting] + {ALL: "", EQUAL: ", equal size", GOLD: ", gold examples"}[part]
+        return f"{predict.LABELS[setting]}, {episodes} episode{'s' if episodes > 1 else ''}"
+    return predict.LABELS[setting] + {ALL: "", EQUAL: ", equal size", GOLD: ", gold examples"}[part]
 
 
 # --- prediction -------------------------------------------------------------------------------------------------------
@@ -207,7 +205,7 @@ def _explored(study: Study, items: list[TestItem]) -> list[TestItem]:
     return [item for item in items if item.gold.tool in study.exploration.tools]
 
 
-def predict(
+def answer_items(
     study: Study,
     setting: Setting,
     variant: str = NO_VARIANT,
@@ -241,9 +239,9 @@ def _predict(
     }  # fmt: skip
     if setting == "tuned":
         threads = getattr(study.models[section.model], "threads", None)
-        tuned = finetune.load(model_folder(study, variant, seed, part), threads=threads)
+        tuned = finetune.load_tuned(model_folder(study, variant, seed, part), threads=threads)
         model, options["style"] = resources.as_learnt(tuned, _section(study, "finetuning"), options["style"])
-        return aio.run(predictions.predict(items, model, tools, setting=setting, **options))
+        return aio.run(predict.predict(items, model, tools, setting=setting, **options))
     encoder = None if section.encoder is None else retrieve.SentenceEncoder(study.place(section.encoder))
     shown = retrieve.candidates(
         items, tools, section.candidates, n=section.candidate_count, seed=study.seed, encoder=encoder
@@ -254,7 +252,7 @@ def _predict(
         among = shown if section.demonstrations_of == "candidates" else None
         near = retriever.nearest([item.query for item in items], section.demonstrations, among)
     model = resources.chat(study, section.model)
-    work = predictions.predict(items, model, tools, setting=setting, candidates=shown, demonstrations=near, **options)
+    work = predict.predict(items, model, tools, setting=setting, candidates=shown, demonstrations=near, **options)
     return aio.run(work)
 
 
@@ -266,7 +264,7 @@ def model_folder(study: Study, variant: str, seed: int, part: str = ALL) -> Path
     return study.results / "models" / (variant if part == ALL else f"{variant}_{part}") / f"seed{seed}"
 
 
-def tune(
+def finetune_variant(
     study: Study,
     variant: str,
     seed: int,
@@ -321,10 +319,10 @@ def learn(
         The record and the predictions; None and no predictions (an empty file) if there is nothing to learn from.
 
     Raises:
-        UserError: as `tune` and `predict`.
+        UserError: as `finetune_variant` and `answer_items`.
     """
-    record = tune(study, variant, seed, done=done, part=part)
+    record = finetune_variant(study, variant, seed, done=done, part=part)
     if record is not None:
-        return record, predict(study, "tuned", variant, seed, part=part)
+        return record, answer_items(study, "tuned", variant, seed, part=part)
     store.write_text(predictions_file(study, "tuned", variant, seed, part), "")
     return None, []

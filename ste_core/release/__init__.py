@@ -1,1 +1,1 @@
-"""The authors' data: files checked and read (`data`), figures recomputed (`audit`), formats written and read."""
+"""The authors' data: files checked and read (`paper`), figures recomputed (`audit`), formats written and read."""

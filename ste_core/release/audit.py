@@ -1,7 +1,7 @@
 """The audit's tables: from the authors' predictions to what can be said about the paper's figures.
 
 >>> scored = score_release(find_release("../paper_release"))             # doctest: +SKIP
->>> correctness(scored, study).head()                                    # doctest: +SKIP
+>>> recomputed(scored, study).head()                                    # doctest: +SKIP
 
 Every function takes the scored items (one row an item of a prediction file) and returns a tidy table; notebooks write
 and show them. Three readings of *correct* run through all of them: as the authors stored it, recomputed by their string
@@ -18,8 +18,8 @@ import pandas as pd
 from ste_core.core import prompting
 from ste_core.core.config import Study
 from ste_core.core.records import Judgement, Prediction
-from ste_core.release import data as paper
-from ste_core.release.data import Release
+from ste_core.release import paper
+from ste_core.release.paper import Release
 from ste_core.scoring import score, stats, verdicts
 
 ALL = "all"
@@ -38,13 +38,13 @@ def score_release(
             have to judge has no `correct_rule` there, unless the file has stored verdicts.
 
     Returns:
-        Columns of `score.verdicts`, and `batch` (0-3), `judged_by` ("string rule" or "model"), `judge_reply`.
+        Columns of `score.score_predictions`, and `batch` (0-3), `judged_by` ("string rule" or "model"), `judge_reply`.
     """
     batch = {api: number for number, apis in enumerate(release.batches()) for api in apis}
     frames = []
     for predictions in (*map(release.predictions, files or release.files()), *extra):
         apis = list(dict.fromkeys(prediction.gold.tool for prediction in predictions))
-        frame = score.verdicts(predictions, apis, string_rule_tools=paper.STRING_RULE_APIS)
+        frame = score.score_predictions(predictions, apis, string_rule_tools=paper.STRING_RULE_APIS)
         frame["judge_reply"] = [p.stored.chatgpt_args_jud if p.stored else None for p in predictions]
         frames.append(frame)
     scored = pd.concat(frames, ignore_index=True)
@@ -53,7 +53,7 @@ def score_release(
     return scored
 
 
-def select(scored: pd.DataFrame, system: str, setting: str, split: str = ALL) -> pd.DataFrame:
+def items_of_row(scored: pd.DataFrame, system: str, setting: str, split: str = ALL) -> pd.DataFrame:
     """The items of one row of the paper's tables; empty where the file is absent."""
     rows = scored[(scored["system"] == system) & (scored["setting"] == setting)]
     return rows if split == ALL else rows[rows["batch"] == int(split.removeprefix("batch "))]
@@ -80,11 +80,11 @@ def release_table(release: Release) -> pd.DataFrame:
 # --- do the stored verdicts follow? -----------------------------------------------------------------------------------
 
 
-def correctness(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
+def recomputed(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     """The paper's rows, reported, stored and recomputed, with the interval of the recomputed figure."""
     rows = []
     for row in paper.reported().itertuples():
-        items = select(scored, row.system, row.setting, row.split)
+        items = items_of_row(scored, row.system, row.setting, row.split)
         out = {"system": row.system, "setting": row.setting, "split": row.split}
         if len(items):
             out["n"] = len(items)
@@ -110,7 +110,7 @@ def _of_others(scored: pd.DataFrame) -> list[pd.DataFrame]:
 
 
 def _unreported(items: pd.DataFrame, study: Study) -> dict[str, Any]:
-    """A row of `correctness` for predictions of others; interval of the string rule where no verdicts are stored."""
+    """A row of `recomputed` for predictions of others; interval of the string rule where no verdicts are stored."""
     first, judged = items.iloc[0], not items["correct_rule"].isna().any()
     out: dict[str, Any] = {"system": first["system"], "setting": first["setting"], "split": ALL, "n": len(items)}
     for metric in score.METRICS:
@@ -121,7 +121,7 @@ def _unreported(items: pd.DataFrame, study: Study) -> dict[str, Any]:
     return out | {"ci_low": found.low, "ci_high": found.high, "centre": found.centre, "se": found.se, "df": found.df}
 
 
-def headline(correctness: pd.DataFrame) -> str:
+def main_table(correctness: pd.DataFrame) -> str:
     """The main table in plain text, as a run prints it at its end."""
     main = correctness[(correctness["split"] == ALL) & correctness["setting"].isin(("baseline", "ICL", "FT"))]
     lines = [f"{'correct calls, %':<24}{'':>10}{'reported':>10}{'recomputed':>12}   95 % interval"]
@@ -137,7 +137,7 @@ def intervals(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     chosen = [(row.system, row.setting, row.split) for row in paper.reported().itertuples()]
     chosen += [(items["system"].iloc[0], items["setting"].iloc[0], ALL) for items in _of_others(scored)]
     for key in chosen:
-        items = select(scored, *key)
+        items = items_of_row(scored, *key)
         for metric in score.METRICS if len(items) else ():
             if items[score.METRICS[metric][0]].isna().any():
                 continue  # nobody has judged it
@@ -354,7 +354,7 @@ def comparisons(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     rows, level = [], study.statistics.level
     for table, pairs in COMPARISONS.items():
         for a, b in pairs:
-            left, right = select(scored, *a), select(scored, *b)
+            left, right = items_of_row(scored, *a), items_of_row(scored, *b)
             if left.empty or right.empty:
                 continue
             both = left.merge(right, on=["tool", "item"], suffixes=("_a", "_b"), validate="one_to_one")
@@ -398,7 +398,7 @@ def forgetting_matrix(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
         for number in range(scored["batch"].nunique()):
             for batch in range(number + 1):
                 key = (*_round(strategy, number), f"batch {batch}")
-                items = select(scored, *key)
+                items = items_of_row(scored, *key)
                 found = score.interval(items, "correct_rule", study)
                 rows.append(
                     {"strategy": strategy, "round": number, "batch": batch, "n": len(items),
@@ -408,7 +408,7 @@ def forgetting_matrix(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def forgetting(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
+def forgetting_table(scored: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Forgetting measures (see `stats.FORGETTING`) with and without replay, and their difference.
 
     Returns:
@@ -438,7 +438,7 @@ def _by_round(scored: pd.DataFrame, strategy: str, column: str) -> list[np.ndarr
     for batch in range(rounds):
         columns = []
         for number in range(rounds):
-            items = select(scored, *_round(strategy, number), f"batch {batch}")
+            items = items_of_row(scored, *_round(strategy, number), f"batch {batch}")
             tools = scored.loc[scored["batch"] == batch, "tool"].drop_duplicates().sort_values()
             share = 100 * items[column].astype(bool).groupby(items["tool"]).mean() if number >= batch else pd.Series()
             columns.append(share.reindex(tools).to_numpy(dtype=float))

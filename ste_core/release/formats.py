@@ -15,8 +15,8 @@ True
 - chat rows for `datasets`, TRL and chat templates: `chat_rows`.
 
 What is read was written by anybody: keys that we do not know are kept aside, under their JSON Pointer (RFC 6901); keys
-that are missing, and values of a wrong type, are named in one line. `write_rows`, `write_json` and `read_json` are the
-way to and from files.
+that are missing, and values of a wrong type, are named in one line. `write_rows`, `write_json` and `read_values` are
+the way to and from files.
 """
 
 import json
@@ -24,14 +24,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, JsonValue, Tag, TypeAdapter, ValidationError
 
 from ste_core.core import prompting, react, store
 from ste_core.core.errors import UserError
+from ste_core.core.literals import no_constant
 from ste_core.core.records import Call, Example, Message, Prediction, Step, TestItem, Tool, Trial
-from ste_core.release import data as paper
+from ste_core.release import paper
 
 R = TypeVar("R")
 M = TypeVar("M")
@@ -208,7 +209,7 @@ def from_data_dict(
     only; nested arguments that its parser damaged are mended).
 
     Args:
-        value: the dump, as `read_json` gives it.
+        value: the dump, as `read_values` gives it.
         variant, seed: what the trials are to carry; a dump does not say.
         solved: reads self-reflection: by its first word, or (the release) `lambda reply: "No" not in reply`.
         source: how an error calls the file.
@@ -347,7 +348,7 @@ def from_rows(value: Any, *, results: bool = True, source: str = "training rows"
     arguments are not a JSON object is kept aside whole.
 
     Args:
-        value: the rows, as `read_json` gives them.
+        value: the rows, as `read_values` gives them.
         results: False reads rows that may end at the call, such as the release's test set.
         source: how an error calls the file.
 
@@ -398,7 +399,7 @@ def read_test_set(path: Path) -> list[TestItem]:
     Raises:
         UserError: not such a file, or an item whose arguments are not a JSON object.
     """
-    found = from_rows(read_json(path), results=False, source=str(path))
+    found = from_rows(read_values(path), results=False, source=str(path))
     if found.aside:
         raise UserError(f"{path}: {next(iter(found.aside))}: its arguments are not a JSON object")
     counts: Counter[str] = Counter()
@@ -526,7 +527,7 @@ def write_json(path: Path, value: Any) -> None:
     store.write_text(path, _dumps(value) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_values(path: Path) -> Any:
     """The value in a JSON file; the list of values in a JSON Lines file (`.jsonl`).
 
     Raises:
@@ -612,10 +613,6 @@ def _describe(tools: dict[str, Tool], name: str, one: _Described) -> None:
         tools[name] = Tool(name=name, description=description)
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _arguments(written: str | dict[str, JsonValue]) -> dict[str, JsonValue] | None:
     """A call's arguments; None if they are not a JSON object.
 
@@ -628,7 +625,7 @@ def _arguments(written: str | dict[str, JsonValue]) -> dict[str, JsonValue] | No
         return written
     for more in range(CUT_BRACES + 1 if written.endswith("}") else 1):
         try:
-            value = json.loads(written + "}" * more, parse_constant=_no_constant)
+            value = json.loads(written + "}" * more, parse_constant=no_constant)
             return Call(tool="", arguments=value).arguments
         except (ValueError, RecursionError):  # a ValidationError is a ValueError
             continue

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ste_core.core.config import Study
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.scoring import score
 
 #: steps of forgiving arguments, the strictest first

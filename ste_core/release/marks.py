@@ -18,10 +18,10 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from ste_core.core.config import Study
-from ste_core.core.react import render
+from ste_core.core.react import render_call
 from ste_core.core.records import Prediction
-from ste_core.release import data as paper
-from ste_core.release.data import Release
+from ste_core.release import paper
+from ste_core.release.paper import Release
 from ste_core.scoring import score
 
 SETTING = "reference"
@@ -39,7 +39,7 @@ def marks(release: Release, study: Study) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     rows = []
     for system, candidates, predictions in _references(release):
-        scored = score.verdicts(predictions, release.apis(), string_rule_tools=release.apis())
+        scored = score.score_predictions(predictions, release.apis(), string_rule_tools=release.apis())
         for metric in ("api_match_all", "correct_string"):
             counts, found = score.counts(scored, metric), score.interval(scored, metric, study)
             rows.append(
@@ -69,9 +69,13 @@ def _references(release: Release) -> Iterator[tuple[str, int, list[Prediction]]]
         for one, row in zip(gold, nearness, strict=True):
             among = near[one.gold.tool] if candidates == 15 else range(len(apis))
             best = max(among, key=lambda number, row=row: (row[number], -number))
-            answers.append(one.model_copy(update={"output": render(apis[best], {})}))
+            answers.append(one.model_copy(update={"output": render_call(apis[best], {})}))
         yield "TF-IDF, no arguments", candidates, answers
-    yield "oracle", 50, [one.model_copy(update={"output": render(one.gold.tool, one.gold.arguments)}) for one in gold]
+    yield (
+        "oracle",
+        50,
+        [one.model_copy(update={"output": render_call(one.gold.tool, one.gold.arguments)}) for one in gold],
+    )
 
 
 def _words(api: str, description: object) -> str:

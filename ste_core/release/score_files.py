@@ -1,7 +1,7 @@
 """Anyone's predictions, scored: under each rule, with intervals, and paired with any system of the audit.
 
->>> predictions = read(Path("mine.csv"), test_set)                       # doctest: +SKIP
->>> report = table(judged(predictions), study)                           # doctest: +SKIP
+>>> predictions = read_predictions(Path("mine.csv"), test_set)                       # doctest: +SKIP
+>>> report = score_table(judged(predictions), study)                           # doctest: +SKIP
 
 Three formats are read: the release's (`{api: [item, ...]}`), ours (JSON Lines of `records.Prediction`), and CSV with
 the columns `query`, `gold` and `output`: gold is a call as JSON, `{"name": TOOL, "arguments": {...}}`, output what the
@@ -28,8 +28,7 @@ from ste_core.core import react, store
 from ste_core.core.config import Study, project_root
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Prediction
-from ste_core.release import audit
-from ste_core.release import data as paper
+from ste_core.release import audit, paper
 from ste_core.scoring import score, stats, tidy, verdicts
 
 #: where a file does not say so
@@ -38,7 +37,7 @@ SETTING = "own"
 #: (tool, item) by query
 TestSet = Mapping[str, tuple[str, int]]
 
-METRICS = {
+FILE_METRICS = {
     "wellformed": "well-formed",
     "api_match_all": "right API, of all items",
     "api_match": "right API, of well-formed calls",
@@ -57,7 +56,7 @@ RULES: dict[react.Rule, str] = {
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read(path: Path, test_set: TestSet | None = None, *, name: str | None = None) -> list[Prediction]:
+def read_predictions(path: Path, test_set: TestSet | None = None, *, name: str | None = None) -> list[Prediction]:
     """The predictions in a file.
 
     Args:
@@ -156,7 +155,7 @@ def extras(study: Study, release: paper.Release) -> list[list[Prediction]]:
     places, found = test_set_of(release), []
     asked = {(one.gold.tool, one.query) for one in release.items()}
     for name, path in study.audit.extra.items():
-        predictions = read(project_root() / path, places, name=name)
+        predictions = read_predictions(project_root() / path, places, name=name)
         strangers = [one for one in predictions if (one.gold.tool, one.query) not in asked]
         if strangers:
             raise UserError(f"audit.extra.{name}: '{strangers[0].query[:60]}' is no item of the released test set")
@@ -168,18 +167,18 @@ def extras(study: Study, release: paper.Release) -> list[list[Prediction]]:
 
 
 def judged(predictions: Sequence[Prediction], rule: react.Rule = "released") -> pd.DataFrame:
-    """Rows of `score.verdicts`; the tools are those of the gold calls, as in the release."""
+    """Rows of `score.score_predictions`; the tools are those of the gold calls, as in the release."""
     names = list(dict.fromkeys(one.gold.tool for one in predictions))
-    return score.verdicts(predictions, names, string_rule_tools=paper.STRING_RULE_APIS, rule=rule)
+    return score.score_predictions(predictions, names, string_rule_tools=paper.STRING_RULE_APIS, rule=rule)
 
 
-def table(predictions: Sequence[Prediction], study: Study) -> pd.DataFrame:
+def score_table(predictions: Sequence[Prediction], study: Study) -> pd.DataFrame:
     """Every metric under each rule: `system, setting, rule, metric, n, k, value, ci_low, ci_high`, percent."""
     rows: list[dict[str, Any]] = []
     for rule in RULES:
         scored = judged(predictions, rule)
         for (system, setting), items in scored.groupby(["system", "setting"], sort=False):
-            for metric in METRICS:
+            for metric in FILE_METRICS:
                 if metric == "correct_rule" and items["correct_stored"].isna().any():
                     continue
                 counts, found = score.counts(items, metric), score.interval(items, metric, study)
@@ -190,7 +189,7 @@ def table(predictions: Sequence[Prediction], study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def paired(own: pd.DataFrame, other: pd.DataFrame, study: Study) -> pd.DataFrame:
+def against_system(own: pd.DataFrame, other: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences, own less other, on the items that both have: same tool, number, query and gold.
 
     Args:
@@ -230,7 +229,7 @@ def paired(own: pd.DataFrame, other: pd.DataFrame, study: Study) -> pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ScoreReport:
     """The scores of some files, and their comparison with systems of the audit (None without any)."""
 
     scores: pd.DataFrame
@@ -241,13 +240,13 @@ class Report:
         parts = []
         for (system, setting, rule), own in self.scores.groupby(["system", "setting", "rule"], sort=False):
             shown = tidy.readable(
-                own.assign(metric=own["metric"].map(METRICS))[["metric", "n", "k", "value", "ci_low", "ci_high"]]
+                own.assign(metric=own["metric"].map(FILE_METRICS))[["metric", "n", "k", "value", "ci_low", "ci_high"]]
             )
             parts.append(f"{system}, {setting}; read {RULES[rule]}\n{_left(shown)}")
         if self.compared is not None:
             own = self.compared
             pairs = own["system_a"] + " - " + own["system_b"] + ", " + own["setting_b"]
-            shown = own.assign(comparison=pairs, metric=own["metric"].map(METRICS).fillna(own["metric"]))
+            shown = own.assign(comparison=pairs, metric=own["metric"].map(FILE_METRICS).fillna(own["metric"]))
             columns = [
                 "comparison",
                 "metric",
@@ -264,10 +263,10 @@ class Report:
         return "\n\n".join(parts)
 
 
-def report(
+def score_report(
     files: Sequence[Path], study: Study, release: paper.Release | None, *, against: Sequence[str] = (),
     name: str | None = None,
-) -> Report:  # fmt: skip
+) -> ScoreReport:  # fmt: skip
     """What `ste score` says of some files.
 
     Args:
@@ -280,9 +279,9 @@ def report(
     test_set = None if release is None else test_set_of(release)
     own, seen = [], set()
     for path in files:
-        found = read(path, test_set, name=name)
+        found = read_predictions(path, test_set, name=name)
         systems = {(one.system, one.setting) for one in found}
-        if systems & seen:  # two files of one system are told apart by their names
+        if systems & seen:  # two files of one system are distinguished by their names
             found = [one.model_copy(update={"system": f"{one.system} ({path.stem})"}) for one in found]
         seen |= systems
         own += found
@@ -290,8 +289,8 @@ def report(
     if release is not None and against:
         names = _systems(release, against)
         others = audit.score_release(release, names)
-        compared = paired(judged(own), others, study)
-    return Report(table(own, study), compared)
+        compared = against_system(judged(own), others, study)
+    return ScoreReport(score_table(own, study), compared)
 
 
 def _systems(release: paper.Release, wanted: Sequence[str]) -> list[str]:
@@ -314,7 +313,7 @@ def _left(frame: pd.DataFrame) -> str:
     )
 
 
-def write(folder: Path, scores: pd.DataFrame, compared: pd.DataFrame | None = None) -> list[Path]:
+def write_scores(folder: Path, scores: pd.DataFrame, compared: pd.DataFrame | None = None) -> list[Path]:
     """Write the tables as CSV, LaTeX and Markdown; returns the CSV files."""
     written = []
     for name, frame, caption in (

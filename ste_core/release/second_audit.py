@@ -1,7 +1,7 @@
 """A second audit, as an example of use: a public run of STE by others, its reported successes counted again.
 
 >>> rows = calls(find())                                                 # doctest: +SKIP
->>> summary(rows, study)                                                 # doctest: +SKIP
+>>> model_measures(rows, study)                                                 # doctest: +SKIP
 
 The repository `MatteBelle/STE-model-calling` (MIT licence) ran STE with Llama-3.1-8B on metrics for language output and
 compared the model before and after fine-tuning on 167 queries. Its file of results is downloaded from there at a pinned
@@ -20,7 +20,7 @@ import pandas as pd
 from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import DataUnavailable, UserError
-from ste_core.release import data as paper
+from ste_core.release import paper
 from ste_core.scoring import score, stats, verdicts
 
 REPOSITORY = "MatteBelle/STE-model-calling"
@@ -32,7 +32,7 @@ URL = f"https://raw.githubusercontent.com/{REPOSITORY}/{COMMIT}/"
 #: the file's two models, and what they are
 MODELS = {"base_model": "Llama-3.1-8B-Instruct", "finetuned_model": "the same, fine-tuned with STE"}
 
-MEASURES = {
+MODEL_MEASURES = {
     "reported": "reported as solved: the conversation ended in a final answer",
     "first_turn": "every call of the first turn ran, and there was one",
     "last_turn": "every call of the last turn ran, and there was one",
@@ -81,7 +81,7 @@ def find() -> Path:
 
 def calls(path: Path) -> pd.DataFrame:
     """A row a model and query: `model, query` (its number), `asked` (the metrics it may call), `calls, ran` (of the
-    first turn), `turns`, and the measures of `MEASURES`, 1 or 0.
+    first turn), `turns`, and the measures of `MODEL_MEASURES`, 1 or 0.
 
     Raises:
         UserError: the file does not hold what is expected.
@@ -109,19 +109,19 @@ def _calls(turn: dict[str, Any]) -> Iterator[list[Any]]:
     return (one for one in turn["evaluation_results"] if isinstance(one, list))
 
 
-def summary(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+def model_measures(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Each measure of each model: `model, measure, n, k, value, ci_low, ci_high`; queries for the same metrics are a
     cluster."""
     found = []
     for model, own in rows.groupby("model", sort=False):
-        for measure in MEASURES:
+        for measure in MODEL_MEASURES:
             group = own.groupby("asked")[measure]
             one = score.share(group.sum(), group.size(), study)
             found.append((model, measure, len(own), int(own[measure].sum()), one.value, one.low, one.high))
     return pd.DataFrame(found, columns=["model", "measure", "n", "k", "value", "ci_low", "ci_high"])
 
 
-def differences(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+def fine_tuned_less_base(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Fine-tuned less base on the same queries: `measure, n, difference, ci_low, ci_high, detectable, p, p_holm,
     verdict`.
 

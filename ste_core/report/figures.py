@@ -20,6 +20,7 @@ from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
 from ste_core.report import plots, plots_audit
+from ste_core.report.places import where
 from ste_core.scoring import score
 
 Tables = dict[str, pd.DataFrame]
@@ -27,9 +28,8 @@ Tables = dict[str, pd.DataFrame]
 
 @dataclass(frozen=True, slots=True)
 class FigureSpec:
-    """A figure: the study whose tables it shows, their names, and how they become data and data a drawing."""
+    """A figure: the tables it shows (of the study `places.study_of`), how they become data, and data a drawing."""
 
-    study: str
     tables: tuple[str, ...]
     data: Callable[[Tables], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
@@ -81,11 +81,6 @@ def _executed(spec: FigureSpec, study: Study) -> bool:
 def _of_calls(text: str) -> str:
     """A figure's text where verdicts rest on calls instead."""
     return text.replace("ight result", "ight call")
-
-
-def where(name: str, study: Study) -> Path:
-    """Where a figure of a study goes: to `figures/` if it is the study that readers see, else beside its results."""
-    return study.figures if FIGURES[name].study == study.name else study.results / "figures"
 
 
 def save(figure: Figure, stem: Path) -> None:
@@ -313,123 +308,99 @@ def _general(tables: Tables) -> pd.DataFrame:
     return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
 
 
-#: verdicts in tables that were written before `scoring.verdicts`
-OLD_WORDS = {"contradicted": "not supported", "undecided": "inconclusive"}
-
-
-# --- the open questions -----------------------------------------------------------------------------------------------
-
-
-def _open_questions(tables: Tables) -> pd.DataFrame:
-    from ste_core.analysis.open_questions import QUESTIONS  # what it needs, the other figures do not
-
-    table = tables["open_questions"].replace({"verdict": OLD_WORDS})
-    table = table[((table["tested"] == 1) | (table["source"] == "audit")) & (table["unit"] == "points")]
-    asked = [f"{number}. {QUESTIONS[number]}" for number in table["question"]]
-    table = table.assign(question=asked, label=table["hypothesis"], value=table["effect"])
-    return table[["question", "source", "label", "value", "ci_low", "ci_high", "verdict"]]
-
-
-#: the embedded study whose figures stand in `figures/`; those of the others stay beside their results
-EMBEDDED = "full"
-
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
-        "audit", ("correctness",), _correctness, plots.correctness_points,
+        ("correctness",), _correctness, plots.correctness_points,
         "Correctness of every system and setting, recomputed with intervals, beside the reported figures.",
     ),
     "audit_ablations": FigureSpec(
-        "audit", ("comparisons",), _ablations, _draw_ablations,
+        ("comparisons",), _ablations, _draw_ablations,
         "Change of correctness when a part of the method is left out, with intervals, beside the reported changes.",
     ),
     "audit_forgetting": FigureSpec(
-        "audit", ("forgetting_matrix",), _forgetting, plots.forgetting_matrices,
+        ("forgetting_matrix",), _forgetting, plots.forgetting_matrices,
         "Correctness on each batch of tools after each round of learning, with replay and without.",
     ),
     "audit_judge": FigureSpec(
-        "audit", ("judge_noise",), _judge, plots.judge_panels,
+        ("judge_noise",), _judge, plots.judge_panels,
         "How often stored verdicts are doubtful, and how much leniency gives each system.",
     ),
     "audit_leniency": FigureSpec(
-        "audit", ("leniency",), _leniency, plots_audit.leniency_bars,
+        ("leniency",), _leniency, plots_audit.leniency_bars,
         "Correctness of every system by how far the written name was from the API that was counted.",
     ),
     "audit_selection": FigureSpec(
-        "audit", ("intervals", "marks"), _selection, plots_audit.selection_points,
+        ("intervals", "marks"), _selection, plots_audit.selection_points,
         "How often each system names the right API and makes the right call, between chance, TF-IDF and the oracle.",
     ),
     "audit_apis": FigureSpec(
-        "audit", ("by_api",), _apis, plots_audit.api_heatmap,
+        ("by_api",), _apis, plots_audit.api_heatmap,
         "Correctness of every system on every API, as a heat map.",
     ),
     "microworld_reference": FigureSpec(
-        "microworld", ("reference",), _reference, plots.reference_points,
+        ("reference",), _reference, plots.reference_points,
         "What predictors without understanding reach on the microworld's test set, with intervals.",
     ),
     "gold_correctness": FigureSpec(
-        "gold", ("main",), lambda tables: tables["main"], plots.gold_points,
+        ("main",), lambda tables: tables["main"], plots.gold_points,
         "What two pretrained models make of gold examples, in context and by fine-tuning, with intervals.",
     ),
     "exploration_outcomes": FigureSpec(
-        EMBEDDED, ("exploration",), lambda tables: tables["exploration"], plots.variant_panels,
+        ("exploration",), lambda tables: tables["exploration"], plots.variant_panels,
         "What came of the trials of each variant of the method, with intervals.",
     ),
     "exploration_episodes": FigureSpec(
-        EMBEDDED, ("exploration_episodes",), lambda tables: tables["exploration_episodes"], plots.episode_lines,
+        ("exploration_episodes",), lambda tables: tables["exploration_episodes"], plots.episode_lines,
         "The share of trials in which a call ran, from the first episode to the last, by variant.",
     ),
     "exploration_coverage": FigureSpec(
-        EMBEDDED, ("exploration_curve",), lambda tables: tables["exploration_curve"], plots.coverage_lines,
+        ("exploration_curve",), lambda tables: tables["exploration_curve"], plots.coverage_lines,
         "How many different argument values the calls that ran have seen of a tool, against trials, by variant.",
     ),
     "embedded_correctness": FigureSpec(
-        EMBEDDED, ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
+        ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
         "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals; "
         "in a panel of its own the paper's systems, reported and recomputed.",
     ),
     "embedded_tools": FigureSpec(
-        EMBEDDED, ("embedded_tools",), _tools, plots.tool_heatmap,
+        ("embedded_tools",), _tools, plots.tool_heatmap,
         "Right results of every tool with nothing, with demonstrations, and fine-tuned, and the examples each had.",
     ),
     "embedded_amount": FigureSpec(
-        EMBEDDED, ("amount",), _amount, plots.amount_lines,
+        ("amount",), _amount, plots.amount_lines,
         "Right results against the number of episodes explored, with demonstrations and fine-tuned, with intervals.",
     ),
     "embedded_ablations": FigureSpec(
-        EMBEDDED, ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
+        ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
         "Change of right results when a part of the method is left out, at all data and at equal size, with intervals; "
         "in a panel of its own the paper's changes, reported and recomputed.",
     ),
     "embedded_errors": FigureSpec(
-        EMBEDDED, ("embedded_errors",), _errors, plots.error_bars,
+        ("embedded_errors",), _errors, plots.error_bars,
         "What the answers of each setting get wrong, in shares of the test items.",
     ),
     "micro_learning": FigureSpec(
-        "micro", ("learning_curve",), _learning, plots.learning_curves,
+        ("learning_curve",), _learning, plots.learning_curves,
         "Skills of the small language model on held-out tools over the tokens it has been trained on.",
     ),
     "micro_skills": FigureSpec(
-        "micro", ("skills",), _skills, plots.gated_points,
+        ("skills",), _skills, plots.gated_points,
         "Skills of the trained small language model on held-out tools, with intervals, beside the project's gates.",
     ),
     "continual_matrices": FigureSpec(
-        EMBEDDED, ("continual_matrix",), _matrices, plots.continual_matrices,
+        ("continual_matrix",), _matrices, plots.continual_matrices,
         "Correctness on each batch of tools after each round, one matrix an arm, and the paper's matrices beside.",
     ),
     "continual_replay": FigureSpec(
-        EMBEDDED, ("continual_summary",), _replay, plots.replay_curve,
+        ("continual_summary",), _replay, plots.replay_curve,
         "Final average and drop from best against the share of old examples that is replayed, with intervals.",
     ),
     "continual_gold": FigureSpec(
-        f"{EMBEDDED}_gold", ("continual_matrix",), _matrices, plots.continual_matrices,
+        ("continual_matrix",), _matrices, plots.continual_matrices,
         "The same matrices where rounds learn gold examples, and the paper's matrices beside.",
     ),
     "continual_general": FigureSpec(
-        EMBEDDED, ("continual_general",), _general, plots.general_lines,
+        ("continual_general",), _general, plots.general_lines,
         "General ability of the model after each round of continual learning, by arm, with intervals.",
-    ),
-    "open_questions": FigureSpec(
-        EMBEDDED, ("open_questions",), _open_questions, plots.question_forest,
-        "What the study finds on each open question, statement by statement, with intervals and verdicts.",
     ),
 }  # fmt: skip

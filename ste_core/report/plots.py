@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import blended_transform_factory
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
 SETTING_COLOURS = {"baseline": GREY, "ICL": ORANGE, "FT": BLUE}
@@ -534,24 +533,29 @@ def variant_panels(data: pd.DataFrame) -> Figure:
     return figure
 
 
+def _variant_lines(data: pd.DataFrame, x: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
+    """One line with band a variant."""
+    figure, axes = plt.subplots(figsize=(8.6, 4.2))
+    for variant, part in data.groupby("variant", sort=False):
+        colour, label = VARIANT_COLOURS.get(variant, BLUE), variant.replace("_", " ")
+        axes.plot(part[x], part["value"], color=colour, marker="o", markersize=3, label=label)
+        axes.fill_between(part[x], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel(ylabel)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
+    return figure, axes
+
+
 def episode_lines(data: pd.DataFrame) -> Figure:
     """A share over episodes, one line with band a variant.
 
     Args:
         data: `variant, episode, value, ci_low, ci_high`.
     """
-    figure, axes = plt.subplots(figsize=(8.6, 4.2))
-    for variant, part in data.groupby("variant", sort=False):
-        colour = VARIANT_COLOURS.get(variant, BLUE)
-        axes.plot(
-            part["episode"], part["value"], color=colour, marker="o", markersize=3, label=variant.replace("_", " ")
-        )
-        axes.fill_between(part["episode"], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
+    shown = "trials in which a call ran, %\n(band: 95 % interval over tools)"
+    figure, axes = _variant_lines(data, "episode", "episode", shown)
     axes.set_xticks(sorted(data["episode"].unique()))
     axes.set_ylim(0, 100)
-    axes.set_xlabel("episode")
-    axes.set_ylabel("trials in which a call ran, %\n(band: 95 % interval over tools)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
     first = next(iter(dict.fromkeys(data["variant"])))
     ends = data[data["variant"] == first].sort_values("episode")["value"]
     _title(figure, f"From the first to the last episode, {first} goes from {ends.iloc[0]:.0f} to {ends.iloc[-1]:.0f} %")
@@ -565,16 +569,9 @@ def coverage_lines(data: pd.DataFrame) -> Figure:
     Args:
         data: `variant, trials, value, ci_low, ci_high`.
     """
-    figure, axes = plt.subplots(figsize=(8.6, 4.2))
-    for variant, part in data.groupby("variant", sort=False):
-        colour = VARIANT_COLOURS.get(variant, BLUE)
-        label = variant.replace("_", " ")
-        axes.plot(part["trials"], part["value"], color=colour, marker="o", markersize=3, label=label)
-        axes.fill_between(part["trials"], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
+    shown = "different argument values in calls that ran\n(mean of tools, band: 95 % interval)"
+    figure, axes = _variant_lines(data, "trials", "trials of a tool", shown)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("trials of a tool")
-    axes.set_ylabel("different argument values in calls that ran\n(mean of tools, band: 95 % interval)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
     ends = data.sort_values("trials").groupby("variant", sort=False)["value"].last()
     others = ends.drop("full", errors="ignore")
     seen = f"{ends.get('full', ends.iloc[0]):.1f} argument values seen"
@@ -723,55 +720,4 @@ def general_lines(data: pd.DataFrame) -> Figure:
     base = data.loc[data["round"] == 0, "value"].iloc[0]
     _title(figure, f"General ability: {base:.0f} % before, between {ends.min():.0f} and {ends.max():.0f} % at the end")
     figure.tight_layout()
-    return figure
-
-
-VERDICT_COLOURS = {"supported": BLUE, "not supported": RED, "inconclusive": GREY}
-
-
-def question_forest(data: pd.DataFrame) -> Figure:
-    """Statements under the questions they bear on: estimates with intervals, and their verdicts in words and colours.
-
-    Args:
-        data: `question, source, label, value, ci_low, ci_high, verdict`, in points and in drawing order; value nan
-            where there was nothing to compare. Of the source "audit" points are hollow.
-    """
-    height, positions, heads = 0.0, [], []
-    for question, part in data.groupby("question", sort=False):
-        heads.append((question, height))
-        positions += [height + 1 + number for number in range(len(part))]
-        height += len(part) + 1.6
-    data = data.assign(position=positions)
-    inches = 0.2 * height
-    figure, axes = plt.subplots(figsize=(9.6, inches + 1.5))
-    figure.subplots_adjust(left=0.46, right=0.83, bottom=1.0 / (inches + 1.5), top=1 - 0.5 / (inches + 1.5))
-    axes.axvline(0, color="#888888", linewidth=1)
-    known = data[data["value"].notna()]
-    for verdict, colour in VERDICT_COLOURS.items():
-        points(axes, known[known["verdict"] == verdict], colour=colour, label=verdict)
-    audit = known[known["source"] == "audit"]
-    axes.scatter(audit["value"], audit["position"], s=14, color="white", zorder=4)
-    beside = blended_transform_factory(figure.transFigure, axes.transData)
-    for question, at in heads:
-        axes.text(0.01, at, question, transform=beside, va="center", fontsize=8.5, fontweight="bold")
-    for row in data.itertuples():
-        empty = pd.isna(row.value)
-        label = f"{row.label} (the audit)" if row.source == "audit" else row.label
-        axes.text(0.03, row.position, label, transform=beside, va="center", fontsize=7.5)
-        axes.text(0.84, row.position, "no data" if empty else f"{row.value:+.1f} {row.verdict}", transform=beside,
-                  va="center", fontsize=7.5, color="#999999" if empty else VERDICT_COLOURS[row.verdict])  # fmt: skip
-    reach = 1.05 * max(5.0, known[["ci_low", "ci_high"]].abs().max().max()) if len(known) else 5.0
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(height - 0.9, -0.7)
-    axes.set_yticks([])
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
-    axes.set_xlabel("points (95 % interval over tools); hollow: the paper's own runs", fontsize=8.5)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.645, 0), ncols=3, handletextpad=0.3)
-    own = data[data["source"] != "audit"]
-    counts = own.loc[own["value"].notna(), "verdict"].value_counts()
-    shown = ", ".join(f"{counts[one]} {one}" for one in VERDICT_COLOURS if one in counts)
-    _title(figure, f"{len(own)} statements on the open questions: {f'{shown}, ' if shown else ''}"
-           f"{own['value'].isna().sum()} without data")  # fmt: skip
     return figure

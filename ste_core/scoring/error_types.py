@@ -1,6 +1,6 @@
 """What went wrong: every prediction judged, and one category for each.
 
->>> rows = outcomes(predictions, toolbox, gold_results(items), rule="strict")                   # doctest: +SKIP
+>>> rows = classified(predictions, toolbox, gold_results(items), rule="strict")                   # doctest: +SKIP
 >>> rows.groupby("setting")["category"].value_counts()                                          # doctest: +SKIP
 >>> same_form("25/06/2031", "2031-06-25"), same_form(["CDG", "JFK"], ["JFK", "CDG"])
 (True, False)
@@ -46,7 +46,7 @@ CATEGORIES = {
 _VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_call", "correct_execution", "task_success")
 
 
-def outcomes(
+def classified(
     predictions: Sequence[Prediction],
     toolbox: Toolbox,
     results: execution.Results,
@@ -80,7 +80,7 @@ def outcomes(
         if one.gold.tool not in toolbox.tools or (results and (one.gold.tool, one.item) not in results):
             raise UserError(f"prediction {one.item} of '{one.gold.tool}': not an item of this test set")
     judged = list(toolbox.tools if string_rule_tools is None else string_rule_tools)
-    rows = score.verdicts(predictions, toolbox.tools, string_rule_tools=judged, rule=rule)
+    rows = score.score_predictions(predictions, toolbox.tools, string_rule_tools=judged, rule=rule)
     if rows.empty:
         raise UserError("predictions: none, there is nothing to judge")
     if results:
@@ -102,7 +102,7 @@ def categories(
     *,
     right: str = "correct_execution",
 ) -> list[str]:
-    """The category of each row of `score.verdicts`, or better of `execution.execute_verdicts`.
+    """The category of each row of `score.score_predictions`, or better of `execution.execute_verdicts`.
 
     Args:
         rows: without the column `observation`, refused calls cannot be told and count as wrong values.

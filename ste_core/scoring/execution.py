@@ -83,7 +83,7 @@ class ExecutionJudge:
 async def execute_verdicts(
     verdict_rows: pd.DataFrame, toolbox: Toolbox, results: Results, *, concurrency: int = 32
 ) -> pd.DataFrame:
-    """The rows of `score.verdicts` with `observation` (text), `correct_execution` and `task_success` beside.
+    """The rows of `score.score_predictions` with `observation` (text), `correct_execution` and `task_success` beside.
 
     The toolbox is entered for it, and left: nobody else has it connected.
 

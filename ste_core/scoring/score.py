@@ -147,7 +147,7 @@ def _is_part(written: str, tool: str) -> bool:
 # --- verdicts ---------------------------------------------------------------------------------------------------------
 
 
-def read(prediction: Prediction, tool_names: Iterable[str], *, rule: react.Rule = "released") -> react.Parsed:
+def parsed_reply(prediction: Prediction, tool_names: Iterable[str], *, rule: react.Rule = "released") -> react.Parsed:
     """The prediction's reply, parsed; one that was stored as a parsed call is taken as it is."""
     if prediction.output is not None:
         return react.parse(prediction.output, tool_names, rule=rule)
@@ -159,7 +159,7 @@ def read(prediction: Prediction, tool_names: Iterable[str], *, rule: react.Rule 
     return react.Parsed("malformed", reason="stored as not parsed")
 
 
-def verdicts(
+def score_predictions(
     predictions: Sequence[Prediction],
     tool_names: Iterable[str],
     *,
@@ -178,54 +178,31 @@ def verdicts(
         Columns `system, setting, tool` (gold), `item, query, gold, output`; `kind, reason, named, called, grounded,
         arguments` (as parsed); booleans `wellformed, api_match`; `identical` (right tool and arguments equal to gold as
         JSON); `string_rule` (None where no string rule applies or the tool is wrong); `correct_string` (the string rule
-        for
-        every tool, also where the release asks a model: no verdict of anybody is needed); and three readings of
-            *correct*:
-        `correct_stored` (None without a stored verdict), `correct_rule` (string rule where it applies, else stored) and
-        `correct_rule_identity` (besides, a call identical to gold is right).
+        for every tool, also where the release asks a model: no stored verdict is needed); and three readings of
+        *correct*: `correct_stored` (None without a stored verdict), `correct_rule` (string rule where it applies, else
+        stored) and `correct_rule_identity` (besides, a call identical to gold is right).
     """
-    names = list(tool_names)
-    by_rule = frozenset(string_rule_tools)
-    rows = []
-    for prediction in predictions:
-        parsed = read(prediction, names, rule=rule)
-        gold = prediction.gold
-        match = parsed.kind == "call" and parsed.tool == gold.tool
-        identical = match and json_equal(gold.arguments, parsed.arguments)
-        equal = match and string_rule(gold.arguments, parsed.arguments)
-        by_string = equal if match and gold.tool in by_rule else None
-        stored = prediction.stored
-        correct_stored = None if stored is None else bool(stored.api_match and stored.args_correct)
-        if gold.tool in by_rule:
-            correct_rule = bool(by_string)
-        else:
-            correct_rule = correct_stored if match else False
-        rows.append(
-            {
-                "system": prediction.system,
-                "setting": prediction.setting,
-                "tool": gold.tool,
-                "item": prediction.item,
-                "query": prediction.query,
-                "gold": gold.arguments,
-                "output": prediction.output,
-                "kind": parsed.kind,
-                "reason": parsed.reason,
-                "named": parsed.named,
-                "called": parsed.tool,
-                "grounded": parsed.grounded,
-                "arguments": parsed.arguments,
-                "wellformed": parsed.kind == "call",
-                "api_match": match,
-                "identical": identical,
-                "string_rule": by_string,
-                "correct_string": equal,
-                "correct_stored": correct_stored,
-                "correct_rule": correct_rule,
-                "correct_rule_identity": True if identical else correct_rule,
-            }
-        )
-    return pd.DataFrame(rows)
+    names, by_rule = list(tool_names), frozenset(string_rule_tools)
+    return pd.DataFrame([_scored(one, parsed_reply(one, names, rule=rule), by_rule) for one in predictions])
+
+
+def _scored(prediction: Prediction, parsed: react.Parsed, by_rule: frozenset[str]) -> dict[str, Any]:
+    """One row of `score_predictions`."""
+    gold, stored = prediction.gold, prediction.stored
+    match = parsed.kind == "call" and parsed.tool == gold.tool
+    identical = match and json_equal(gold.arguments, parsed.arguments)
+    equal = match and string_rule(gold.arguments, parsed.arguments)
+    correct_stored = None if stored is None else bool(stored.api_match and stored.args_correct)
+    correct_rule = (correct_stored if match else False) if gold.tool not in by_rule else bool(equal)
+    return {
+        "system": prediction.system, "setting": prediction.setting, "tool": gold.tool, "item": prediction.item,
+        "query": prediction.query, "gold": gold.arguments, "output": prediction.output, "kind": parsed.kind,
+        "reason": parsed.reason, "named": parsed.named, "called": parsed.tool, "grounded": parsed.grounded,
+        "arguments": parsed.arguments, "wellformed": parsed.kind == "call", "api_match": match, "identical": identical,
+        "string_rule": equal if match and gold.tool in by_rule else None, "correct_string": equal,
+        "correct_stored": correct_stored, "correct_rule": correct_rule,
+        "correct_rule_identity": True if identical else correct_rule,
+    }  # fmt: skip
 
 
 #: metric -> (numerator column, denominator column or None for all items)
@@ -308,7 +285,7 @@ class Judge(Protocol):
     name: str
 
     async def judge(self, row: Any) -> Judgement:
-        """The judgement on one row of `verdicts` (as `DataFrame.itertuples` gives it) that calls the gold tool."""
+        """The judgement on a row of `score_predictions` (of `DataFrame.itertuples`) that calls the gold tool."""
         ...
 
 
@@ -328,7 +305,7 @@ class ModelJudge:
         self._replies = Replies("the judge's max_tokens")
 
     def prompt(self, row: Any) -> str:
-        """The exact prompt for one row of `verdicts`."""
+        """The exact prompt for one row of `score_predictions`."""
         return prompting.fill(
             "judge_call",
             query=row.query,

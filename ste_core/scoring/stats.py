@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
+from statsmodels.stats import contingency_tables
 
 LEVEL = 0.95
 POWER = 0.8
@@ -215,28 +215,7 @@ def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
     """p-value of McNemar's exact test on paired booleans."""
     a, b = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
     table = [[int((a & b).sum()), int((a & ~b).sum())], [int((~a & b).sum()), int((~a & ~b).sum())]]
-    return float(_mcnemar(table, exact=True).pvalue)
-
-
-def apart(a: ArrayLike, b: ArrayLike, *, level: float = LEVEL) -> Estimate:
-    """The mean of one group of tools less that of another (Welch), shapes (tools,); quantities without bounds."""
-    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    gap, parts = float(a.mean() - b.mean()), (a.var(ddof=1) / a.size, b.var(ddof=1) / b.size)
-    if sum(parts) == 0:
-        return Estimate(gap, gap, gap, gap, 0.0, float(a.size + b.size - 2), a.size + b.size)
-    found = stats.ttest_ind(a, b, equal_var=False)
-    bounds = found.confidence_interval(level)
-    se = float(sum(parts) ** 0.5)
-    return Estimate(gap, float(bounds.low), float(bounds.high), gap, se, float(found.df), a.size + b.size)
-
-
-def gap(k_a: ArrayLike, n_a: ArrayLike, k_b: ArrayLike, n_b: ArrayLike, *, level: float = LEVEL) -> Estimate:
-    """A share less another on other items of the same tools, in points; counts a tool, shape (tools,)."""
-    k_a, n_a, k_b, n_b = (np.asarray(one, dtype=float) for one in (k_a, n_a, k_b, n_b))
-    shares = k_a.sum() / n_a.sum(), k_b.sum() / n_b.sum()
-    value = 100 * (shares[0] - shares[1])
-    ends = [(k - share * n) / n.mean() for k, n, share in ((k_a, n_a, shares[0]), (k_b, n_b, shares[1]))]
-    return estimate([value + 100 * (ends[0] - ends[1])], DIFFERENCES, DIFFERENCE_WEIGHT, level=level, value=value)
+    return float(contingency_tables.mcnemar(table, exact=True).pvalue)
 
 
 # --- forgetting -------------------------------------------------------------------------------------------------------

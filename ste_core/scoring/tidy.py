@@ -24,11 +24,11 @@ ITEM_METRICS = {
 }
 
 
-def items(scored: pd.DataFrame) -> pd.DataFrame:
+def long_form(scored: pd.DataFrame) -> pd.DataFrame:
     """Scored items in long form.
 
     Args:
-        scored: rows of `score.verdicts`, with `seed` where there are several runs.
+        scored: rows of `score.score_predictions`, with `seed` where there are several runs.
 
     Returns:
         `system, setting, api, item, seed, metric, value` (1 or 0); what was not judged has no row.
@@ -42,9 +42,9 @@ def items(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_items(scored: pd.DataFrame, path: Path) -> None:
-    """Write `items` as compressed CSV, which pandas and R read as it is; the same rows give the same bytes."""
+    """Write `long_form` as compressed CSV, which pandas and R read as it is; the same rows give the same bytes."""
     text = io.StringIO()
-    items(scored).to_csv(text, index=False, lineterminator="\n")
+    long_form(scored).to_csv(text, index=False, lineterminator="\n")
     store.write_bytes(path, lzma.compress(text.getvalue().encode("utf-8"), preset=6))
 
 

@@ -53,7 +53,7 @@ FAMILIES = {
     "amount": "less exploration against all of it; a family a setting and metric",
     "control": "gold examples against experience; a family a metric",
     "arms": "arms of continual learning that differ in one thing; a family a measure",
-    "open questions": "the statements of the ten questions that no other family holds",
+    "coverage": "each variant's coverage of the tools against the full method's; a family a measure",
 }
 
 
@@ -112,7 +112,7 @@ def contrast(difference: float, p_corrected: float, level: float = LEVEL) -> str
     return INCONCLUSIVE if p_corrected >= 1 - level else "higher" if difference > 0 else "lower"
 
 
-def whole(parts: list[Verdict]) -> Verdict:
+def conjunction(parts: list[Verdict]) -> Verdict:
     """The verdict on a conjunction; parts that are descriptive do not count."""
     tested = [one for one in parts if one != DESCRIPTIVE]
     if not tested:

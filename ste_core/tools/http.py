@@ -5,7 +5,7 @@ request and how the reply is read:
 
 >>> class Echo(HttpToolbox):                                            # doctest: +SKIP
 ...     def _request(self, call):
-...         return Request("GET", f"https://echo.example/{call.tool}", query={"q": str(call.arguments["q"])})
+...         return HttpRequest("GET", f"https://echo.example/{call.tool}", query={"q": str(call.arguments["q"])})
 ...     def _sign(self, request):
 ...         return replace(request, headers={"Authorization": f"Bearer {self._key.get_secret_value()}"})
 
@@ -48,7 +48,7 @@ ERROR_CHARS = 500  # of a refusal's body: enough for its message, short of an HT
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """An HTTP request; `query` keeps order and repeated names, `body` is sent as JSON (None: no body)."""
 
     method: str
@@ -138,7 +138,7 @@ class HttpToolbox(Toolbox):
             await self._open.aclose()
             self._open = None
 
-    def _request(self, call: Call) -> Request:
+    def _request(self, call: Call) -> HttpRequest:
         """The request that makes this call, without the key.
 
         Raises:
@@ -146,7 +146,7 @@ class HttpToolbox(Toolbox):
         """
         raise NotImplementedError
 
-    def _sign(self, request: Request) -> Request:
+    def _sign(self, request: HttpRequest) -> HttpRequest:
         """The request with the key in its place."""
         raise NotImplementedError
 
@@ -183,7 +183,7 @@ class HttpToolbox(Toolbox):
             write_text(path, json.dumps({"request": asdict(request), "text": text}, ensure_ascii=False, indent=1))
         return self._answer(text)
 
-    async def _try(self, request: Request) -> str:
+    async def _try(self, request: HttpRequest) -> str:
         """One try: the text of an answer, the key struck out of it."""
         signed = self._sign(request)
         async with self._limiter:
@@ -217,7 +217,7 @@ class HttpToolbox(Toolbox):
         record.msg, record.args = self._strike(record.getMessage()), ()
         return True
 
-    def _path(self, request: Request) -> Path | None:
+    def _path(self, request: HttpRequest) -> Path | None:
         if self._cache is None:
             return None
         name = hashlib.sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()

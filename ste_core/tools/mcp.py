@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-import mcp_types as types
+import mcp_types
 import uvicorn
 from mcp import Client, stdio_server
 from mcp.server import Server
@@ -80,7 +80,7 @@ class McpToolbox(Toolbox):
         self._url = url
         self._env = dict(env or {})
         self._transport = mcp_link.http(url) if url else mcp_link.stdio(self._command, self._env, cwd)
-        self._link: mcp_link.Link | None = None
+        self._link: mcp_link.McpLink | None = None
         self._left = False
 
     async def __aenter__(self) -> Self:
@@ -102,8 +102,8 @@ class McpToolbox(Toolbox):
         if self._link is not None:
             await self._link.close()
 
-    async def _connected(self, first: Any) -> mcp_link.Link:
-        link = mcp_link.Link(self._transport, self._name)
+    async def _connected(self, first: Any) -> mcp_link.McpLink:
+        link = mcp_link.McpLink(self._transport, self._name)
         try:
             await link.open(self.start_timeout, first)
         except Exception as error:
@@ -174,7 +174,7 @@ class McpToolbox(Toolbox):
         if self._link is None:
             raise ToolError(f"the MCP server {self._name} is not connected")
         result = await self._link.call(call.tool, call.arguments)
-        shown = "\n".join(part.text for part in result.content if isinstance(part, types.TextContent))
+        shown = "\n".join(part.text for part in result.content if isinstance(part, mcp_types.TextContent))
         value = result.structured_content
         if result.is_error:
             raise ToolError(shown.removeprefix("Error: ") or _text(value))
@@ -271,7 +271,7 @@ async def _serve(toolbox: Toolbox, name: str, transport: Literal["stdio", "http"
 
 def _server(toolbox: Toolbox, name: str) -> Server[Any]:
     listed = [
-        types.Tool(
+        mcp_types.Tool(
             name=tool.name,
             description=tool.description,
             input_schema=tool.parameters,
@@ -280,17 +280,17 @@ def _server(toolbox: Toolbox, name: str) -> Server[Any]:
         for tool in toolbox.tools.values()
     ]
 
-    async def list_tools(_: Any, __: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return types.ListToolsResult(tools=listed)
+    async def list_tools(_: Any, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
+        return mcp_types.ListToolsResult(tools=listed)
 
-    async def call_tool(_: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(_: Any, asked: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
         seen = await toolbox.execute(Call(tool=asked.name, arguments=asked.arguments or {}))
-        shown = types.TextContent(text=seen.text)
+        shown = mcp_types.TextContent(text=seen.text)
         if not seen.ok:
-            return types.CallToolResult(content=[shown], is_error=True)
+            return mcp_types.CallToolResult(content=[shown], is_error=True)
         if seen.truncated or seen.value == seen.text:
-            return types.CallToolResult(content=[shown])
+            return mcp_types.CallToolResult(content=[shown])
         value = seen.value if isinstance(seen.value, dict) else {"result": seen.value}
-        return types.CallToolResult(content=[shown], structured_content=value)
+        return mcp_types.CallToolResult(content=[shown], structured_content=value)
 
     return Server(name, on_list_tools=list_tools, on_call_tool=call_tool)

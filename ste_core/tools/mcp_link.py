@@ -1,6 +1,6 @@
 """One connection to an MCP server: opened, mended as messages pass, and known to be lost when it is.
 
->>> link = Link(stdio(["python", "server.py"]), "'python server.py'")                                # doctest: +SKIP
+>>> link = McpLink(stdio(["python", "server.py"]), "'python server.py'")                                # doctest: +SKIP
 >>> await link.open(60, lambda client: client.list_tools())                                          # doctest: +SKIP
 
 The client library checks each message by the protocol's letter, a whole list of tools at once, and results by a tool's
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 import httpx2
-import mcp_types as types
+import mcp_types
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
@@ -91,7 +91,7 @@ def http(url: str) -> Transport:
     return connect
 
 
-class Link:
+class McpLink:
     """A connection; it is opened once, and closed, or lost, once.
 
     Args:
@@ -163,7 +163,7 @@ class Link:
             finally:
                 self.client = None
 
-    async def call(self, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
+    async def call(self, tool: str, arguments: dict[str, Any]) -> mcp_types.CallToolResult:
         """Call a tool.
 
         Raises:
@@ -185,20 +185,20 @@ class Link:
     def _refused(self, error: MCPError) -> ToolError | ConnectionLost:
         told = error.data if isinstance(error.data, _Told) else None
         if told is None:  # the library's own
-            lost = error.code == types.CONNECTION_CLOSED
+            lost = error.code == mcp_types.CONNECTION_CLOSED
             return ConnectionLost(f"the MCP server {self._name} is gone") if lost else ToolError(error.message)
         said = refusals.both(error.message, told.data)
         status = told.status or 200
         if status in _AWAY or (status < 300 and re.match(r"SSE stream|Unexpected content type|Failed to parse", said)):
             return ConnectionLost(f"the MCP server {self._name} gives no answer ({said}, status {status})")
-        about_the_call = error.code in (types.INVALID_PARAMS, types.METHOD_NOT_FOUND) and status < 500
+        about_the_call = error.code in (mcp_types.INVALID_PARAMS, mcp_types.METHOD_NOT_FOUND) and status < 500
         if _SESSION.search(said) or (status >= 400 and not about_the_call):
             return Doubtful(said if status < 400 else f"{said} (status {status})")
         return ToolError(said)
 
 
-def _joined(result: types.CallToolResult) -> str:
-    return "\n".join(part.text for part in result.content if isinstance(part, types.TextContent))
+def _joined(result: mcp_types.CallToolResult) -> str:
+    return "\n".join(part.text for part in result.content if isinstance(part, mcp_types.TextContent))
 
 
 # --- messages, mended as they pass ------------------------------------------------------------------------------------
@@ -222,28 +222,28 @@ class _Wire:
 
     def _noted(self, item: Any) -> None:
         message = getattr(item, "message", None)
-        if isinstance(message, types.JSONRPCRequest):
+        if isinstance(message, mcp_types.JSONRPCRequest):
             self._asked[str(message.id)] = message.method
 
     def _mended(self, item: Any) -> Any:
         message = getattr(item, "message", None)
-        if not isinstance(message, types.JSONRPCResponse | types.JSONRPCError) or message.id is None:
+        if not isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError) or message.id is None:
             return item
         asked = self._asked.pop(str(message.id), None)
         status = self._statuses.get(str(message.id))
-        if isinstance(message, types.JSONRPCError):
-            if asked != "tools/call" or message.error.code == types.HEADER_MISMATCH:
+        if isinstance(message, mcp_types.JSONRPCError):
+            if asked != "tools/call" or message.error.code == mcp_types.HEADER_MISMATCH:
                 return item
             data = _Told(status, message.error.data)
-            error = types.ErrorData(code=message.error.code, message=message.error.message, data=data)
-            return SessionMessage(types.JSONRPCError(jsonrpc="2.0", id=message.id, error=error), item.metadata)
+            error = mcp_types.ErrorData(code=message.error.code, message=message.error.message, data=data)
+            return SessionMessage(mcp_types.JSONRPCError(jsonrpc="2.0", id=message.id, error=error), item.metadata)
         mend = {"initialize": _initialized, "tools/call": _called}.get(asked or "")
         result = _listed(message.result, self._notes) if asked == "tools/list" else None
         if mend is not None:
             result = mend(message.result)
         if result is None:
             return item
-        return SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=message.id, result=result), item.metadata)
+        return SessionMessage(mcp_types.JSONRPCResponse(jsonrpc="2.0", id=message.id, result=result), item.metadata)
 
 
 @dataclass(slots=True)

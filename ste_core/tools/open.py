@@ -52,7 +52,7 @@ def open_toolbox(world: World, *, where: str, root: Path, cache: Path | None = N
     return toolbox
 
 
-def listing(world: World, *, where: str, root: Path) -> Toolbox:
+def list_tools(world: World, *, where: str, root: Path) -> Toolbox:
     """The tools of a study's world as far as they can be listed without a key: to plan, not to call.
 
     Raises:

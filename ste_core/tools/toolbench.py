@@ -22,7 +22,7 @@ from ste_core.core.records import Call, Record, Tool
 from ste_core.tools import refusals
 from ste_core.tools.base import ToolError
 from ste_core.tools.docs import SEPARATOR, load_descriptions
-from ste_core.tools.http import ERROR_CHARS, HttpToolbox, PassingFailure, Request
+from ste_core.tools.http import ERROR_CHARS, HttpRequest, HttpToolbox, PassingFailure
 
 __all__ = ["Endpoint", "RapidApiToolbox", "ToolBenchToolbox", "load_descriptions"]
 
@@ -53,7 +53,7 @@ class ToolBenchToolbox(HttpToolbox):
         self._url = url
         self._strip_rule = strip
 
-    def _request(self, call: Call) -> Request:
+    def _request(self, call: Call) -> HttpRequest:
         tool, api = call.tool.split(SEPARATOR, 1)
         body: dict[str, JsonValue] = {
             "category": self._tools[call.tool].family,
@@ -62,9 +62,9 @@ class ToolBenchToolbox(HttpToolbox):
             "tool_input": json.dumps(call.arguments, ensure_ascii=False),
             "strip": self._strip_rule,
         }
-        return Request("POST", self._url, body=body)
+        return HttpRequest("POST", self._url, body=body)
 
-    def _sign(self, request: Request) -> Request:
+    def _sign(self, request: HttpRequest) -> HttpRequest:
         assert isinstance(request.body, dict)
         return replace(request, body={**request.body, "toolbench_key": self._key.get_secret_value()})
 
@@ -116,7 +116,7 @@ class RapidApiToolbox(HttpToolbox):
         self._base_url = base_url
         super().__init__(tools, key_variable="RAPIDAPI_KEY", **options)
 
-    def _request(self, call: Call) -> Request:
+    def _request(self, call: Call) -> HttpRequest:
         endpoint = self._endpoints[call.tool]
         rest = dict(call.arguments)
 
@@ -128,9 +128,9 @@ class RapidApiToolbox(HttpToolbox):
         url = (self._base_url or f"https://{endpoint.host}").rstrip("/") + _SLOT.sub(fill, endpoint.path)
         headers = {"X-RapidAPI-Host": endpoint.host}
         if endpoint.method == "POST":
-            return Request("POST", url, body=rest, headers=headers)
+            return HttpRequest("POST", url, body=rest, headers=headers)
         query = [(name, _plain(one)) for name, value in rest.items() for one in _each(value)]
-        return Request("GET", url, query=tuple(query), headers=headers)
+        return HttpRequest("GET", url, query=tuple(query), headers=headers)
 
     def _answer(self, text: str) -> JsonValue:
         reply = super()._answer(text)
@@ -138,7 +138,7 @@ class RapidApiToolbox(HttpToolbox):
             raise ToolError(refusals.words(reply))
         return reply
 
-    def _sign(self, request: Request) -> Request:
+    def _sign(self, request: HttpRequest) -> HttpRequest:
         return replace(request, headers={**request.headers, "X-RapidAPI-Key": self._key.get_secret_value()})
 
 

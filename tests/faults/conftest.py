@@ -9,7 +9,7 @@ import pytest
 import yaml
 from faults import chat_server
 
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.models.base import Budget, Choice, Completion
 
 
@@ -49,7 +49,7 @@ def make(tmp_path, monkeypatch):
         }
         path = tmp_path / "trial.yaml"
         path.write_text(yaml.safe_dump(content))
-        return study.load(path)
+        return config.load(path)
 
     return write
 

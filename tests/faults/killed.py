@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from ste_core import cli
-from ste_core.core import config as study
+from ste_core.core import config
 from ste_core.pipeline import resources
 
 
@@ -29,7 +29,7 @@ if __name__ == "__main__":
     times, most, *arguments = sys.argv[1:]
     cli.main([*arguments, "--dry-run"])
     asyncio.run(
-        resources.chat(study.load(arguments[1]), "m").complete([{"role": "user", "content": "hi"}])
+        resources.chat(config.load(arguments[1]), "m").complete([{"role": "user", "content": "hi"}])
     )  # the rest is imported
     rng = random.Random(5)
     for _ in range(int(times)):

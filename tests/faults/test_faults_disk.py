@@ -9,7 +9,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.records import Call
 from ste_core.models.base import Choice, Completion
 from ste_core.models.cache import CompletionCache
-from ste_core.pipeline.explore_run import explore, read
+from ste_core.pipeline.explore_run import explore, read_trials
 
 
 def test_exploration_on_a_full_disk(make, scripted, files, disk):
@@ -23,7 +23,7 @@ def test_exploration_on_a_full_disk(make, scripted, files, disk):
     with pytest.raises(UserError, match="No space left on device") as raised:
         explore(at, model=scripted())
     one_line(str(raised.value))
-    kept = read(at, "full", 0)
+    kept = read_trials(at, "full", 0)
     assert 6 <= len(kept) < 24
     disk.empty()
     explore(at, model=scripted())

@@ -15,7 +15,7 @@ from ste_core import cli
 from ste_core.core import store
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, TestItem
-from ste_core.pipeline.explore_run import explore, read, trials_file
+from ste_core.pipeline.explore_run import explore, read_trials, trials_file
 
 RECORDS = [Call(tool=f"t{number}", arguments={"text": "línea\n東 {}" + "x" * number}) for number in range(6)]
 
@@ -155,4 +155,4 @@ def test_two_explorations_of_one_folder(make, scripted, files, tmp_path, capsys)
     model = scripted()
     model.name = "m"
     explore(at, model=model)
-    assert files(at) == together and len(read(at, "full", 0)) == 6
+    assert files(at) == together and len(read_trials(at, "full", 0)) == 6

@@ -15,7 +15,7 @@ from faults import chat_server
 from support import ROOT, free_port, one_line, run_ste
 
 from ste_core import cli
-from ste_core.pipeline.explore_run import explore, read
+from ste_core.pipeline.explore_run import explore, read_trials
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -35,9 +35,9 @@ def test_the_models_server_is_killed(make, scripted, files, capsys, tmp_path, se
 
     def trouble() -> None:
         for _ in range(2):
-            target = len(read(at, "full", 0)) + rng.randint(1, 4)
+            target = len(read_trials(at, "full", 0)) + rng.randint(1, 4)
             deadline = time.monotonic() + 120
-            while len(read(at, "full", 0)) < min(target, 17) and time.monotonic() < deadline:
+            while len(read_trials(at, "full", 0)) < min(target, 17) and time.monotonic() < deadline:
                 time.sleep(0.01)
             servers[-1].kill()
             servers[-1].wait()

@@ -10,7 +10,7 @@ from ste_core.core import store
 from ste_core.core.records import Call, Prediction, TestItem
 from ste_core.method.predict import predict
 from ste_core.models.openai import OpenAIChat
-from ste_core.pipeline.explore_run import explore, read
+from ste_core.pipeline.explore_run import explore, read_trials
 from ste_core.scoring import score
 from ste_core.tools.functions import FunctionToolbox
 
@@ -29,7 +29,7 @@ def test_hostile_answers_become_small_trials(make, scripted, say):
         content = path.read_bytes()
         assert content.count(b"\n") == 2 and len(content) < 100_000
         assert min(byte for byte in content if byte != 10) >= 32  # whatever a model says, a terminal is not commanded
-    trials = read(at, "full", 0)
+    trials = read_trials(at, "full", 0)
     assert len(trials) == 4
     for trial in trials:
         assert len(trial.query) <= 64 * 32 and all(len(step.output) <= 64 * 32 for step in trial.steps)
@@ -59,7 +59,7 @@ def test_hostile_answers_are_scored_and_never_right(tmp_path, say, monkeypatch):
         work = predict(items, model, tools, setting="baseline", path=path, candidates=[TOOLS] * 4)
         made = asyncio.run(work)
     assert store.read_jsonl(path, Prediction) == made and len(made) == 4
-    rows = score.verdicts(made, tools, string_rule_tools=tools)
+    rows = score.score_predictions(made, tools, string_rule_tools=tools)
     assert len(rows) == 4 and not rows["correct_rule"].astype(bool).any()
 
 
@@ -68,7 +68,7 @@ def test_an_imitated_result_is_not_believed(make, scripted):
     with chat_server.running(say="imitation") as url:
         at = make(url, tools=["add_days"], trials=1, max_tokens=64)
         explore(at)
-    (trial,) = read(at, "full", 0)
+    (trial,) = read_trials(at, "full", 0)
     assert trial.steps and all("2022-01-01" not in step.output for step in trial.steps)
     assert all(step.observation != '{"date": "2022-01-01"}' for step in trial.steps)
 
@@ -100,7 +100,7 @@ def test_a_tool_flood(make, scripted):
     model = Measuring()
     at = make(tools=None, trials=3)
     (record,) = explore(at, model=model, toolbox=FunctionToolbox([flood, deep]))
-    trials = read(at, "full", 0)
+    trials = read_trials(at, "full", 0)
     assert record.did["calls"] > 0 and len(trials) == 6
     told = [step.observation for one in trials for step in one.steps if step.observation is not None]
     assert told and max(map(len, told)) <= at.exploration.observation_chars

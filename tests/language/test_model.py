@@ -59,7 +59,7 @@ def _shared() -> PreTrainedTokenizerFast:
 
 
 def test_instructions_cost_little(made: PreTrainedTokenizerFast) -> None:
-    bare = prompting.predict("x", ["y"])
+    bare = prompting.ask_call("x", ["y"])
     assert len(made.apply_chat_template(bare, tokenize=True, return_dict=True)["input_ids"]) < 12
     assert made("▁city")["input_ids"] != made("city")["input_ids"]
     value = made('{"city": "Paris"}')["input_ids"]

@@ -6,7 +6,7 @@ import string
 import pytest
 from calls import error
 
-from microworld.test_set.wordings.administration import DOCUMENTS as WORDED_DOCUMENTS
+from microworld.test_set import wordings
 from microworld.tools.administration import (
     VAT_RULES,
     check_vat_number,
@@ -157,6 +157,6 @@ def test_errors(name: str, arguments: dict, message: str) -> None:
 
 
 def test_wordings_name_all_documents_but_the_example() -> None:
-    assert set(WORDED_DOCUMENTS) == set(DOCUMENTS) - {"DEA"}
-    for code, (one, more) in WORDED_DOCUMENTS.items():
+    assert set(wordings.administration.DOCUMENTS) == set(DOCUMENTS) - {"DEA"}
+    for code, (one, more) in wordings.administration.DOCUMENTS.items():
         assert DOCUMENTS[code].name in one and DOCUMENTS[code].name in more

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import mcp_types as types
+import mcp_types
 from mcp import stdio_server
 from mcp.server import Server
 
@@ -75,30 +75,30 @@ def ours() -> FunctionToolbox:
 def by_hand(endless: bool) -> Server[Any]:
     names = ["text", "image", "mixed", "structured", "link", "embedded", "empty", "failing"]
 
-    async def list_tools(_: Any, asked: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+    async def list_tools(_: Any, asked: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
         start = int(asked.cursor or 0) if asked else 0
         schema = {"type": "object", "properties": {}}
-        page = [types.Tool(name=name, input_schema=schema) for name in names[start : start + 3]]
+        page = [mcp_types.Tool(name=name, input_schema=schema) for name in names[start : start + 3]]
         more = endless or start + 3 < len(names)
-        return types.ListToolsResult(tools=page, next_cursor=str(start + 3) if more else None)
+        return mcp_types.ListToolsResult(tools=page, next_cursor=str(start + 3) if more else None)
 
-    async def call_tool(_: Any, asked: types.CallToolRequestParams) -> types.CallToolResult:
-        text = types.TextContent(text="some text")
-        image = types.ImageContent(data="aGk=", mime_type="image/png")
-        page = types.TextResourceContents(uri="demo://page", text="a page")
-        blob = types.BlobResourceContents(uri="demo://blob", blob="aGk=")
-        parts: dict[str, list[types.ContentBlock]] = {
+    async def call_tool(_: Any, asked: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
+        text = mcp_types.TextContent(text="some text")
+        image = mcp_types.ImageContent(data="aGk=", mime_type="image/png")
+        page = mcp_types.TextResourceContents(uri="demo://page", text="a page")
+        blob = mcp_types.BlobResourceContents(uri="demo://blob", blob="aGk=")
+        parts: dict[str, list[mcp_types.ContentBlock]] = {
             "text": [text, text],
             "image": [image],
-            "mixed": [text, image, types.AudioContent(data="aGk=", mime_type="audio/wav")],
+            "mixed": [text, image, mcp_types.AudioContent(data="aGk=", mime_type="audio/wav")],
             "structured": [text],
-            "link": [types.ResourceLink(uri="demo://link", name="link")],
-            "embedded": [types.EmbeddedResource(resource=page), types.EmbeddedResource(resource=blob)],
-            "failing": [types.TextContent(text="Error: no such thing"), image],
+            "link": [mcp_types.ResourceLink(uri="demo://link", name="link")],
+            "embedded": [mcp_types.EmbeddedResource(resource=page), mcp_types.EmbeddedResource(resource=blob)],
+            "failing": [mcp_types.TextContent(text="Error: no such thing"), image],
         }
         if asked.name == "structured":
-            return types.CallToolResult(content=parts["structured"], structured_content={"degrees": 21})
-        return types.CallToolResult(content=parts.get(asked.name, []), is_error=asked.name == "failing")
+            return mcp_types.CallToolResult(content=parts["structured"], structured_content={"degrees": 21})
+        return mcp_types.CallToolResult(content=parts.get(asked.name, []), is_error=asked.name == "failing")
 
     return Server("by hand", on_list_tools=list_tools, on_call_tool=call_tool)
 

@@ -20,7 +20,7 @@ from support import free_port, listening
 
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Observation
-from ste_core.tools import mcp as door
+from ste_core.tools import mcp
 from ste_core.tools.functions import FunctionToolbox
 from ste_core.tools.mcp import McpToolbox, serve
 
@@ -201,7 +201,7 @@ def test_pages_and_every_kind_of_content() -> None:
 
 
 def test_pages_that_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "MAX_PAGES", 5)
+    monkeypatch.setattr(mcp, "MAX_PAGES", 5)
 
     async def work() -> int:
         async with McpToolbox(command("endless"), env=ENV) as there:

@@ -24,11 +24,10 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pygments.formatters import HtmlFormatter
 
-from ste_core.core import config as studies
-from ste_core.core import store
+from ste_core.core import config, store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
-from ste_core.report import figures, plots
+from ste_core.report import figures, places, plots
 from ste_core.report.site import browsing, reading
 
 #: a study that shows nothing to a reader
@@ -85,7 +84,7 @@ def build(out: Path) -> Built:
         UserError: the folder holds something else, or a file of the results is not what it should be.
     """
     old = _manifest(out)
-    site = _Site(studies.project_root())
+    site = _Site(config.project_root())
     site.collect()
     files: dict[str, bytes] = {path: text.encode("utf-8") for path, text in site.texts.items()} | site.copies
     for asset in ASSETS:
@@ -139,7 +138,7 @@ class _Site:
         self.studies = [
             study
             for path in sorted((root / "study").glob("*.yaml"))
-            for study in [studies.load(path)]
+            for study in [config.load(path)]
             if study.name not in LEFT_OUT
         ]
 
@@ -197,7 +196,7 @@ class _Site:
         heading = re.search(r"(?m)^# +(.+)", text)
         inside = path.resolve().relative_to(self.root)
         name = "docs/" + "-".join(inside.with_suffix("").parts).removeprefix("docs-") + ".html"
-        page = Page(name, reading.plain(heading[1]) if heading else path.stem, reading.markdown(text), str(inside))
+        page = Page(name, reading.plain_line(heading[1]) if heading else path.stem, reading.markdown(text), str(inside))
         self.pages[os.path.realpath(path)] = page
         return page
 
@@ -220,19 +219,20 @@ class _Site:
     def _gallery(self) -> Page:
         shown = []
         for name, spec in figures.FIGURES.items():
-            if spec.study in LEFT_OUT:
+            study = places.study_of(name)
+            if study in LEFT_OUT:
                 continue
-            folder = studies.load(self.root / "study" / f"{spec.study}.yaml").figures
+            folder = config.load(self.root / "study" / f"{study}.yaml").figures
             files = {kind: folder / f"{name}.{kind}" for kind in ("png", "svg", "csv")}
             if not all(path.exists() for path in files.values()):
-                self.left_out.append(f"figure {name}: the study {spec.study} has not run here")
+                self.left_out.append(f"figure {name}: the study {study} has not run here")
                 continue
             for kind, path in files.items():
                 self.copies[f"figures/{name}.{kind}"] = path.read_bytes()
-            width, height = reading.size(self.copies[f"figures/{name}.png"])
+            width, height = reading.png_size(self.copies[f"figures/{name}.png"])
             shown.append(
                 {"name": name, "title": title_of(name, pd.read_csv(files["csv"])), "alt": spec.alt, "width": width,
-                 "height": height, "study": spec.study}
+                 "height": height, "study": study}
             )  # fmt: skip
         return Page("figures.html", "Every figure, with its data", _template("gallery.html").render(figures=shown))
 
@@ -250,7 +250,7 @@ class _Site:
         rows: list[dict[str, Any]] = []
         for study in self.studies:
             if study.audit is not None and (study.tables / "verdict_changes.csv").exists():
-                rows += browsing.verdicts(store.read_table(study.tables / "verdict_changes.csv"))
+                rows += browsing.changed_verdicts(store.read_table(study.tables / "verdict_changes.csv"))
         self.texts["data/verdicts.js"] = browsing.script("verdicts", rows)
         return Page("verdicts.html", "Verdicts that change on re-scoring", _template("verdicts.html").render(rows=rows),
                     wide=True)  # fmt: skip
@@ -258,7 +258,7 @@ class _Site:
     # --- a page made whole ---
 
     def _figure(self, image: reading.Image) -> str:
-        width, height = reading.size(image.data)
+        width, height = reading.png_size(image.data)
         name = self.alts.get(image.alt)
         more = (
             f'<figcaption><a href="site:figures.html#{name}">Data, vector file and command</a></figcaption>'

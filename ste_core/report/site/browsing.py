@@ -15,7 +15,7 @@ import pandas as pd
 from ste_core.core.config import Study
 from ste_core.core.records import Trial
 from ste_core.method import explore
-from ste_core.pipeline import explore_run as exploration
+from ste_core.pipeline import explore_run
 
 
 def script(function: str, value: object) -> str:
@@ -36,7 +36,7 @@ def explorations(study: Study) -> Iterator[tuple[str, int, list[Trial]]]:
         UserError: a file that is no file of trials.
     """
     order = list(explore.VARIANTS)
-    if trials := exploration.kept(study):
+    if trials := explore_run.kept(study):
         found = [(one.variant, one.seed) for one in trials]
         for variant, seed in sorted(set(found), key=lambda one: (order.index(one[0]), one[1])):
             yield variant, seed, [one for one in trials if (one.variant, one.seed) == (variant, seed)]
@@ -46,7 +46,7 @@ def explorations(study: Study) -> Iterator[tuple[str, int, list[Trial]]]:
     for variant, seed in sorted(
         (one for one in named if one[0] in order), key=lambda one: (order.index(one[0]), one[1])
     ):
-        yield variant, seed, exploration.read(study, variant, seed)
+        yield variant, seed, explore_run.read_trials(study, variant, seed)
 
 
 def trials(records: Sequence[Trial], *, rationale: bool, at: dict[str, object]) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def write_trials(studies: Sequence[tuple[Study, str]], files: dict[str, str]) ->
             tools = []
             for tool, group in itertools.groupby(sorted(records, key=lambda one: one.tool), key=lambda one: one.tool):
                 own = list(group)
-                stem = exploration.trials_file(study, variant, seed, tool).stem
+                stem = explore_run.trials_file(study, variant, seed, tool).stem
                 name = f"data/{study.name}/{variant}/seed{seed}/{stem}.js"
                 at: dict[str, object] = {"file": name, "tool": tool}
                 files[name] = script("take", trials(own, rationale=rationale, at=at))
@@ -96,7 +96,7 @@ def write_trials(studies: Sequence[tuple[Study, str]], files: dict[str, str]) ->
     return catalogue
 
 
-def verdicts(table: pd.DataFrame) -> list[dict[str, Any]]:
+def changed_verdicts(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The audit's changed verdicts, a row each."""
     columns = ["system", "setting", "api", "judged_by", "query", "gold", "prediction", "identical", "stored", "rule"]
     rows: list[dict[str, Any]] = json.loads(table[columns].to_json(orient="records"))

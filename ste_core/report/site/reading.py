@@ -138,7 +138,7 @@ def notebook(path: Path, figure: Callable[[Image], str]) -> Notebook:
         if cell.cell_type == "markdown":
             heading = re.match(r"# +(.+)", cell.source)
             if heading and page.title == path.stem:
-                page.title = plain(heading[1])
+                page.title = plain_line(heading[1])
             parts.append(markdown(cell.source))
         parts += [_output(one, page, figure) for one in cell.get("outputs", [])]
     page.body = "\n".join(parts)
@@ -180,16 +180,16 @@ def png(text: str, alt: str) -> Image | None:
     return Image(f"{hashlib.sha256(data).hexdigest()[:16]}.png", data, alt)
 
 
-def size(data: bytes) -> tuple[int, int]:
+def png_size(data: bytes) -> tuple[int, int]:
     """Width and height of a PNG, pixels."""
     width, height = struct.unpack(">II", data[16:24])
     return width, height
 
 
-def plain(text: str) -> str:
+def plain_line(text: str) -> str:
     """A line of Markdown as plain text.
 
-    >>> plain("What does `ste` do, *really*?")
+    >>> plain_line("What does `ste` do, *really*?")
     'What does ste do, really?'
     """
     return unescape(re.sub(r"<[^>]+>", "", safe(re.sub(r"[`*]", "", text)))).strip()

@@ -1,7 +1,7 @@
 """Explored trials as a table, a row a trial, and what they say about each variant.
 
->>> trials = frame(exploration.read(study, "full", 0))                   # doctest: +SKIP
->>> summary(trials, study)                                               # doctest: +SKIP
+>>> trials = trial_frame(explore_run.read_trials(study, "full", 0))      # doctest: +SKIP
+>>> trial_measures(trials, study)                                               # doctest: +SKIP
 
 A trial has no gold call, so what is measured is what execution and the agent itself say: whether a call ran, whether an
 error was overcome, whether the agent called the request fulfilled, and how new each query was.
@@ -18,13 +18,14 @@ from ste_core.core.records import Call, Tool, Trial
 from ste_core.method.distill import NO_FEEDBACK
 from ste_core.method.retrieve import Tfidf
 from ste_core.scoring import score, stats
+from ste_core.scoring.verdicts import holm
 
 #: cosine (TF-IDF) to an earlier query of the tool from which on a query is a repetition
 REPETITION = 0.9
 
 #: what is measured, and of which trials it is a share: all, those told that the first call failed, those that could
 #: answer, that were judged, that had a query before them
-MEASURES = {
+TRIAL_MEASURES = {
     "first_ran": ("first call runs", "all"),
     "ran": ("a call runs", "all"),
     "corrected": ("first error overcome", "first_failed"),
@@ -34,9 +35,9 @@ MEASURES = {
 }
 
 
-def frame(trials: Sequence[Trial]) -> pd.DataFrame:
-    """One row a trial: its key, query, `calls`, what came of them (booleans of `MEASURES`) and `nearest`, the highest
-    cosine to an earlier query of the same tool (nan for a tool's first)."""
+def trial_frame(trials: Sequence[Trial]) -> pd.DataFrame:
+    """One row a trial: its key, query, `calls`, what came of them (booleans of `TRIAL_MEASURES`) and `nearest`, the
+    highest cosine to an earlier query of the same tool (nan for a tool's first)."""
     rows = []
     for one in trials:
         outcomes = [step.ok for step in one.steps if step.call is not None]
@@ -56,14 +57,6 @@ def frame(trials: Sequence[Trial]) -> pd.DataFrame:
     return table.assign(all=True, later=table["nearest"].notna(), repeats=table["nearest"] > REPETITION)
 
 
-def requests(trial: Trial) -> int:
-    """How many requests to the model a trial took: its query and what was asked again, each step, the reflection.
-
-    Counted from the trial itself, so it is the same however often the exploration was stopped on its way.
-    """
-    return 1 + trial.asked_again + len(trial.steps) + (trial.reflection is not None)
-
-
 def _nearest(group: pd.DataFrame) -> pd.Series:
     texts = group["query"].tolist()
     if len(texts) < 2 or not any(text.strip() for text in texts):
@@ -73,7 +66,7 @@ def _nearest(group: pd.DataFrame) -> pd.Series:
     return pd.Series([np.nan, *(cosines[row, :row].max() for row in range(1, len(texts)))], group.index)
 
 
-def summary(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
+def trial_measures(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Every measure that a variant has, with its interval over tools: `variant, measure, n, value, ci_low, ci_high`.
 
     Without feedback there is nothing to answer or correct, and without reflection no verdict: no row then, rather than
@@ -81,7 +74,7 @@ def summary(trials: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     rows = []
     for variant, group in trials.groupby("variant", sort=False):
-        for name, (label, among) in MEASURES.items():
+        for name, (label, among) in TRIAL_MEASURES.items():
             if group[among].any():
                 rows.append({"variant": variant, "measure": label, **_share(group[group[among]], name, study)})
     return pd.DataFrame(rows)
@@ -103,7 +96,7 @@ def by_tool(trials: pd.DataFrame, variant: str = "full") -> pd.DataFrame:
     return shares.assign(n=groups.size()).reset_index()[["tool", "n", "first_ran", "ran", "solved"]]
 
 
-def verdicts(trials: pd.DataFrame) -> pd.DataFrame:
+def reflection_table(trials: pd.DataFrame) -> pd.DataFrame:
     """Self-reflection against execution: trials by whether a call ran and what the agent said, per variant."""
     asked = trials[~trials["variant"].isin(["no_reflection", "no_feedback"])]
     table = asked.groupby(["variant", "ran", "solved"], sort=False).size().rename("trials")
@@ -182,8 +175,9 @@ def covered(table: pd.DataFrame, study: Study, full: str = "full") -> pd.DataFra
         table: of `coverage`.
 
     Returns:
-        `variant, measure, tools, value, ci_low, ci_high, difference, difference_low, difference_high`; the difference
-        is the full method's coverage less the variant's, on the tools that both have.
+        `variant, measure, tools, value, ci_low, ci_high, difference, difference_low, difference_high, p, detectable,
+        p_holm`; the difference is the full method's coverage less the variant's, on the tools that both have; Holm's
+        correction within a measure.
     """
     means = table.groupby(["variant", "tool"], sort=False)[list(COVERAGE)].mean()
     rows = []
@@ -198,11 +192,13 @@ def covered(table: pd.DataFrame, study: Study, full: str = "full") -> pd.DataFra
             if variant != full and full in means.index.get_level_values(0):
                 apart = (means.loc[full, name] - own).dropna()
                 test = _mean(apart, study)
-                row |= {"difference": test.value, "difference_low": test.low, "difference_high": test.high}
+                row |= {"difference": test.value, "difference_low": test.low, "difference_high": test.high,
+                        "p": test.p(), "detectable": test.detectable(study.statistics.level)}  # fmt: skip
             rows.append(row)
     columns = ["variant", "measure", "tools", "value", "ci_low", "ci_high", "difference", "difference_low",
-               "difference_high"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+               "difference_high", "p", "detectable"]  # fmt: skip
+    found = pd.DataFrame(rows, columns=columns)
+    return found.assign(p_holm=holm(found["p"], found["measure"]))
 
 
 def coverage_curve(trials: Sequence[Trial], tools: Mapping[str, Tool], study: Study) -> pd.DataFrame:
