@@ -401,7 +401,7 @@ def test_mistakes_are_one_line(trials, options, said):
 def test_a_journal_that_is_none_is_one_line(tmp_path):
     other = tmp_path / "other.jsonl"
     append_jsonl(other, [trial()])
-    with pytest.raises(UserError, match="not a Reply"):
+    with pytest.raises(UserError, match="not a JournalLine"):
         run([trial()], journal=other)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
