@@ -556,7 +556,7 @@ def test_the_notebooks_run(whole):
     assert len(list((where / "results" / "tiny" / "figures").glob("continual_*.png"))) == 3
 
 
-@pytest.mark.parametrize("main", ["quick", "full"])
+@pytest.mark.parametrize("main", ["full"])
 def test_the_control_learns_gold_examples_and_changes_nothing_else(main):
     base, other = config.load(main), config.load(f"{main}_gold")
     assert other.continual.gold and not base.continual.gold and other.source == base.results
