@@ -32,7 +32,7 @@ def verdict(box, gold, called, **fields):
     """The verdict row of a call (a Call, or raw text) against a gold call, executed."""
     result = aio.run(box.execute(gold)).value
     item = TestItem(item=0, query="q", gold=gold, result=result)
-    text = called if isinstance(called, str) else score.react.render(called.tool, called.arguments)
+    text = called if isinstance(called, str) else score.react.render_call(called.tool, called.arguments)
     prediction = Prediction(system="s", setting="x", item=0, query="q", gold=gold, output=text)
     rows = score.score_predictions([prediction], box.tools, string_rule_tools=box.tools, rule="strict")
     executed = aio.run(execution.execute_verdicts(rows, box, execution.gold_results([item])))
