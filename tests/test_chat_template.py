@@ -74,7 +74,8 @@ def test_a_local_model_says_so_and_its_identity_tells_the_day(folder, capfd, mon
     assert "2024-07-26" in capfd.readouterr().err
     before = dated.identity
     assert before != plain.identity
-    monkeypatch.setattr(chat_template, "DAY", datetime.datetime(2025, 1, 1))
+    for module in (chat_template, local):
+        monkeypatch.setattr(module, "DAY", datetime.datetime(2025, 1, 1))
     assert local.LocalChat.load(folder, chat_template=DATED["granite"]).identity != before
     assert local.LocalChat.load(folder).identity == plain.identity
 
