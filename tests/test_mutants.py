@@ -15,7 +15,6 @@ from support import WORDS_OF_THINKING, ChatServer
 
 from ste_core.core.config import load
 from ste_core.core.errors import UserError
-from ste_core.models import openai as served
 from ste_core.models.base import Budget, BudgetSpent, gather
 from ste_core.models.openai import OpenAIChat
 from ste_core.pipeline.explore_run import explore, read
@@ -116,7 +115,7 @@ def mutate(value: dict, rng: random.Random) -> tuple[int, bytes]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setattr(served.random, "uniform", lambda low, high: 0.0)
+    monkeypatch.setattr("ste_core.models.openai.random.uniform", lambda low, high: 0.0)
 
 
 def test_mutants_are_answers_or_one_line(request, capsys):
