@@ -17,7 +17,7 @@ from ste_core.core.config import load
 from ste_core.core.errors import UserError
 from ste_core.models.base import Budget, BudgetSpent, gather
 from ste_core.models.openai import OpenAIChat
-from ste_core.pipeline.explore_run import explore, read
+from ste_core.pipeline.explore_run import explore, read_trials
 from ste_core.tools.functions import FunctionToolbox
 
 CALL = 'Thought: easy\nAction: double\nAction Input: {"number": 7}'
@@ -236,7 +236,7 @@ def test_an_exploration_among_mutants_keeps_every_trial(tmp_path, monkeypatch, c
                 break
             except UserError as error:
                 assert "\n" not in str(error)
-    trials = read(at, "full", 0)
+    trials = read_trials(at, "full", 0)
     assert [(one.episode, one.trial) for one in trials] == [divmod(number, 4) for number in range(20)]
     for trial in trials:
         assert WORDS_OF_THINKING not in trial.model_dump_json()
