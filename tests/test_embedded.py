@@ -26,7 +26,10 @@ def smoke(tmp_path_factory):
 
 
 def run_smoke(where):
-    return run_ste("run", "smoke", "--cores", 2, STE_RESULTS=where / "results", STE_FIGURES=where / "figures")
+    return run_ste(
+        "run", "smoke", "--cores", 2, timeout=1_200,
+        STE_RESULTS=where / "results", STE_FIGURES=where / "figures",
+    )  # fmt: skip
 
 
 def test_every_stage_leaves_its_tables(smoke):
