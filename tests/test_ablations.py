@@ -142,7 +142,7 @@ def draw(made, tables, names):
 
 
 def main_tables(made):
-    rows = compare.outcomes(made)
+    rows = compare.answer_outcomes(made)
     families = pd.Series({name: tool.family for name, tool in toolbox().tools.items()})
     return {
         "embedded_correctness": compare.correctness(rows, made),
@@ -154,12 +154,12 @@ def main_tables(made):
 
 
 def ablation_tables(made):
-    rows, counts = compare.outcomes(made, ablations.ablation_runs(made)), ablations.sizes(made)
+    rows, counts = compare.answer_outcomes(made, ablations.ablation_runs(made)), ablations.sizes(made)
     return {"ablations": ablations.ablation_table(rows, counts, made), "paper_ablations": ablations.paper(made)}
 
 
 def amount_tables(made):
-    rows = compare.outcomes(made, ablations.amount_runs(made))
+    rows = compare.answer_outcomes(made, ablations.amount_runs(made))
     return {"amount": ablations.amount(rows, ablations.sizes(made), made)}
 
 
@@ -194,7 +194,7 @@ def test_the_control_is_compared_with_experience(tmp_path, monkeypatch):
     right = {("icl", "full", "gold"): 1.0, ("icl", "full", "all"): 0.0, ("tuned", "full", "gold"): 0.5,
              ("tuned", "full", "all"): 0.5}  # fmt: skip
     made = make(tmp_path, monkeypatch, right=right, seeds=(0, 1), items=8, tools=MORE)
-    rows = compare.outcomes(made, ablations.control_runs(made))
+    rows = compare.answer_outcomes(made, ablations.control_runs(made))
     table = ablations.control(rows, ablations.sizes(made), made).query("metric == 'correct_execution'")
     table = table.set_index("setting")
     assert table["difference"].to_dict() == {"ICL, gold examples": 100, "FT, gold examples": 0}
@@ -323,7 +323,7 @@ def test_nothing_at_all_left_by_exploration(tmp_path, monkeypatch):
     assert set(compare.expectation(tables["embedded_gains"])["found"]) == {"not compared"}
     draw(made, tables, ["embedded_amount", "embedded_correctness", "embedded_tools"])
     with pytest.raises(UserError, match="no predictions yet"):
-        compare.outcomes(made, ablations.ablation_runs(made))
+        compare.answer_outcomes(made, ablations.ablation_runs(made))
 
 
 @pytest.mark.parametrize(

@@ -136,5 +136,5 @@ def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_p
         for seed in plan.seeds:
             trials = Counter(one.tool for one in explore_run.iterate(full, variant, seed))
             assert len(trials) == 50 and set(trials.values()) == {plan.episodes * plan.trials}
-    found = store.write_table(compare.correctness(compare.outcomes(full), full), tmp_path / "again.csv")
+    found = store.write_table(compare.correctness(compare.answer_outcomes(full), full), tmp_path / "again.csv")
     assert len(found) and (tmp_path / "again.csv").read_bytes() == (committed / "embedded_correctness.csv").read_bytes()

@@ -199,7 +199,7 @@ def item(number, gold, **result):
 
 
 def percent(made, metric):
-    table = compare.correctness(compare.outcomes(made), made).query("metric == @metric")
+    table = compare.correctness(compare.answer_outcomes(made), made).query("metric == @metric")
     return dict(zip(table["setting"], table["value"], strict=True))
 
 
@@ -233,7 +233,7 @@ def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_p
     items = [item(0, golds[0], **recorded), item(1, golds[1])]
     world = {"functions": str(tmp_path / "looking.py")}
     made = answered(tmp_path, monkeypatch, world, items, ([golds[0], golds[0]], golds))
-    rows = compare.outcomes(made)
+    rows = compare.answer_outcomes(made)
     assert not (tmp_path / "calls").exists()
     assert not {"correct_execution", "task_success", "observation"} & set(rows)
     assert rows["category"].tolist() == ["right", "wrong value", "right", "right"]

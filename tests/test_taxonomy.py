@@ -16,7 +16,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.react import render_call
 from ste_core.core.records import Call, Prediction, TestItem
 from ste_core.scoring import score
-from ste_core.scoring.error_types import CATEGORIES, categories, classified, same_form
+from ste_core.scoring.error_types import CATEGORIES, categories, outcomes, same_form
 from ste_core.scoring.execution import gold_results
 
 BOX = toolbox()
@@ -32,7 +32,7 @@ def judged(gold, said, query="q", rule="strict", **options):
     item = TestItem(item=0, query=query, gold=gold, result=result)
     text = said if isinstance(said, str) else render_call(said.tool, said.arguments)
     prediction = Prediction(system="s", setting="x", item=0, query=query, gold=gold, output=text)
-    return next(classified([prediction], BOX, gold_results([item]), rule, **options).itertuples())
+    return next(outcomes([prediction], BOX, gold_results([item]), rule, **options).itertuples())
 
 
 CUP = call("world_cup_winner", year=1966)
@@ -129,7 +129,7 @@ def test_a_mapped_name_is_judged_as_the_tool_it_was_mapped_to():
 def test_the_same_call_with_another_result():
     """A gold result that the gold call does not give (any more)."""
     item = TestItem(item=0, query="q", gold=CUP, result={"team": "Nobody", "host": "Nobody"})
-    row = classified(baselines.oracle([item]), BOX, gold_results([item]))
+    row = outcomes(baselines.oracle([item]), BOX, gold_results([item]))
     assert row["category"].tolist() == ["other result"]
 
 
@@ -140,9 +140,9 @@ def test_replies_that_were_stored_as_read():
         Prediction(item=2, kind="call", call=CUP, **fields), Prediction(item=3, output="no", **fields),
     ]  # fmt: skip
     result = aio.run(BOX.execute(CUP)).value
-    found = classified(stored, BOX, {("world_cup_winner", item): result for item in range(4)})
+    found = outcomes(stored, BOX, {("world_cup_winner", item): result for item in range(4)})
     assert found["category"].tolist() == ["no call", "malformed", "right", "no call"]
-    assert classified(stored[:2], BOX, {(CUP.tool, 0): 1, (CUP.tool, 1): 1})["category"].tolist() == [
+    assert outcomes(stored[:2], BOX, {(CUP.tool, 0): 1, (CUP.tool, 1): 1})["category"].tolist() == [
         "no call", "malformed",
     ]  # fmt: skip
 
@@ -211,7 +211,7 @@ def table():
         *baselines.random_call(items, test_set.load("dev"), rng=rng),
         *baselines.nearest_documentation(items, BOX.tools),
     ]
-    return classified(predictions, BOX, gold_results(items), seed=3)
+    return outcomes(predictions, BOX, gold_results(items), seed=3)
 
 
 def test_the_table_holds_every_verdict(table):
@@ -236,9 +236,9 @@ def test_the_table_feeds_the_audits_statistics(table):
 def test_a_prediction_of_another_test_set_is_one_line():
     items = test_set.load("test")[:2]
     with pytest.raises(UserError, match=r"^prediction 1 of 'current_moment': not an item of this test set$"):
-        classified(baselines.oracle(items), BOX, gold_results(items[:1]))
+        outcomes(baselines.oracle(items), BOX, gold_results(items[:1]))
     with pytest.raises(UserError, match="none"):
-        classified([], BOX, {})
+        outcomes([], BOX, {})
 
 
 # --- the same in another form ---

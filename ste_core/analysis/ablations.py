@@ -1,6 +1,6 @@
 """What each part of the method, and each episode of exploration, is worth.
 
->>> rows = compare.outcomes(study, ablation_runs(study))                          # doctest: +SKIP
+>>> rows = compare.answer_outcomes(study, ablation_runs(study))                          # doctest: +SKIP
 >>> ablation_table(rows, sizes(study), study)[["size", "variant", "examples", "difference"]]         # doctest: +SKIP
 
 An ablation explores with a part of the method left out; what its experience is worth is compared with that of the full
@@ -107,7 +107,7 @@ def ablation_table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd
     """Paired differences of each variant from the full method, metric by metric.
 
     Args:
-        rows: `compare.outcomes` of `ablation_runs`.
+        rows: `compare.answer_outcomes` of `ablation_runs`.
         counts: `sizes`.
 
     Returns:
@@ -161,7 +161,7 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
     """What is compared, against the number of episodes explored, in context and fine-tuned.
 
     Args:
-        rows: `compare.outcomes` of `amount_runs`.
+        rows: `compare.answer_outcomes` of `amount_runs`.
         counts: `sizes`.
 
     Returns:
@@ -207,7 +207,7 @@ def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFr
     """What examples without a fault would give, beside what experience gives.
 
     Args:
-        rows: `compare.outcomes` of `control_runs`.
+        rows: `compare.answer_outcomes` of `control_runs`.
         counts: `sizes`.
 
     Returns:

@@ -1,6 +1,6 @@
 """What a study's predictions say: every metric with its interval, paired differences, what goes wrong and where.
 
->>> rows = outcomes(study)                                               # doctest: +SKIP
+>>> rows = answer_outcomes(study)                                               # doctest: +SKIP
 >>> gains(rows, study)[["comparison", "difference", "ci_low", "ci_high"]]                           # doctest: +SKIP
        comparison  difference  ci_low  ci_high
 0  ICL - baseline        18.4     9.6     26.5
@@ -31,7 +31,7 @@ Condition = tuple[Setting, str, str]
 MAIN: tuple[Condition, ...] = (("baseline", NO_VARIANT, ALL), ("icl", FULL, ALL), ("tuned", FULL, ALL))
 
 
-def outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFrame:
+def answer_outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFrame:
     """The predictions of some runs judged, a row an item: `taxonomy.outcomes`, with `variant` and `seed`.
 
     Only what the study names is read, so that leftovers of an earlier study file change nothing. Runs without a
@@ -47,7 +47,7 @@ def outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFrame:
         for seed in [0] if setting == "baseline" else seeds_of(study):
             answers = store.read_jsonl(stages.predictions_file(study, setting, variant, seed, part), Prediction)
             if answers:
-                rows = error_types.classified(answers, toolbox, results, study.scoring.rule, seed=seed)
+                rows = error_types.outcomes(answers, toolbox, results, study.scoring.rule, seed=seed)
                 found.append(rows.assign(variant=variant))
     if not found:
         raise UserError(f"study '{study.name}': no predictions yet under {study.results / 'predictions'}")

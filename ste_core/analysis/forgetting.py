@@ -67,7 +67,7 @@ def round_outcomes(study: Study, seeds: Sequence[int] | None = None, metric: str
     columns = ["arm", "kind", "seed", "round", "batch", "position", "tool", "item", "output"]
     # many rounds give the same answer to an item: each is judged once
     results = execution.gold_results(resources.items(study, "test"))
-    judged = error_types.classified(
+    judged = error_types.outcomes(
         list(asked.values()), resources.toolbox(study), results, study.scoring.rule, right=metric
     )
     verdict = dict(zip(asked, judged[metric or score.right(judged.columns)].astype(bool), strict=True))

@@ -1,6 +1,6 @@
 """What went wrong: every prediction judged, and one category for each.
 
->>> rows = classified(predictions, toolbox, gold_results(items), rule="strict")                   # doctest: +SKIP
+>>> rows = outcomes(predictions, toolbox, gold_results(items), rule="strict")                   # doctest: +SKIP
 >>> rows.groupby("setting")["category"].value_counts()                                          # doctest: +SKIP
 >>> same_form("25/06/2031", "2031-06-25"), same_form(["CDG", "JFK"], ["JFK", "CDG"])
 (True, False)
@@ -46,7 +46,7 @@ CATEGORIES = {
 _VERDICTS = ("wellformed", "api_match", "correct_rule", "correct_call", "correct_execution", "task_success")
 
 
-def classified(
+def outcomes(
     predictions: Sequence[Prediction],
     toolbox: Toolbox,
     results: execution.Results,
