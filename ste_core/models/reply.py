@@ -160,7 +160,7 @@ def _choice(value: Any) -> Choice:
         raise TypeError
     said, thought, calls, declined = _content(message.get("content"))
     for name in _THINKING:
-        one = _told(message.get(name))
+        one = _told(message.get(name), thought=True)
         if one and one not in thought:
             thought.append(one)
     parts = reasoning.separate("".join(said))
@@ -191,7 +191,7 @@ def _content(value: Any) -> tuple[list[str], list[str], list[ToolCall], list[str
         elif isinstance(part, dict):
             kind = str(part.get("type") or "")
             if kind in _THINKING_PARTS or part.get("thought") is True:
-                thought.append(_told(part))
+                thought.append(_told(part, thought=True))
             elif kind in ("tool_use", "tool_call", "function"):
                 calls += _calls({"tool_calls": [part]})
             elif kind == "refusal":
@@ -205,15 +205,21 @@ def _content(value: Any) -> tuple[list[str], list[str], list[ToolCall], list[str
     return said, [one for one in thought if one], calls, [one for one in declined if one]
 
 
-def _told(value: Any, depth: int = 0) -> str:
-    """The text in a part, whatever holds it."""
+def _told(value: Any, depth: int = 0, *, thought: bool = False) -> str:
+    """The text in a part, whatever holds it; what is thought only if it is asked for."""
     if isinstance(value, str):
         return value
     if depth < 6 and isinstance(value, list):
-        return "".join(_told(one, depth + 1) for one in value)
+        return "".join(_told(one, depth + 1, thought=thought) for one in value)
     if depth < 6 and isinstance(value, dict):
-        keys = ("text", "thinking", "reasoning", "summary", "content", "value")
-        return next((text for key in keys if (text := _told(value.get(key), depth + 1))), "")
+        if not thought and (str(value.get("type")) in _THINKING_PARTS or value.get("thought") is True):
+            return ""
+        keys = (
+            ("text", "thinking", "reasoning", "summary", "content", "value")
+            if thought
+            else ("text", "content", "value")
+        )
+        return next((text for key in keys if (text := _told(value.get(key), depth + 1, thought=thought))), "")
     return ""
 
 
@@ -355,8 +361,8 @@ def _add(so_far: dict[str, Any], choice: dict[str, Any]) -> None:
     content = part.get("content")
     message["content"] += content if isinstance(content, list) else [] if content is None else [content]
     for name in (*_THINKING, "refusal"):
-        if _told(part.get(name)):
-            message[name] = message.get(name, "") + _told(part[name])
+        if _told(part.get(name), thought=True):
+            message[name] = message.get(name, "") + _told(part[name], thought=True)
     for call in part.get("tool_calls") or []:
         if not isinstance(call, dict):
             continue
