@@ -149,7 +149,7 @@ def test_mutants_are_answers_or_one_line(request, capsys):
             body = mutant(number)[1].decode("utf-8", "replace")
             said = json.dumps(choice.text)[1:-1]  # perhaps put together from parts
             assert said[:19] in body or said[-19:] in body or (said[:1] in body and said[1:20] in body)
-            assert all(json.dumps(call.name)[1:-1] in body for call in choice.tool_calls)
+            assert all(json.dumps(call.name)[1:-1][:40] in body for call in choice.tool_calls)  # long ones are cut
             assert 0 <= done.prompt_tokens <= 4_000_000 and 0 <= done.completion_tokens <= 4_000_000
 
         async def batch(start):
