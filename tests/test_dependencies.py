@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -112,3 +113,14 @@ def test_names_are_followed(tmp_path: Path) -> None:
     assert reached("p.f") == ["__init__.py", "a.py", "b.py", "e.py", "t.csv"]
     assert reached("p.f", "p.e") == ["__init__.py", "a.py", "b.py", "t.csv"]
     assert reached("p.a.h") == ["a.py", "c.py"]
+
+
+def test_the_prompts_of_a_style_are_looked_for_where_they_are_read():
+    """A native model is asked in words of its own, else in those for instruct models, else in the common ones."""
+    names = {"try", "judge_trial", "judge_examples", "tuned"}
+    asked = SimpleNamespace(models={"m": SimpleNamespace(style="native")})
+    reached = SimpleNamespace(prompts=names, uses=lambda *_: False)
+    found = dependencies.prompt_files(SimpleNamespace(root=ROOT), reached, asked)
+    assert [str(path.relative_to(ROOT / dependencies.PROMPTS)) for path in found] == [
+        "instruct/judge_examples.jsonl", "instruct/judge_trial.txt", "native/try.txt", "tuned.txt",
+    ]  # fmt: skip

@@ -123,7 +123,7 @@ def form(
 
 
 def _framed(tools: Iterable[Tool], frame: tuple[str, str, str], arguments: bool, answer: bool) -> str:
-    before, between, after = (re.sub(r"[\\.^$*+?{}\[\]|()]", r"\\\g<0>", part) for part in frame)  # spaces as they are
+    before, between, after = map(re.escape, frame)
     calls = [
         rf"{re.escape(tool.name)}{between}{_arguments(tool.parameters) if arguments else _OBJECT}" for tool in tools
     ]

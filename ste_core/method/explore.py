@@ -41,7 +41,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ste_core.core import prompting, react
 from ste_core.core.config import Exploration, Style
@@ -50,11 +50,11 @@ from ste_core.core.records import Call, Message, Step, Tool, Trial
 from ste_core.models import native, tool_formats
 from ste_core.models.base import (  # fmt: skip
     REFUSED,
-    SURELY_A_TOKEN,
     TOKEN_CHARACTERS,
     ChatModel,
     Choice,
     Count,
+    by_length,
     measure,
     request_seed,
 )
@@ -138,12 +138,6 @@ class Tally:
 def default_rule(style: Style) -> react.Rule:
     """How the replies to prompts of a style are read unless a study says: small models write what they were taught."""
     return "strict" if style == "small" else "lenient"
-
-
-def by_length(messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
-    """At most so many tokens a conversation has, by its length, a few for each message's frame."""
-    told = sum(-(-len(json.dumps(one)) // SURELY_A_TOKEN) for one in tools)
-    return told + sum(4 + -(-len(message["content"]) // SURELY_A_TOKEN) for message in messages)
 
 
 class Remembered(NamedTuple):

@@ -14,7 +14,7 @@ written by `ste_core.release.formats.from_release` and `to_release`.
 """
 
 import asyncio
-import json
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from ste_core.core.config import Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Message, Prediction, Record, TestItem, Tool
 from ste_core.models import native
-from ste_core.models.base import SURELY_A_TOKEN, ChatModel, Count, gather, known_as, measure
+from ste_core.models.base import ChatModel, Count, by_length, gather, known_as, measure
 from ste_core.models.replies import Replies, answer_or_refusal, as_react
 
 Setting = Literal["baseline", "icl", "tuned"]
@@ -155,7 +155,7 @@ async def predict(
     """
     _check(items, tools, setting, candidates, demonstrations)
     system, label = system or model.name, label or LABELS[setting]
-    count, own = measure(model, _by_length)
+    count, own = measure(model, functools.partial(by_length, frame=0))
     context = own if context is None else context
     room = None if context is None else context - max_tokens
     described = _described(items, tools, candidates) if style == "native" else [None] * len(items)
@@ -329,11 +329,6 @@ def _forms(
     return [
         {"form": react.form([tools[name] for name in names], answer=False, thought=thought)} for names in candidates
     ]
-
-
-def _by_length(messages: Sequence[Message], tools: Sequence[dict[str, Any]] = ()) -> int:
-    told = sum(-(-len(json.dumps(one)) // SURELY_A_TOKEN) for one in tools)
-    return told + sum(-(-len(one["content"]) // SURELY_A_TOKEN) for one in messages)
 
 
 def _finished(path: Path, whole: str, count: int) -> list[Prediction] | None:

@@ -166,6 +166,13 @@ class ChatModel(Protocol):
 Count = Callable[..., int]  # of messages, and of tools documented beside them
 
 
+def by_length(messages: Sequence[Message], tools: Sequence[dict[str, Any]] = (), *, frame: int = 4) -> int:
+    """At most so many tokens a conversation has, by its length: of texts and documented tools, and each message's
+    frame."""
+    texts = [*(json.dumps(one) for one in tools), *(one["content"] for one in messages)]
+    return frame * len(messages) + sum(-(-len(text) // SURELY_A_TOKEN) for text in texts)
+
+
 def measure(model: ChatModel, otherwise: Count) -> tuple[Count, int | None]:
     """How a model counts the tokens of a prompt (where its tokenizer is known, else `otherwise`), and its context.
 

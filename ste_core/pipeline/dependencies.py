@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ste_core.core import store
+from ste_core.core import prompting, store
 from ste_core.core.config import LocalModel, ServedModel, Study
 from ste_core.models.weight_table import TABLE
 
@@ -299,13 +299,12 @@ def prompt_files(sources: Sources, found: Reached, study: Study) -> list[Path]:
     folder = sources.root / PROMPTS
     styles = {one.style for one in study.models.values()} or {"small"}
     files: set[Path] = set()
-    for style in styles - {"small"}:
-        if found.uses(PROMPTING, "texts"):  # called of such a style only: all are noted with what they led to
-            files.update(path for path in (*folder.glob("*.txt"), *(folder / style).iterdir()) if path.is_file())
-    for name in found.prompts:
-        for style in styles:
-            own = [path for path in (folder / style).glob(f"{name}.*") if style != "small"]
-            files.update(own or folder.glob(f"{name}.txt"))
+    for style in styles:
+        places = [folder / place for place in prompting.folders(style)]
+        if style != "small" and found.uses(PROMPTING, "texts"):  # asked of such a style only: all are noted with trials
+            files.update(path for place in places for path in place.iterdir() if path.is_file())
+        for name in found.prompts:
+            files.update(next(filter(None, ([*place.glob(f"{name}.*")] for place in places)), []))
     return sorted(files)
 
 

@@ -39,12 +39,11 @@ from ste_core.method.explore import (
     VARIANTS,
     Past,
     Tally,
-    by_length,
     check_context,
     default_rule,
     explore_tool,
 )
-from ste_core.models.base import Budget, BudgetSpent, ChatModel, gather, known_as, measure
+from ste_core.models.base import Budget, BudgetSpent, ChatModel, by_length, gather, known_as, measure
 from ste_core.models.replies import Replies
 from ste_core.pipeline import resources
 from ste_core.pipeline.cost import Cost, Usual, most_requests, trial_sizes

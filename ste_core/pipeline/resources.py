@@ -20,6 +20,7 @@ from ste_core.core.records import Example, TestItem
 from ste_core.core.store import read_jsonl
 from ste_core.method.training_data import GeneralTask
 from ste_core.models.base import Budget, ChatModel
+from ste_core.models.native import NativeChat
 from ste_core.tools.base import Toolbox
 
 
@@ -59,18 +60,12 @@ def chat(study: Study, name: str, budget: Budget | None = None) -> ChatModel:
         from ste_core.models.cache import CachedChat, CompletionCache
 
         model = CachedChat(model, CompletionCache(study.results / "cache" / "completions.sqlite"))
-    if chosen.tool_format == "native":
-        from ste_core.models.native import NativeChat
-
-        return NativeChat(model)
-    return model
+    return NativeChat(model) if chosen.tool_format == "native" else model
 
 
 def as_learnt(model: ChatModel, options: Finetuning, style: Style) -> tuple[ChatModel, Style]:
     """A fine-tuned model, asked for calls as it learnt them, and the style of its requests."""
     if options.tool_format == "native":
-        from ste_core.models.native import NativeChat
-
         return NativeChat(model), "native"
     return model, "instruct" if style == "native" else style
 
