@@ -53,6 +53,7 @@ EXPLORES = EXPLORATION is not None and SOURCE == RESULTS
 EXPLOITS = bool(STUDY.exploitation and EXPLORATION)
 # tools without a test set: notebook 70 explores them, distils, and reports what was learnt
 OWN_TOOLS = bool(WORLD and EXPLORATION and STUDY.distillation and not STUDY.exploitation and not WORLD.test_set)
+BFCL = bool(WORLD and (WORLD.tools or "").startswith("ste_core.tools.bfcl:"))
 LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl")
 # what is compared beside the main settings: other variants, at equal size too, and less exploration
 ABLATES = bool(STUDY.ablations and EXPLOITS and STUDY.finetuning and len(VARIANTS) > 1)
@@ -206,6 +207,8 @@ STAGES = [
           ["second_audit", "second_audit_rows", "second_audit_differences"]),
     Stage("microworld", "notebooks/20_microworld.ipynb", STUDY.name == "microworld", [],
           ["properties", "reference"], ["microworld_reference"]),
+    Stage("bfcl", "notebooks/24_bfcl.ipynb", BFCL and EXPLORES, [],
+          ["bfcl_functions", "bfcl_items", "bfcl_gold_failed", "bfcl_standing", "bfcl_agreement", "bfcl_disagreements"]),
     Stage("micro_lm", "notebooks/22_micro_lm.ipynb", STUDY.exam, tables("skills"),
           ["learning_curve"], ["micro_learning", "micro_skills"], loads=["microworld/checkpoint"]),
     Stage("explore", "notebooks/30_explore.ipynb", EXPLORES and not OWN_TOOLS,
@@ -236,6 +239,8 @@ STAGES = [
     Stage("correctness", "notebooks/44_correctness.ipynb", EXPLOITS, [*exploited(), *audited("correctness")],
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
+    Stage("bfcl_scores", "notebooks/47_bfcl_scores.ipynb", BFCL and EXPLOITS, exploited(),
+          ["bfcl_scores", "bfcl_gains", "bfcl_published"]),
     Stage("amounts", "notebooks/45_amounts.ipynb", PARTS, [distilled("full")], leaves=fewer(["{seed}"]),
           per=SEED, loads=models(STUDY.exploitation, STUDY.finetuning), without=GENERAL),
     Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *fewer()],
