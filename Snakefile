@@ -208,7 +208,7 @@ STAGES = [
     Stage("microworld", "notebooks/20_microworld.ipynb", STUDY.name == "microworld", [],
           ["properties", "reference"], ["microworld_reference"]),
     Stage("bfcl", "notebooks/24_bfcl.ipynb", BFCL and EXPLORES, [],
-          ["bfcl_functions", "bfcl_items", "bfcl_gold_failed", "bfcl_standing", "bfcl_agreement", "bfcl_disagreements"]),
+          ["bfcl_functions", "bfcl_items", "bfcl_gold_doubted", "bfcl_standing", "bfcl_agreement", "bfcl_disagreements"]),
     Stage("micro_lm", "notebooks/22_micro_lm.ipynb", STUDY.exam, tables("skills"),
           ["learning_curve"], ["micro_learning", "micro_skills"], loads=["microworld/checkpoint"]),
     Stage("explore", "notebooks/30_explore.ipynb", EXPLORES and not OWN_TOOLS,

@@ -1,6 +1,6 @@
 """What the world of BFCL holds, whether its gold can be trusted, and what answers to it are worth.
 
->>> functions_table()[["tool", "family", "gold_calls", "ran", "items"]]          # doctest: +SKIP
+>>> functions_table(gold_table())[["tool", "family", "gold_calls", "ran"]]       # doctest: +SKIP
 >>> scores(compare.answer_outcomes(study), study)                                # doctest: +SKIP
 
 Answers are scored with and without items whose gold is in doubt, and intervals are given twice: over functions, as
@@ -12,18 +12,19 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ste_core.analysis import compare
+from ste_core.core import json_schema
 from ste_core.core.config import Study
 from ste_core.scoring import verdicts
-from ste_core.tools import bfcl
-from ste_core.tools.bfcl_data import State, documented, tasks
+from ste_core.tools import bfcl, checking
+from ste_core.tools.bfcl_data import State, documented
 
-#: tasks whose gold or wording is questioned in public, by the number of the thread in the package's repository
+#: turns whose gold or wording is questioned in public, by the number of the thread in the package's repository
 #: (`ShishirPatil/gorilla`), as far as the installed version still has what the thread is about
 THREADS = {
-    "multi_turn_base_4": 1367,  # a gold text that no call gives
-    "multi_turn_base_39": 1133,  # a file made and then written to, where writing makes it
-    "multi_turn_base_184": 1282,  # a message whose end the quotes leave open
-    "multi_turn_base_198": 1267,  # a booking number that nobody is told
+    ("multi_turn_base_4", 2): 1367,  # a text that no call gives
+    ("multi_turn_base_39", 1): 1133,  # files made and then written to, where writing makes them
+    ("multi_turn_base_184", 3): 1282,  # a message whose end the quotes leave open
+    ("multi_turn_base_198", 0): 1267,  # a booking number that stands in no request
 }
 
 #: what a small model that was fine-tuned on (adapted) file-system tools of this package reached elsewhere, percent of
@@ -34,38 +35,51 @@ PUBLISHED = pd.DataFrame(
 ).assign(source="https://www.distillabs.ai/blog/distil-shellper")
 
 
-def gold_runs() -> pd.DataFrame:
-    """Every gold call, run where it stands: `task, turn, call, tool, ran, error`."""
+def gold_table() -> pd.DataFrame:
+    """Every gold call, made where it stands.
+
+    Returns:
+        `task, turn, single` (whether the turn has no other), `tool`; `ran` and `error`; `fits` (its arguments are as
+        documented); `standing` (where its values are to be read, of `bfcl.STANDINGS`); `thread` (who doubts it).
+    """
     rows = []
-    for task in tasks():
-        state = State(task)
-        for turn, one in enumerate(task.turns):
-            for number, call in enumerate(one.gold):
-                error = bfcl.ran(state, call).error
-                rows.append((task.name, turn, number, call.tool, error is None, error))
-    return pd.DataFrame(rows, columns=["task", "turn", "call", "tool", "ran", "error"])
+    for place in bfcl.gold_places():
+        task, tool = place.task, place.gold.tool
+        error = bfcl.ran(State(task).after(place.before), place.gold).error
+        schema = json_schema.mend(documented()[tool].parameters)[0]
+        rows.append(
+            {"task": task.name, "turn": place.turn, "single": len(task.turns[place.turn].gold) == 1, "tool": tool,
+             "ran": error is None, "error": error, "fits": checking.problem(place.gold.arguments, schema) is None,
+             "standing": bfcl.standing(place), "thread": THREADS.get((task.name, place.turn))}
+        )  # fmt: skip
+    return pd.DataFrame(rows).astype({"thread": "Int64"})
 
 
-def item_table() -> pd.DataFrame:
-    """Every test item: `tool, item, task, turn, standing, thread`; where its gold values stand, and who doubts it."""
-    rows = [
-        (tool, number, place.task.name, place.turn, bfcl.standing(place), THREADS.get(place.task.name))
-        for (tool, number), place in bfcl.places().items()
-    ]
-    table = pd.DataFrame(rows, columns=["tool", "item", "task", "turn", "standing", "thread"])
-    return table.astype({"thread": "Int64"})
+def item_table(gold: pd.DataFrame) -> pd.DataFrame:
+    """The turns with one gold call, of `gold_table`: `tool, item, task, turn, ran, fits, standing, thread`."""
+    single = gold[gold["single"]].reset_index(drop=True)
+    single = single.assign(item=single.groupby("tool").cumcount())
+    return single[["tool", "item", "task", "turn", "ran", "fits", "standing", "thread"]]
 
 
-def functions_table(runs: pd.DataFrame, items: pd.DataFrame) -> pd.DataFrame:
+def in_doubt(gold: pd.DataFrame) -> pd.Series:
+    """Which gold calls are in doubt: one that fails, is not as documented, is in a thread, or needs what nobody can
+    read."""
+    unread = gold["standing"].isin(["configuration", "nowhere"])
+    return ~gold["ran"] | ~gold["fits"] | gold["thread"].notna() | unread
+
+
+def functions_table(gold: pd.DataFrame) -> pd.DataFrame:
     """Every function: `tool, family, arguments, required, gold_calls, ran, items, stated`."""
     known = documented()
     table = pd.DataFrame(
         [(name, one.family, len(one.arguments), len(one.required)) for name, one in known.items()],
         columns=["tool", "family", "arguments", "required"],
     ).set_index("tool")
+    items = gold[gold["single"]]
     counts = {
-        "gold_calls": runs.groupby("tool").size(),
-        "ran": runs.groupby("tool")["ran"].sum(),
+        "gold_calls": gold.groupby("tool").size(),
+        "ran": gold.groupby("tool")["ran"].sum(),
         "items": items.groupby("tool").size(),
         "stated": items[items["standing"] == "request"].groupby("tool").size(),
     }
@@ -78,8 +92,9 @@ METRICS = ("api_match_all", "correct_execution")
 #: the items that answers are scored on, by what is left out
 SELECTIONS = {
     "all": "every turn with one gold call",
-    "gold not in doubt": "without those in a thread, and those with a value that stands where nobody can read it",
-    "stated": "in no thread, and all values stand in the request: what a learner can be asked that sees nothing else",
+    "gold not in doubt": "without those whose gold fails, is not as documented, is doubted in a public thread, or has "
+    "a value that stands where nobody can read it",
+    "stated": "of these, the ones whose values all stand in the request: what a learner can be asked that sees no more",
 }
 
 
@@ -89,12 +104,8 @@ def selected(items: pd.DataFrame, selection: str) -> pd.DataFrame:
     Raises:
         KeyError: there is no such selection.
     """
-    doubt = items["thread"].notna()
-    kept = {
-        "all": items["tool"].notna(),
-        "gold not in doubt": ~doubt & ~items["standing"].isin(["configuration", "nowhere"]),
-        "stated": ~doubt & (items["standing"] == "request"),
-    }
+    sound = ~in_doubt(items)
+    kept = {"all": sound | True, "gold not in doubt": sound, "stated": sound & (items["standing"] == "request")}
     return items[kept[selection]]
 
 

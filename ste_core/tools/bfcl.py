@@ -38,7 +38,7 @@ STANDINGS: dict[Standing, str] = {
     "request": "all in the turn's own request, or there are none",
     "documentation": "the others among the values that the function's documentation names",
     "conversation": "the others in what the user said before",
-    "results": "the others in what the gold calls before returned",
+    "results": "the others in what the gold calls before it returned",
     "configuration": "the others in the initial configuration, which nobody is shown",
     "nowhere": "at least one in none of these: inferred by a reader, or made up",
 }
@@ -56,6 +56,8 @@ def toolbox() -> "BfclToolbox":
 
 class BfclToolbox(Toolbox):
     """The functions, each call on a state of its own; with a state in common by `for_trial` and `for_item`."""
+
+    _checks = False  # as in the package: what a function makes of odd arguments is there to be learnt
 
     async def _run(self, call: Call) -> JsonValue:
         return await _call(State(_tasks_of(documented()[call.tool].family)[0]), call)
@@ -109,16 +111,26 @@ async def _call(state: State, call: Call) -> JsonValue:
     """
 
     def work() -> JsonValue:
-        try:
-            value = json.loads(results.dumps(state.call(call)))
-        except results.NotJson as error:
-            raise ToolError(f"the tool's result is not JSON: {error}") from None
+        value = as_json(state.call(call))
         problem = failure(value)
         if problem is not None:
             raise ToolError(problem)
         return value
 
     return await in_thread(work, f"tool {call.tool}")
+
+
+def as_json(value: Any) -> JsonValue:
+    """A result as JSON: numbers of arbitrary precision as plain ones, what else JSON does not have as text.
+
+    Raises:
+        NotJson: it nests too deep, or holds a number that JSON does not have.
+    """
+    try:
+        return json.loads(results.dumps(value))
+    except results.NotJson:
+        plain = json.dumps(value, default=lambda one: float(one) if hasattr(one, "__float__") else str(one))
+        return json.loads(results.dumps(json.loads(plain)))
 
 
 def failure(value: JsonValue) -> str | None:
@@ -137,7 +149,7 @@ def _tasks_of(name: str) -> list[Task]:
 
 
 class Place(NamedTuple):
-    """A turn with one gold call: its task, its number there from 0, the gold calls of the turns before, and its own."""
+    """A gold call: its task, the turn, all gold calls before it in order, and itself."""
 
     task: Task
     turn: int
@@ -150,18 +162,27 @@ class Place(NamedTuple):
 
 
 @functools.cache
+def gold_places() -> tuple[Place, ...]:
+    """Every gold call, in the package's order."""
+    found = []
+    for task in tasks():
+        before: tuple[Call, ...] = ()
+        for number, turn in enumerate(task.turns):
+            for gold in turn.gold:
+                found.append(Place(task, number, before, gold))
+                before += (gold,)
+    return tuple(found)
+
+
+@functools.cache
 def places() -> dict[tuple[str, int], Place]:
     """The turns with one gold call, by function and number; numbers count within a function, in the package's order."""
     counts: Counter[str] = Counter()
     found = {}
-    for task in tasks():
-        before: tuple[Call, ...] = ()
-        for number, turn in enumerate(task.turns):
-            if len(turn.gold) == 1:
-                (gold,) = turn.gold
-                found[gold.tool, counts[gold.tool]] = Place(task, number, before, gold)
-                counts[gold.tool] += 1
-            before += turn.gold
+    for place in gold_places():
+        if len(place.task.turns[place.turn].gold) == 1:
+            found[place.gold.tool, counts[place.gold.tool]] = place
+            counts[place.gold.tool] += 1
     return found
 
 
@@ -192,7 +213,7 @@ class Ran(NamedTuple):
 def ran(state: State, call: Call) -> Ran:
     """A gold call made on a state, whatever comes of it."""
     try:
-        value = json.loads(results.dumps(state.call(call)))
+        value = as_json(state.call(call))
     except Exception as error:
         return Ran(None, f"{type(error).__name__}: {error}")
     problem = failure(value)
@@ -202,24 +223,21 @@ def ran(state: State, call: Call) -> Ran:
 # --- where values come from -------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def _said(name: str, turn: int) -> dict[Standing, str]:
-    """What there is to find a value in at a turn of a task, place by place, without the documentation."""
-    task = next(one for one in tasks() if one.name == name)
-    state, returned = State(task), []
-    for one in task.turns[:turn]:
-        returned += [json.dumps(ran(state, call).value) for call in one.gold]
+def _said(place: Place) -> dict[Standing, str]:
+    """What there is to find a value in, place by place."""
+    state = State(place.task)
     return {
-        "request": task.turns[turn].request,
-        "conversation": "\n".join(one.request for one in task.turns[:turn]),
-        "results": "\n".join(returned),
-        "configuration": json.dumps(task.configuration),
+        "request": place.request,
+        "documentation": documented()[place.gold.tool].documentation(),
+        "conversation": "\n".join(one.request for one in place.task.turns[: place.turn]),
+        "results": "\n".join(json.dumps(ran(state, call).value) for call in place.before),
+        "configuration": json.dumps(place.task.configuration),
     }
 
 
 def standing(place: Place) -> Standing:
-    """Where the values of a turn's gold call stand, the farthest place that one of them needs."""
-    texts = _said(place.task.name, place.turn) | {"documentation": documented()[place.gold.tool].documentation()}
+    """Where the values of a gold call stand, the farthest place that one of them needs."""
+    texts = _said(place)
     order = list(STANDINGS)
     nearest = [
         next((where for where in order[:-1] if _holds(texts[where], value)), "nowhere")

@@ -193,7 +193,7 @@ def _converted(arguments: Mapping[str, JsonValue], tool: Tool) -> dict[str, Any]
     Raises:
         ValueError: a precision that would never end.
     """
-    made: dict[str, Any] = dict(arguments)
+    made: dict[str, Any] = copy.deepcopy(dict(arguments))  # some functions keep a list they are given, and change it
     for name, value in made.items():
         if not isinstance(value, int) or isinstance(value, bool):
             continue
