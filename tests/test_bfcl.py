@@ -338,7 +338,7 @@ def test_the_study_explores_what_its_items_ask_for():
     this = config.load("bfcl")
     items = resources.items(this, "test")
     assert set(this.exploration.tools) == {one.gold.tool for one in items} and len(items) == 474
-    assert config.load("bfcl_smollm2").source == this.results
+    assert [one.learner for one in this.of_learners()] == ["qwen2.5-coder-0.5b", "smollm2-135m"]
 
 
 def test_a_test_set_that_cannot_be_made_is_one_line(tmp_path):

@@ -307,6 +307,7 @@ class Finetuning(Section):
     validation: float = Field(0.05, ge=0, lt=1)  # share of the queries that is held out
     eval_steps: int | None = Field(None, ge=1)  # default: each epoch
     seed: int = Field(0, ge=0)
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None  # default: exploration's
     dtype: Literal["auto", "bf16", "fp32"] = "auto"  # of the arithmetic; auto: bf16 on a GPU that has it
     load_in: Literal["8bit", "4bit"] | None = None  # the base of LoRA, quantised by bitsandbytes
     gradient_checkpointing: bool = False
@@ -332,6 +333,14 @@ class Ablations(Section):
         some of an exploration's episodes but not all, in order, and `gold`."""
         less = [f"{one}ep" for one in sorted(set(self.amounts)) if 0 < one < episodes]
         return [*less, "gold"] if self.gold else less
+
+
+class Learner(Section):
+    """Another learner of a study's experience: its keys stand instead of the study's in these sections."""
+
+    exploitation: dict[str, JsonValue] = {}
+    finetuning: dict[str, JsonValue] = {}
+    ablates: bool = False  # whether it too learns from the variants of the method, not from the full method only
 
 
 Decoding = Literal["free", "constrained"]
@@ -418,6 +427,7 @@ class Study(Section):
     exploitation: Exploitation | None = None
     scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
+    learners: dict[str, Learner] = {}  # keys of `models`: others that learn beside `exploitation.model`
     ablations: Ablations | None = None
     gold: Gold | None = None
     exam: Exam | None = None
@@ -425,6 +435,7 @@ class Study(Section):
     experience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # of another study
 
     _root: Path = PrivateAttr(default_factory=Path)
+    _learner: str | None = PrivateAttr(None)
 
     @property
     def root(self) -> Path:
@@ -439,6 +450,46 @@ class Study(Section):
     def source(self) -> Path:
         """The results that trials and examples are read from: its own, or those of the study `experience` names."""
         return self.results.with_name(self.experience or self.name)
+
+    @property
+    def learnt(self) -> Path:
+        """Where what the learner made lies (answers, fine-tuned models): apart for each learner but the first."""
+        return self.results if self._learner is None else self.results / "learners" / self._learner
+
+    @property
+    def learner(self) -> str | None:
+        """Who answers the test set, a key of `models`."""
+        return self.exploitation.model if self.exploitation is not None else None
+
+    def as_learner(self, name: str | None) -> "Study":
+        """The study as it is for one of its learners; None or "" stands for the first, `exploitation.model`.
+
+        Raises:
+            UserError: no such learner.
+        """
+        if not name or name == self.learner:
+            return self
+        if name not in self.learners or self.exploitation is None:
+            known = ", ".join(filter(None, (self.learner, *self.learners)))
+            raise UserError(f"study '{self.name}': learners: no '{name}'; there are: {known or 'none'}")
+        chosen = self.learners[name]
+        changed: dict[str, Any] = {
+            "exploitation": _changed(self.exploitation, chosen.exploitation | {"model": name}),
+            "finetuning": self.finetuning and _changed(self.finetuning, chosen.finetuning),
+            "continual": None,
+            "learners": {},
+        }
+        if self.ablations is not None and not chosen.ablates:
+            changed["ablations"] = self.ablations.model_copy(update={"equal_size": False, "icl": False})
+            assert self.exploration is not None
+            changed["exploration"] = self.exploration.model_copy(update={"variants": ["full"]})
+        study = self.model_copy(update=changed)
+        study._root, study._learner = self._root, name
+        return study
+
+    def of_learners(self) -> list["Study"]:
+        """The study for each of its learners, the first one first."""
+        return [self, *(self.as_learner(name) for name in self.learners)]
 
     @property
     def tables(self) -> Path:
@@ -460,11 +511,26 @@ class Study(Section):
         """Where the trials of a variant and seed lie, a file a tool."""
         return self.source / "exploration" / variant / f"seed{seed}"
 
+    def training_seeds(self) -> list[int]:
+        """The seeds of fine-tuning. One that was not explored trains on the experience of the first that was."""
+        explored = [0] if self.exploration is None else self.exploration.seeds
+        return explored if self.finetuning is None or self.finetuning.seeds is None else self.finetuning.seeds
+
+    def experience_seed(self, seed: int) -> int:
+        """The seed of the exploration whose experience a training seed learns from."""
+        explored = [seed] if self.exploration is None else self.exploration.seeds
+        return seed if seed in explored else explored[0]
+
     def rng(self, *label: object) -> "np.random.Generator":
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""
         import numpy as np  # takes as long as all else that `ste --help` imports
 
         return np.random.default_rng([self.seed, zlib.crc32("/".join(map(str, label)).encode("utf-8"))])
+
+
+def _changed(section: Section, keys: dict[str, Any]) -> Any:
+    """A section with other values of some keys, validated."""
+    return type(section).model_validate(section.model_dump(exclude_unset=True) | keys)
 
 
 def project_root() -> Path:
@@ -555,14 +621,28 @@ def load(study: str | os.PathLike[str]) -> Study:
     except ValidationError as error:
         raise UserError(f"{shown}: {explain(error, Study)}") from None
     if loaded.exploration is not None:
-        for label, values in (("variants", loaded.exploration.variants), ("seeds", loaded.exploration.seeds)):
+        tuned = loaded.finetuning.seeds if loaded.finetuning is not None else None
+        for label, values in (("exploration.variants", loaded.exploration.variants),
+                              ("exploration.seeds", loaded.exploration.seeds),
+                              ("finetuning.seeds", tuned or [])):  # fmt: skip
             if len(set(values)) < len(values):
-                raise UserError(f"{shown}: exploration.{label}: one stands there twice")
+                raise UserError(f"{shown}: {label}: one stands there twice")
     for section, key in (("exploration", "model"), ("distillation", "model"), ("distillation", "paraphraser"),
                          ("exploitation", "model")):  # fmt: skip
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
+    for name in loaded.learners:
+        if name not in loaded.models:
+            raise UserError(f"{shown}: {no_model('learners', name, loaded.models)}")
+        if loaded.exploitation is None or name == loaded.exploitation.model:
+            raise UserError(f"{shown}: learners.{name}: must be others than exploitation.model")
+        try:
+            loaded.as_learner(name)
+        except ValidationError as error:
+            section = type(loaded.exploitation) if error.title == "Exploitation" else Finetuning
+            part = "exploitation" if section is Exploitation else "finetuning"
+            raise UserError(f"{shown}: learners.{name}.{part}.{explain(error, section)}") from None
     for name in loaded.gold.learners if loaded.gold is not None else ():
         if name not in loaded.models:
             raise UserError(f"{shown}: {no_model('gold.learners', name, loaded.models)}")
