@@ -232,16 +232,12 @@ def test_a_gold_call_that_fails_is_named(monkeypatch):
 def test_a_call_keeps_its_arguments_whatever_a_function_does_to_them():
     """`mention` appends to the list that `post_tweet` was given."""
     posted = call("post_tweet", content="Hello", tags=[], mentions=["@one"])
-    state = bfcl_data.State(next(one for one in bfcl_data.tasks() if "TwitterAPI" in one.configuration))
-    state.call(call("authenticate_twitter", **_login(state)))
+    task = next(one for one in bfcl_data.tasks() if "TwitterAPI" in one.configuration)
+    about, state = task.configuration["TwitterAPI"], bfcl_data.State(task)
+    state.call(call("authenticate_twitter", username=about["username"], password=about["password"]))
     number = state.call(posted)["id"]
     state.call(call("mention", tweet_id=number, mentioned_usernames=["@two"]))
     assert posted.arguments["mentions"] == ["@one"]
-
-
-def _login(state):
-    about = state._task.configuration["TwitterAPI"]
-    return {"username": about["username"], "password": about["password"]}
 
 
 def judged(box, item, called):
@@ -289,7 +285,7 @@ def test_the_verdict_is_on_the_result_too(box):
 @needs_package
 def test_gold_calls_before_an_item_are_replayed_for_it_alone(box):
     place = bfcl.places()["cat", 0]
-    assert any(one.tool in ("cd", "touch", "echo", "mv", "cp") for _, one in [*map(lambda x: ("", x), place.before)])
+    assert {one.tool for one in place.before} & {"cd", "touch", "echo", "mv", "cp"}
     fresh = bfcl_data.State(place.task)
     before = bfcl_data.State(place.task).after(place.before)
     assert not fresh.same_as(before) and before.same_as(bfcl_data.State(place.task).after(place.before))
