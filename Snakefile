@@ -209,10 +209,21 @@ class Stage:
         files = dependencies.of_notebook(SOURCES, notebook, STUDY, self.without)
         return [*map(seen, files_of(NAMED)), *map(seen, files)]
 
+    def small(self):
+        """Whether a laptop runs the models it loads: folders or files of the project, or those of the table."""
+        return all(name in TABLE or Path(STUDY.place(name)).exists() for name in self.loads)
+
     def resources(self):
-        """A GPU, for jobs that load a model which is no folder or file of the project and none that a laptop runs."""
-        small = [name in TABLE or Path(STUDY.place(name)).exists() for name in self.loads]
-        return {} if all(small) else {"gpu": 1}
+        return {} if self.small() else {"gpu": 1}
+
+    def cores(self):
+        """All cores for a model that runs on them and is not limited: two such jobs at once would be slower than one
+        after the other."""
+        tuned = [learner.finetuning for learner in (STUDY, *OTHERS)] + [*LEARNERS.values()]
+        named = [(getattr(one, "path", None) or getattr(one, "base", None), one.threads)
+                 for one in (*STUDY.models.values(), *filter(None, tuned)) if hasattr(one, "threads")]  # fmt: skip
+        limits = [threads for name, threads in named if name in self.loads]
+        return workflow.cores if self.small() and None in limits else max(filter(None, limits), default=1)
 
 
 VARIANT_SEED, SEED = {"variant": "{variant}", "seed": "{seed}"}, {"seed": "{seed}"}
@@ -376,6 +387,7 @@ for stage in HERE.values():
         params:
             words=parameters(stage),
             weights=dependencies.weights(STUDY, stage.loads, Path(".snakemake/weights.json")),
+        threads: stage.cores()
         resources:
             **stage.resources(),
         shell:
