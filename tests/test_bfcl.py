@@ -55,10 +55,10 @@ def execute(box: Toolbox, *calls: Call) -> list[Observation]:
 @pytest.fixture
 def forgetful() -> Iterator[None]:
     """Nothing remembered of the package, before and after."""
-    for one in (bfcl_data.find, bfcl_data._config):
+    for one in (bfcl_data.package_folder, bfcl_data._config):
         one.cache_clear()
     yield
-    for one in (bfcl_data.find, bfcl_data._config):
+    for one in (bfcl_data.package_folder, bfcl_data._config):
         one.cache_clear()
 
 
@@ -68,7 +68,7 @@ def test_without_the_package_one_line_says_how_to_have_it(forgetful, monkeypatch
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(UserError) as error:
-        bfcl.toolbox()
+        bfcl.bfcl_toolbox()
     assert one_line(str(error.value)).endswith(
         "is not installed; run .venv/bin/python -m pip install --no-deps bfcl-eval==2026.3.23"
     )
@@ -102,7 +102,7 @@ def test_a_dry_run_plans_without_it(tmp_path):
 
 @pytest.fixture(scope="module")
 def box():
-    return bfcl.toolbox()
+    return bfcl.bfcl_toolbox()
 
 
 @needs_package
@@ -387,13 +387,13 @@ def test_scores_are_given_with_and_without_gold_in_doubt():
         columns=["tool", "item", "task", "turn", "standing", "thread"],
     ).assign(ran=True, fits=True).astype({"thread": "Int64"})  # fmt: skip
     this = config.load("bfcl")
-    scored = findings.scores(outcomes(items), items, this)
+    scored = findings.selection_scores(outcomes(items), items, this)
     counts = scored[scored["setting"] == "FT"].groupby(["items", "clusters"])["n"].first()
     assert counts.loc["all"].tolist() == [36, 36]
     assert counts.loc["gold not in doubt"].tolist() == [18, 18] and counts.loc["stated"].tolist() == [9, 9]
     values = scored[scored["metric"] == "correct_execution"].set_index(["items", "clusters", "setting"])["value"]
     assert values["all", "functions", "ICL"] == values["all", "tasks", "ICL"] == pytest.approx(100 / 3)
-    gains = findings.gains(outcomes(items), items, this).set_index(["items", "clusters", "comparison"])
+    gains = findings.selection_gains(outcomes(items), items, this).set_index(["items", "clusters", "comparison"])
     assert gains.loc[("all", "tasks", "FT - baseline"), "verdict"] == "higher"
     assert len(gains) == 3 * 2 * 3
 
@@ -404,13 +404,13 @@ def test_scores_are_given_with_and_without_gold_in_doubt():
 @pytest.fixture
 def some_items(monkeypatch):
     """Of the items one in eleven."""
-    chosen = scorers.items()[::11]
-    monkeypatch.setattr(scorers, "items", lambda: chosen)
+    chosen = scorers.single_turn_items()[::11]
+    monkeypatch.setattr(scorers, "single_turn_items", lambda: chosen)
 
 
 @needs_package
 def test_the_sets_are_those_of_the_package():
-    sizes = pd.Series([one.set for one in scorers.items()]).value_counts()
+    sizes = pd.Series([one.set for one in scorers.single_turn_items()]).value_counts()
     assert sizes.to_dict() == {"simple": 400, "multiple": 200, "irrelevance": 240}
 
 

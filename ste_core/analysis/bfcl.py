@@ -1,7 +1,7 @@
 """What the world of BFCL holds, whether its gold can be trusted, and what answers to it are worth.
 
 >>> functions_table(gold_table())[["tool", "family", "gold_calls", "ran"]]       # doctest: +SKIP
->>> scores(compare.answer_outcomes(study), study)                                # doctest: +SKIP
+>>> selection_scores(compare.answer_outcomes(study), study)                                # doctest: +SKIP
 
 Answers are scored with and without items whose gold is in doubt, and intervals are given twice: over functions, as
 everywhere in this project, and over tasks, since the turns of one task share its state.
@@ -118,7 +118,7 @@ def _views(rows: pd.DataFrame, items: pd.DataFrame) -> Iterator[tuple[dict[str, 
         yield {"items": selection, "clusters": "tasks"}, by_task
 
 
-def scores(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd.DataFrame:
+def selection_scores(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Tool selection and execution accuracy of every setting on every selection of items.
 
     Args:
@@ -136,7 +136,7 @@ def scores(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd.DataFram
     return table[["items", "clusters", *table.columns.drop(["items", "clusters"])]]
 
 
-def gains(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd.DataFrame:
+def selection_gains(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd.DataFrame:
     """Paired differences of a system's settings in execution accuracy, on every selection of items.
 
     Returns:

@@ -1,6 +1,6 @@
 """Replies to BFCL's single-turn items, to compare scorers by: right ones, changed in one way, and made-up ones.
 
->>> [one.kind for one in replies(items()[0])][-3:]                       # doctest: +SKIP
+>>> [one.kind for one in replies(single_turn_items()[0])][-3:]                       # doctest: +SKIP
 ['changed: an optional argument null', 'changed: two calls', 'changed: a name that no function has']
 
 Each can be written in both reply formats: as ReAct text, and as the list of Python calls that the package asks for.
@@ -62,7 +62,7 @@ class Reply:
         return f"[{', '.join(written)}]"
 
 
-def items() -> list[Item]:
+def single_turn_items() -> list[Item]:
     """The items of all three sets.
 
     Raises:

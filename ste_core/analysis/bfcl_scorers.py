@@ -24,7 +24,7 @@ from typing import Any
 
 import pandas as pd
 
-from ste_core.analysis.bfcl_replies import Arguments, Item, Reply, items, listed, replies
+from ste_core.analysis.bfcl_replies import Arguments, Item, Reply, listed, replies, single_turn_items
 from ste_core.core import json_schema, react
 from ste_core.core.records import Tool
 from ste_core.scoring import score
@@ -153,7 +153,7 @@ def package() -> _Package:
     Raises:
         UserError: the package is not installed.
     """
-    bfcl_data.find()
+    bfcl_data.package_folder()
     stubs = {name: types.ModuleType(name) for name in _NOT_NEEDED if name not in sys.modules}
     for name, stub in stubs.items():
         vars(stub).update(_NOT_NEEDED[name])
@@ -225,15 +225,15 @@ def compared() -> pd.DataFrame:
     """Every reply read and judged by both sides: `set, item, kind, read_alike, ours, theirs, reason` ("" where the
     verdicts agree)."""
     rows = []
-    for item in items():
+    for item in single_turn_items():
         for reply in replies(item):
             verdicts = ours(item, reply), theirs(item, reply)
-            why = "" if verdicts[0] == verdicts[1] else reason(item, reply, verdicts[1])
+            why = "" if verdicts[0] == verdicts[1] else disagreement_reason(item, reply, verdicts[1])
             rows.append((item.set, item.number, reply.kind, read_alike(item, reply), *verdicts, why))
     return pd.DataFrame(rows, columns=["set", "item", "kind", "read_alike", "ours", "theirs", "reason"])
 
 
-def reason(item: Item, reply: Reply, wanted: bool) -> str:
+def disagreement_reason(item: Item, reply: Reply, wanted: bool) -> str:
     """The first difference of rules that, undone, makes our side say what theirs says."""
     return next((why for why, rules in REASONS.items() if ours(item, reply, rules) == wanted), UNEXPLAINED)
 

@@ -1,6 +1,6 @@
 """BFCL's functions as tools with state, and the test items that its tasks hold.
 
-    world: {tools: "ste_core.tools.bfcl:toolbox", test_set: "ste_core.tools.bfcl:stated_items"}
+    world: {tools: "ste_core.tools.bfcl:bfcl_toolbox", test_set: "ste_core.tools.bfcl:stated_items"}
 
 State is made anew: for each trial of an exploration from the initial configuration of a task, drawn by the trial's
 label; for each test item from that of its own task, with the gold calls before it replayed. What an explorer never sees
@@ -26,7 +26,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Observation, TestItem
 from ste_core.tools import results
 from ste_core.tools.base import Toolbox, ToolError
-from ste_core.tools.bfcl_data import State, Task, documented, find, tasks
+from ste_core.tools.bfcl_data import State, Task, documented, package_folder, tasks
 from ste_core.tools.threads import in_thread
 
 #: characters of a result that a verdict may need; what a model sees is cut far sooner
@@ -44,13 +44,13 @@ STANDINGS: dict[Standing, str] = {
 }
 
 
-def toolbox() -> "BfclToolbox":
+def bfcl_toolbox() -> "BfclToolbox":
     """The functions of all eight classes.
 
     Raises:
         UserError: the package is not installed.
     """
-    find()
+    package_folder()
     return BfclToolbox(documented().values())
 
 
@@ -95,10 +95,10 @@ class _ItemSession(_Session):
 
     async def execute(self, call: Call) -> Observation:
         seen = await super().execute(call)
-        return seen.model_copy(update={"value": judged(seen.value, self._state.same_as(self._gold))})
+        return seen.model_copy(update={"value": compared_value(seen.value, self._state.same_as(self._gold))})
 
 
-def judged(result: JsonValue, same_state: bool) -> JsonValue:
+def compared_value(result: JsonValue, same_state: bool) -> JsonValue:
     """What is compared of a test item: the result, and whether the state is that after the gold call."""
     return {"result": result, "same_state": same_state}
 
@@ -200,7 +200,7 @@ def stated_items() -> list[TestItem]:
 def _item(tool: str, number: int) -> TestItem:
     place = places()[tool, number]
     result = ran(State(place.task).after(place.before), place.gold)
-    return TestItem(item=number, query=place.request, gold=place.gold, result=judged(result.value, True))
+    return TestItem(item=number, query=place.request, gold=place.gold, result=compared_value(result.value, True))
 
 
 class Ran(NamedTuple):

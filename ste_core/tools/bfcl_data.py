@@ -55,7 +55,7 @@ class Task:
 
 
 @functools.cache
-def find() -> Path:
+def package_folder() -> Path:
     """The package's folder.
 
     Raises:
@@ -77,7 +77,7 @@ def read_lines(name: str) -> list[dict[str, Any]]:
     Raises:
         UserError: the package or the file is not there.
     """
-    path = find() / "data" / name
+    path = package_folder() / "data" / name
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
@@ -88,7 +88,7 @@ def read_lines(name: str) -> list[dict[str, Any]]:
 
 @functools.cache
 def _config() -> Any:
-    find()
+    package_folder()
     return importlib.import_module("bfcl_eval.constants.executable_backend_config")
 
 
