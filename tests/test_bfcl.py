@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 from support import ROOT, one_line, run_ste
 
-from ste_core.analysis import bfcl as findings
-from ste_core.analysis import bfcl_scorers as scorers
+from ste_core.analysis import bfcl_findings, bfcl_scorers
 from ste_core.core import aio, config, store
 from ste_core.core.config import Exploration
 from ste_core.core.errors import UserError
@@ -207,7 +206,7 @@ def test_gold_calls_are_read_and_nothing_of_them_is_evaluated():
 
 @needs_package
 def test_every_gold_call_runs():
-    gold = findings.gold_table()
+    gold = bfcl_findings.gold_table()
     assert len(gold) == 1142 and gold["ran"].all()
     (odd,) = gold[~gold["fits"]].itertuples()
     assert (odd.task, odd.tool) == ("multi_turn_base_173", "close_ticket"), "a text for a whole number"
@@ -221,11 +220,11 @@ def test_a_gold_call_that_fails_is_named(monkeypatch):
     monkeypatch.setattr(bfcl, "tasks", lambda: (bad,))
     bfcl.gold_places.cache_clear()
     try:
-        gold = findings.gold_table()
+        gold = bfcl_findings.gold_table()
     finally:
         bfcl.gold_places.cache_clear()
     assert list(gold["ran"]) == [False, True] and "No such file" in gold["error"][0]
-    assert list(findings.in_doubt(gold)) == [True, False]
+    assert list(bfcl_findings.in_doubt(gold)) == [True, False]
 
 
 @needs_package
@@ -321,7 +320,7 @@ def test_where_a_value_stands(text, value, there):
 
 @needs_package
 def test_the_faults_of_public_threads_are_found_without_knowing_them():
-    gold = findings.gold_table()
+    gold = bfcl_findings.gold_table()
     (tweet,) = gold[gold["thread"] == 1367].itertuples()
     assert tweet.tool == "post_tweet" and tweet.standing == "nowhere", "a text that sorting does not give"
     booking = gold[(gold["thread"] == 1267) & (gold["tool"] == "cancel_booking")]
@@ -353,9 +352,13 @@ def as_written(table: pd.DataFrame, tmp_path) -> str:
 
 @needs_package
 def test_committed_tables_come_out_again(tmp_path):
-    gold = findings.gold_table()
-    for name, table in (("bfcl_items", findings.item_table(gold)), ("bfcl_functions", findings.functions_table(gold)),
-                        ("bfcl_gold_doubted", gold[findings.in_doubt(gold)])):  # fmt: skip
+    gold = bfcl_findings.gold_table()
+    made = {
+        "bfcl_items": bfcl_findings.item_table(gold),
+        "bfcl_functions": bfcl_findings.functions_table(gold),
+        "bfcl_gold_doubted": gold[bfcl_findings.in_doubt(gold)],
+    }
+    for name, table in made.items():
         assert as_written(table, tmp_path) == (TABLES / f"{name}.csv").read_text(), name
 
 
@@ -387,13 +390,13 @@ def test_scores_are_given_with_and_without_gold_in_doubt():
         columns=["tool", "item", "task", "turn", "standing", "thread"],
     ).assign(ran=True, fits=True).astype({"thread": "Int64"})  # fmt: skip
     this = config.load("bfcl")
-    scored = findings.selection_scores(outcomes(items), items, this)
+    scored = bfcl_findings.selection_scores(outcomes(items), items, this)
     counts = scored[scored["setting"] == "FT"].groupby(["items", "clusters"])["n"].first()
     assert counts.loc["all"].tolist() == [36, 36]
     assert counts.loc["gold not in doubt"].tolist() == [18, 18] and counts.loc["stated"].tolist() == [9, 9]
     values = scored[scored["metric"] == "correct_execution"].set_index(["items", "clusters", "setting"])["value"]
     assert values["all", "functions", "ICL"] == values["all", "tasks", "ICL"] == pytest.approx(100 / 3)
-    gains = findings.selection_gains(outcomes(items), items, this).set_index(["items", "clusters", "comparison"])
+    gains = bfcl_findings.selection_gains(outcomes(items), items, this).set_index(["items", "clusters", "comparison"])
     assert gains.loc[("all", "tasks", "FT - baseline"), "verdict"] == "higher"
     assert len(gains) == 3 * 2 * 3
 
@@ -404,35 +407,35 @@ def test_scores_are_given_with_and_without_gold_in_doubt():
 @pytest.fixture
 def some_items(monkeypatch):
     """Of the items one in eleven."""
-    chosen = scorers.single_turn_items()[::11]
-    monkeypatch.setattr(scorers, "single_turn_items", lambda: chosen)
+    chosen = bfcl_scorers.single_turn_items()[::11]
+    monkeypatch.setattr(bfcl_scorers, "single_turn_items", lambda: chosen)
 
 
 @needs_package
 def test_the_sets_are_those_of_the_package():
-    sizes = pd.Series([one.set for one in scorers.single_turn_items()]).value_counts()
+    sizes = pd.Series([one.set for one in bfcl_scorers.single_turn_items()]).value_counts()
     assert sizes.to_dict() == {"simple": 400, "multiple": 200, "irrelevance": 240}
 
 
 @needs_package
 def test_no_disagreement_is_without_a_reason(some_items):
-    rows = scorers.compared()
+    rows = bfcl_scorers.compared()
     assert len(rows) > 1000 and rows["read_alike"].all()
-    assert not (rows["reason"] == scorers.UNEXPLAINED).any()
+    assert not (rows["reason"] == bfcl_scorers.UNEXPLAINED).any()
     assert (rows.loc[rows["kind"] == "right: first values", ["ours", "theirs"]]).all(axis=None)
 
 
 @needs_package
 def test_a_fault_of_ours_would_be_found(some_items, monkeypatch):
     monkeypatch.setattr(score, "json_equal", lambda a, b, **_: str(a) == str(b))
-    rows = scorers.compared()
-    assert (rows["reason"] == scorers.UNEXPLAINED).any(), "numbers as text are not numbers"
+    rows = bfcl_scorers.compared()
+    assert (rows["reason"] == bfcl_scorers.UNEXPLAINED).any(), "numbers as text are not numbers"
 
 
 @needs_package
 def test_the_committed_table_covers_every_disagreement():
     apart = pd.read_csv(TABLES / "bfcl_disagreements.csv")
-    assert set(apart["reason"]) <= set(scorers.REASONS)
+    assert set(apart["reason"]) <= set(bfcl_scorers.REASONS)
     agreed = pd.read_csv(TABLES / "bfcl_agreement.csv")
     assert apart["replies"].sum() == agreed["only_ours"].sum() + agreed["only_theirs"].sum()
     by_side = apart.groupby("right_by")["replies"].sum()
@@ -442,6 +445,6 @@ def test_the_committed_table_covers_every_disagreement():
 @needs_package
 def test_the_scorer_is_imported_without_its_dependencies_and_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    scorers.package()
-    assert not [name for name in scorers._NOT_NEEDED if name in sys.modules]
+    bfcl_scorers.package()
+    assert not [name for name in bfcl_scorers._NOT_NEEDED if name in sys.modules]
     assert not list(tmp_path.iterdir()) and isinstance(sys.stdout, io.TextIOBase)
