@@ -47,7 +47,7 @@ M = TypeVar("M", bound=BaseModel)
 RECORD = "finetune.json"
 
 #: options that change how fast a run is, not what it makes
-NOT_THE_RESULT = frozenset({"device_tokens", "device", "threads", "save_steps", "launch"})
+NOT_THE_RESULT = frozenset({"seeds", "device_tokens", "device", "threads", "save_steps", "launch"})  # `seed` is the run's
 
 #: what in a folder makes a model
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")
