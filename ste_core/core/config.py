@@ -334,6 +334,27 @@ class Ablations(Section):
         return [*less, "gold"] if self.gold else less
 
 
+#: what experience is turned into; see `ste_core.method.forms`
+FormName = Literal[
+    "demonstrations", "notes", "worded_notes", "documentation", "documentation_demonstrations", "notes_demonstrations",
+    "weights", "weights_notes",
+]  # fmt: skip
+
+#: forms whose words a model writes
+WRITTEN: tuple[FormName, ...] = ("worded_notes", "documentation", "documentation_demonstrations")
+
+
+class Forms(Section):
+    """What form experience should take, compared at equal prompt tokens; see `ste_core.pipeline.forms_run`."""
+
+    model: str | None = None  # a key of `models`: who words notes and rewrites documentation; default distillation's
+    forms: Annotated[list[FormName], Field(min_length=1)] = list(get_args(FormName))
+    budgets: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [100, 300, 900]  # tokens in a prompt
+    items: int | None = Field(None, ge=1)  # test items a tool; default those of `exploitation`
+    held_out: float = Field(1 / 3, gt=0, lt=1)  # share of a tool's trials by which what others taught is judged
+    max_tokens: int = Field(256, ge=1)  # of a note or a rewrite
+
+
 Decoding = Literal["free", "constrained"]
 
 
@@ -419,6 +440,7 @@ class Study(Section):
     scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
     ablations: Ablations | None = None
+    forms: Forms | None = None
     gold: Gold | None = None
     exam: Exam | None = None
     continual: Continual | None = None
@@ -563,6 +585,8 @@ def load(study: str | os.PathLike[str]) -> Study:
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
+    if loaded.forms is not None:
+        _check_forms(loaded, loaded.forms, shown)
     for name in loaded.gold.learners if loaded.gold is not None else ():
         if name not in loaded.models:
             raise UserError(f"{shown}: {no_model('gold.learners', name, loaded.models)}")
@@ -575,6 +599,28 @@ def load(study: str | os.PathLike[str]) -> Study:
             raise UserError(f"{shown}: world.dev_set: missing; {section}.gold learns from its queries")
     loaded._root = root
     return loaded
+
+
+def _check_forms(study: Study, forms: Forms, shown: str) -> None:
+    """What a comparison of forms needs of the other sections.
+
+    Raises:
+        UserError: something is missing.
+    """
+    name = forms.model or (study.distillation.model if study.distillation is not None else None)
+    if name is None or study.exploration is None or study.exploitation is None:
+        raise UserError(f"{shown}: forms: needs the sections exploration, distillation and exploitation")
+    if name not in study.models:
+        raise UserError(f"{shown}: {no_model('forms.model', name, study.models)}")
+    written = next((one for one in forms.forms if one in WRITTEN), None)
+    if written and study.style(name) == "small":
+        raise UserError(
+            f"{shown}: forms.forms: '{written}' needs a model that writes, and '{name}' is asked as a small one; name "
+            "another by forms.model, or leave it out"
+        )
+    tuned = next((one for one in forms.forms if one.startswith("weights")), None)
+    if tuned and study.finetuning is None:
+        raise UserError(f"{shown}: forms.forms: '{tuned}' needs the section finetuning")
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
