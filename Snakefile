@@ -63,6 +63,7 @@ CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
 EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
+FORMS = bool(STUDY.forms and EXPLOITS)
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
 # a side study, shown by the study that it extends and whose name its own goes on from
 SIDE = len(STUDY_FILE) > 1 and STUDY.name.startswith(f"{Path(STUDY_FILE[1]).stem}_")
@@ -120,6 +121,11 @@ def ablated():
     """The predictions that ablations compare: every variant's, also at equal size, also in context if asked for."""
     settings = ["tuned", *(["tuned_equal"] if EQUAL_SIZE else []), *(["icl"] if STUDY.ablations.icl else [])]
     return predicted(*settings, variants=VARIANTS)
+
+
+def formed(seed="{seed}"):
+    """A mark for each seed whose experience was turned into its forms, and the test set answered with them."""
+    return f"{RESULTS}/forms/.run/seed{seed}.done"
 
 
 def audited(*names):
@@ -240,6 +246,12 @@ STAGES = [
           per=SEED, loads=models(STUDY.exploitation, STUDY.finetuning), without=GENERAL),
     Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *fewer()],
           ["amount", *CONTROL], ["embedded_amount"]),
+    Stage("forms", "notebooks/52_forms.ipynb", FORMS,
+          [distilled("full"), *predicted("icl", seeds=["{seed}"]),
+           *(predicted("tuned", seeds=["{seed}"]) if FORMS and STUDY.finetuning else [])],
+          leaves=[touch(formed())], per=SEED, loads=models(STUDY.exploitation, STUDY.forms)),
+    Stage("which_form", "notebooks/54_which_form.ipynb", FORMS, [formed(seed) for seed in SEEDS],
+          ["forms", "forms_differences", "forms_by_tool", "forms_conventions"], without=MAKING),
     Stage("ablations", "notebooks/50_ablations.ipynb", ABLATES,
           [*(ablated() if ABLATES else []), *audited("comparisons")],
           ["ablations", "paper_ablations"], ["embedded_ablations"]),

@@ -470,6 +470,15 @@ class Study(Section):
     def figures(self) -> Path:
         return Path(os.environ.get("STE_FIGURES") or self._root / "figures")
 
+    @property
+    def learner(self) -> str | None:
+        """Who answers the test set, a key of `models`."""
+        return self.exploitation.model if self.exploitation is not None else None
+
+    def of_learners(self) -> list["Study"]:
+        """The study for each of its learners, the first one first."""
+        return [self]
+
     def style(self, model: str | None) -> Style:
         """How requests to a model of the study are worded."""
         return self.models[model].style if model in self.models else "small"

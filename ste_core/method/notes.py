@@ -32,8 +32,8 @@ from ste_core.models.replies import Replies, answer_or_refusal
 #: characters of a worded note
 LONGEST_WORDING = 240
 
-#: characters of a value that a note shows
-LONGEST_VALUE = 80
+#: characters of a value, and of an error, that a note shows
+LONGEST_VALUE, LONGEST_ERROR = 80, 200
 
 
 class Note(Record):
@@ -78,8 +78,8 @@ class Note(Record):
             else f"{name}={_value(accepted)}" if accepted != ABSENT else f"no {name}"
             for name, refused, accepted in self.changes
         ]  # fmt: skip
-        said = one_line_of(self.worded or f"{self.says} (ran with {', '.join(shown)})")
-        return f"{self.tool}: {said}"
+        said = self.worded or f"{one_line_of(self.says, LONGEST_ERROR)} (ran with {', '.join(shown)})"
+        return f"{self.tool}: {one_line_of(said)}"
 
 
 #: what stands for an argument that a call does not have
