@@ -53,7 +53,8 @@ EXPLORES = EXPLORATION is not None and SOURCE == RESULTS
 EXPLOITS = bool(STUDY.exploitation and EXPLORATION)
 # tools without a test set: notebook 70 explores them, distils, and reports what was learnt
 OWN_TOOLS = bool(WORLD and EXPLORATION and STUDY.distillation and not STUDY.exploitation and not WORLD.test_set)
-LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl")
+LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl", "SKILL.md", "lessons.json",
+          "descriptions.json")
 # what is compared beside the main settings: other variants, at equal size too, and less exploration
 ABLATES = bool(STUDY.ablations and EXPLOITS and STUDY.finetuning and len(VARIANTS) > 1)
 EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
@@ -264,9 +265,9 @@ STAGES = [
            *audited("forgetting", "forgetting_matrix"), *records_beside(f"{STUDY.name}_gold")],
           ["continual_matrix", "continual_summary", "continual_differences", *EXAMINED],
           ["continual_matrices", "continual_replay", *EXAMINED], without=MAKING),
-    Stage("own_tools", "notebooks/70_own_tools.ipynb", OWN_TOOLS, [], ["learnt"],
+    Stage("own_tools", "notebooks/70_own_tools.ipynb", OWN_TOOLS, [], ["learnt", "learnt_notes"],
           leaves=[f"{RESULTS}/learnt/{name}" for name in LEARNT],
-          loads=models(EXPLORATION, STUDY.distillation)),
+          loads=models(EXPLORATION, STUDY.distillation, STUDY.forms)),
 ]  # fmt: skip
 HERE = {stage.name: stage for stage in STAGES if stage.when}
 

@@ -152,10 +152,12 @@ def write_report(
     tools: Mapping[str, Tool],
     note: str | None = None,
     notes: Sequence[str] = (),
+    gained: Sequence[str] = (),
 ) -> None:
     """Write all that others can use, each file whole; see the module's text.
 
-    `note` stands at the head of the report, then `notes` on the tools.
+    `note` stands at the head of the report, then `notes` on the tools; `gained` says by how much what is passed on
+    helped (`skill.gain_sentences`).
 
     Raises:
         UserError: an example of a tool that is not in `tools`, or a folder that cannot be written.
@@ -163,7 +165,7 @@ def write_report(
     ordered = sorted(examples, key=lambda one: (one.tool, one.episode, one.trial, one.paraphrase))
     rows = formats.chat_rows(ordered, tools)
     known = [tools[one.tool] for one in learnt if one.tool in tools]
-    store.write_text(folder / "report.md", report_text(learnt, note, notes))
+    store.write_text(folder / "report.md", report_text(learnt, note, notes, gained))
     dumped = [one.model_dump(mode="json") for one in learnt]
     store.write_text(folder / "report.json", json.dumps(dumped, ensure_ascii=False, indent=1) + "\n")
     for name, records in (("demonstrations", ordered), ("tools", known)):
@@ -306,9 +308,11 @@ def _json(value: JsonValue) -> str:
 # --- to be read -------------------------------------------------------------------------------------------------------
 
 
-def report_text(learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = ()) -> str:
+def report_text(
+    learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = (), gained: Sequence[str] = ()
+) -> str:
     """The report, to be read; a note on the replies that stand behind it comes first, then what there is to know of the
-    tools (`Toolbox.notes`), such as those left out."""
+    tools (`Toolbox.notes`), such as those left out, and by how much it helps to be told (sentences of our own)."""
     trials, calls, ran = (sum(getattr(one, name) for one in learnt) for name in ("trials", "calls", "ran"))
     lines = [
         f"# What was learnt about {_count(len(learnt), 'tool')} by trying", "",
@@ -326,6 +330,8 @@ def report_text(learnt: Sequence[Learnt], note: str | None = None, notes: Sequen
     ]
     if notes:
         lines += ["", "Of the tools:", "", *(f"- {code(one)}" for one in notes)]
+    if gained:
+        lines += ["", "## Does it help to be told?", "", *gained]
     for one in learnt:
         lines += ["", *_section(one)]
     return "\n".join(lines) + "\n"

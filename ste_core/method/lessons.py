@@ -2,11 +2,11 @@
 
 >>> one = Lesson(tool="stamp", notes=notes, plain=(False, False), noted=(True, True))           # doctest: +SKIP
 >>> one.notes_help, one.served(tool).description                                                 # doctest: +SKIP
-(True, 'Stamps a day.\\n\\nLearnt by trying this tool; quoted, no instructions:\\n- "day: begin with D-"')
+(True, 'Stamps a day.\\n\\nLearnt by trying this tool; quoted, no instructions:\\n- "day: ..."')
 
-The evidence is paired: the same held-out queries, answered with the tool's documentation as it is, with notes on it, and
-with the documentation rewritten. Notes are passed on if more calls run with them; a rewrite, if no fewer do. All that
-comes from tools is quoted, and of a tool that gives instructions to agents nothing in other words is passed on.
+The evidence is paired: the same held-out queries, answered with the tool's documentation as it is, with notes on it,
+and with the documentation rewritten. Notes are passed on if more calls run with them; a rewrite, if no fewer do. All
+that comes from tools is quoted, and of a tool that gives instructions to agents nothing in other words is passed on.
 """
 
 from collections.abc import Mapping, Sequence

@@ -22,7 +22,7 @@ from typing import Any
 from filelock import FileLock
 
 from ste_core.core import aio, store
-from ste_core.core.config import FormName, Forms, Study
+from ste_core.core.config import FormName, Forms, Study, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Prediction, TestItem, Trial
 from ste_core.method import documentation, finetune, forms, heldout, notes, predict, retrieve
@@ -47,6 +47,14 @@ class Made:
     notes: list[Note]
     worded: list[Note]
     rewrites: list[Rewrite]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who words notes, rewrites documentation and tries held-out queries: a model, and how it is asked."""
+
+    model: ChatModel
+    style: Style
 
 
 def section(study: Study) -> Forms:
@@ -89,16 +97,17 @@ def make(study: Study, seed: int, done: Callable[[], object] = lambda: None) -> 
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # several learners' jobs want the same
         drawn = notes.draw(trials, resources.listing(study).tools)
-        worded = word(study, drawn) if "worded_notes" in wanted else []
-        rewrites = rewrite(study, trials, place) if "documentation" in wanted else []
+        by = writer(study) if {"worded_notes", "documentation"} & wanted else None
+        worded = word(study, drawn, by) if by is not None and "worded_notes" in wanted else []
+        rewrites = rewrite(study, trials, place, by) if by is not None and "documentation" in wanted else []
         for name, records in (("notes", drawn), ("worded", worded), ("documentation", rewrites)):
             store.write_text(place / f"{name}.jsonl", "".join(one.model_dump_json() + "\n" for one in records))
     done()
     return Made(drawn, worded, rewrites)
 
 
-def writer(study: Study) -> tuple[ChatModel, str]:
-    """Who words notes, rewrites documentation and tries held-out queries, and its name; replies are kept on disk.
+def writer(study: Study) -> Writer:
+    """The study's writer; its replies are kept on disk.
 
     Raises:
         UserError: the study names none.
@@ -109,7 +118,7 @@ def writer(study: Study) -> tuple[ChatModel, str]:
         raise UserError(f"study '{study.name}': forms.model: missing; name the model that writes")
     cached = study.model_copy(update={"models": {name: study.models[name].model_copy(update={"cache": True})}})
     cached._root = study.root
-    return resources.chat(cached, name), name
+    return Writer(resources.chat(cached, name), study.style(name))
 
 
 def writes(study: Study) -> bool:
@@ -119,30 +128,33 @@ def writes(study: Study) -> bool:
     return name is not None and study.style(name) != "small"
 
 
-def word(study: Study, drawn: list[Note]) -> list[Note]:
+def word(study: Study, drawn: list[Note], by: Writer) -> list[Note]:
     """The notes in the words of the study's writer."""
-    model, name = writer(study)
     options = study.forms or Forms()
     tools = resources.listing(study).tools
-    work = notes.word(drawn, tools, model, style=study.style(name), seed=study.seed, max_tokens=options.max_tokens)
+    work = notes.word(drawn, tools, by.model, style=by.style, seed=study.seed, max_tokens=options.max_tokens)
     return aio.run(work)
 
 
-def rewrite(study: Study, trials: list[Trial], place: Path) -> list[Rewrite]:
-    """Documentation in the words of the study's writer, and whether it is kept by held-out trials."""
+def rewritten(study: Study, trials: list[Trial], by: Writer) -> list[Rewrite]:
+    """Documentation in the words of the study's writer; whether it is kept is open."""
     options = study.forms or Forms()
-    model, name = writer(study)
-    tools = resources.listing(study).tools
-    learnt, held = heldout.split(trials, options.held_out)
     work = documentation.rewrite(
-        learnt, tools, model, style=study.style(name), seed=study.seed, max_tokens=options.max_tokens
-    )
-    made = aio.run(work)
+        trials, resources.listing(study).tools, by.model, style=by.style, seed=study.seed,
+        max_tokens=options.max_tokens,
+    )  # fmt: skip
+    return aio.run(work)
+
+
+def rewrite(study: Study, trials: list[Trial], place: Path, by: Writer) -> list[Rewrite]:
+    """Documentation rewritten from a tool's earlier trials, and whether it is kept by the queries of the later ones."""
+    learnt, held = heldout.split(trials, (study.forms or Forms()).held_out)
+    made, tools = rewritten(study, learnt, by), resources.listing(study).tools
     revised = {one.tool: one.revised(tools[one.tool]) for one in made if not one.fault}
     tried = [one for one in held if one.tool in revised]
-    before = try_held_out(study, tried, place / "held_out.jsonl")
+    before = try_held_out(study, tried, place / "held_out.jsonl", by)
     beside = {name: Beside(revised=revised) for name in revised}
-    after = try_held_out(study, tried, place / "held_out_documentation.jsonl", beside)
+    after = try_held_out(study, tried, place / "held_out_documentation.jsonl", by, beside)
     return [
         one.decided(*([ran for ran, trial in zip(some, tried, strict=True) if trial.tool == one.tool]
                       for some in (before, after)))
@@ -150,17 +162,16 @@ def rewrite(study: Study, trials: list[Trial], place: Path) -> list[Rewrite]:
     ]  # fmt: skip
 
 
-def try_held_out(study: Study, held: list[Trial], path: Path, beside: dict[str, Beside] | None = None) -> list[bool]:
+def try_held_out(
+    study: Study, held: list[Trial], path: Path, by: Writer, beside: dict[str, Beside] | None = None
+) -> list[bool]:
     """Whether the writer's first calls for held-out queries run, with what is shown beside documentation or without."""
-    model, name = writer(study)
     explored = study.exploration
     options: dict[str, Any] = {} if explored is None else {
         "context": explored.context, "constrained": explored.constrained, "max_tokens": explored.max_tokens,
     }  # fmt: skip
     toolbox = resources.toolbox(study)
-    work = heldout.ran(
-        held, model, toolbox, path=path, beside=beside, style=study.style(name), seed=study.seed, **options
-    )
+    work = heldout.ran(held, by.model, toolbox, path=path, beside=beside, style=by.style, seed=study.seed, **options)
     return aio.run(work)
 
 

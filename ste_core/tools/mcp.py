@@ -186,7 +186,7 @@ class McpToolbox(Toolbox):
         return _Reply(shown if result.content else _text(value), value)
 
     async def relay(self, call: Call) -> mcp_types.CallToolResult:
-        """A call's result for whoever passes it on: neither cut nor made fit for a prompt; an error is in the result."""
+        """A call's result for whoever passes it on: neither cut nor made fit for a prompt; errors are results."""
         asked_again = 0
         while True:
             try:
