@@ -498,7 +498,7 @@ def _serve_tools(options: argparse.Namespace) -> int:
     from ste_core.pipeline import learnt_run
 
     transport: Any = "stdio" if options.http is None else "http"
-    learnt_run.serve(_load(options.study), everything=options.all, transport=transport, port=options.http or 0)
+    learnt_run.serve_learnt(_load(options.study), everything=options.all, transport=transport, port=options.http or 0)
     return 0
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from ste_core.analysis import forms as forms_tables
+import ste_core.analysis.forms
 from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, TestItem, Tool
@@ -16,6 +16,8 @@ from ste_core.method.notes import Note
 from ste_core.method.predict import Beside
 from ste_core.models.base import Budget, Choice, Completion
 from ste_core.pipeline import explore_run, forms_run, resources, stages
+
+tables = ste_core.analysis.forms
 
 # --- within a budget --------------------------------------------------------------------------------------------------
 
@@ -196,20 +198,20 @@ def study(tmp_path, monkeypatch):
 
 
 def test_notes_and_documentation_are_made_and_judged_by_held_out_trials(study):
-    made = forms_run.make(study, 0)
+    made = forms_run.make_forms(study, 0)
     (drawn,) = made.notes
     assert drawn.tool == "stamp" and drawn.arguments == ("day",) and drawn.calls == 4 and drawn.same_trial
     assert [one.text() for one in made.worded] == ["stamp: Begin the day with D-."]
     stamp, weigh = made.rewrites
     assert (stamp.tool, stamp.queries, stamp.ran_before, stamp.ran, stamp.kept) == ("stamp", 2, 0, 2, True)
     assert weigh.tool == "weigh" and (weigh.ran, weigh.kept) == (0, True)  # as often: the model calls stamp for it
-    assert forms_run.read(study, 0) == made == forms_run.make(study, 0)
+    assert forms_run.read_forms(study, 0) == made == forms_run.make_forms(study, 0)
 
 
 def test_answers_with_every_form_and_their_tables(study):
     with pytest.raises(UserError, match=r"make the forms of seed 0 first \(notebook 52\)"):
         forms_run.answer(study, "notes", 200, 0)
-    forms_run.make(study, 0)
+    forms_run.make_forms(study, 0)
     stages.answer_items(study, "baseline")
     for form in study.forms.forms:
         for budget in forms_run.budgets(study, form):
@@ -217,8 +219,8 @@ def test_answers_with_every_form_and_their_tables(study):
     asked = resources.chat(study, "learner").asked
     forms_run.answer(study, "notes", 200, 0)
     assert resources.chat(study, "learner").asked == asked  # what is there is not asked again
-    rows = forms_tables.form_outcomes(study)
-    table = forms_tables.form_table(rows, study)
+    rows = tables.form_outcomes(study)
+    table = tables.form_table(rows, study)
     assert list(table) == ["learner", "form", "budget", "tokens", "pieces", "seeds", "n", "metric", "value", "ci_low",
                            "ci_high"]  # fmt: skip
     right = table[table["metric"] == "correct_execution"].set_index(["form", "budget"])["value"]
@@ -227,25 +229,25 @@ def test_answers_with_every_form_and_their_tables(study):
         assert right[form, 200] == 100.0, form
     used = table.dropna(subset="tokens")
     assert (used["tokens"] <= used["budget"]).all() and set(used["budget"]) == {40, 200}
-    differences = forms_tables.form_differences(rows, study)
+    differences = tables.form_differences(rows, study)
     pairs = {(one.form, one.budget, one.reference) for one in differences.itertuples()}
     assert len(pairs) == len(differences) == 12 + 10  # each against none; five others against demonstrations, twice
     gained = differences.set_index(["form", "budget", "reference"])["difference"]
     assert gained["notes", 200, "none"] == 50.0 and gained["notes", 200, "demonstrations"] == 0.0
     assert set(differences["verdict"]) <= {"higher", "lower", "inconclusive"}
-    told = forms_tables.conventions(study).set_index(["form", "budget"])["told"]
+    told = tables.conventions(study).set_index(["form", "budget"])["told"]
     assert told["notes", 200] == told["demonstrations", 200] == told["worded_notes", 200] == 100.0
     assert told["documentation", 200] == 0.0  # two words of the error's ten
-    by_tool = forms_tables.tool_table(rows, study)
+    by_tool = tables.tool_table(rows, study)
     assert by_tool.groupby("tool")["n"].unique().map(list).to_dict() == {"stamp": [3], "weigh": [3]}
-    assert forms_tables.describe(differences, 0.95)
+    assert tables.describe_differences(differences, 0.95)
     assert isinstance(table, pd.DataFrame)
 
 
 def test_only_experience_of_the_study_is_shown(study):
     """A note on a tool that was not explored, or another tool's trial, is in no prompt."""
-    forms_run.make(study, 0)
-    place = forms_run.folder(study, 0) / "notes.jsonl"
+    forms_run.make_forms(study, 0)
+    place = forms_run.forms_folder(study, 0) / "notes.jsonl"
     stray = note("weigh_secretly", "stray")
     place.write_text(place.read_text() + stray.model_dump_json() + "\n")
     forms_run.answer(study, "notes", 200, 0)
@@ -269,7 +271,7 @@ def test_only_experience_of_the_study_is_shown(study):
         ),
         ({"forms": {"forms": ["poems"]}}, r"forms\.forms\.0: "),
         ({"forms": {"forms": ["notes"], "budgets": []}}, r"forms\.budgets: "),
-        ({"exploitation": None}, r"forms: needs the sections exploration, distillation and exploitation"),
+        ({"distillation": None, "forms": {"forms": ["notes"]}}, r"forms: needs the sections exploration and dist"),
     ],
 )
 def test_mistakes_in_the_section_are_one_line(study, tmp_path, changes, message):
@@ -281,7 +283,7 @@ def test_mistakes_in_the_section_are_one_line(study, tmp_path, changes, message)
 
 
 def test_a_budget_counts_what_the_learner_counts(study):
-    forms_run.make(study, 0)
+    forms_run.make_forms(study, 0)
     forms_run.answer(study, "demonstrations", 200, 0)
     for one in forms_run.read_shown(study, "demonstrations", 200, 0):
         assert 0 < one.tokens - one.before <= 200 and one.demonstrations

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from microworld.tools import toolbox as microworld
+from microworld import tools
 from ste_core.core import prompting, store
 from ste_core.core.records import Call, Step, TestItem, Tool, Trial
 from ste_core.method import documentation, heldout, notes, predict
@@ -45,7 +45,7 @@ DAY = "Error: day: '{}' is no day, write YYYY-MM-DD"
 
 def test_a_note_is_an_error_and_the_mended_call_of_its_trial():
     steps = made(False, DAY.format("May 1"), day="May 1", copies=2), made(True, '"lent"', day="2031-05-01", copies=2)
-    (note,) = notes.draw([trial(0, *steps)], TOOLS)
+    (note,) = notes.draw_notes([trial(0, *steps)], TOOLS)
     assert note.arguments == ("day",) and note.says == "day: '<day>' is no day, write YYYY-MM-DD"
     assert note.error == DAY.format("May 1").removeprefix("Error: ")
     assert (note.refused, note.accepted, note.result) == (steps[0].call, steps[1].call, '"lent"')
@@ -57,21 +57,21 @@ def test_a_later_trial_mends_what_its_own_did_not_and_the_better_evidence_is_kep
     first = trial(0, made(False, DAY.format("May 1"), day="May 1"))
     unrelated = trial(1, made(True, "ok", day="May 1", copies=3))  # ran, with what was refused: mends nothing
     later = trial(2, made(True, "ok", day="2031-05-02"))
-    assert notes.draw([first, unrelated], TOOLS) == []
-    (note,) = notes.draw([later, first, unrelated], TOOLS)  # whatever the order
+    assert notes.draw_notes([first, unrelated], TOOLS) == []
+    (note,) = notes.draw_notes([later, first, unrelated], TOOLS)  # whatever the order
     assert not note.same_trial and note.accepted.arguments == {"day": "2031-05-02"}
     before = trial(3, made(True, "ok", day="2031-05-03"), made(False, DAY.format("June"), day="June"))
-    assert notes.draw([before], TOOLS) == []  # a call that ran before the error mends it not
+    assert notes.draw_notes([before], TOOLS) == []  # a call that ran before the error mends it not
     own = trial(4, made(False, DAY.format("July 4"), day="July 4"), made(True, "ok", day="2031-07-04"))
-    (note,) = notes.draw([first, later, own], TOOLS)
+    (note,) = notes.draw_notes([first, later, own], TOOLS)
     assert note.same_trial and note.refused.arguments == {"day": "July 4"} and (note.calls, note.trials) == (2, 2)
 
 
 def test_a_change_of_another_argument_and_an_error_that_names_none_teach_nothing():
     named = trial(0, made(False, DAY.format("May 1"), day="May 1", copies=1), made(True, "ok", day="May 1", copies=2))
     silent = trial(1, made(False, "Error: try later", day="x"), made(True, "ok", day="2031-05-01"))
-    assert notes.draw([named], TOOLS) == [] and notes.draw([silent], TOOLS) == []
-    assert notes.draw([trial(2, made(None, None, day="x"), made(True, "ok", day="y"))], TOOLS) == []
+    assert notes.draw_notes([named], TOOLS) == [] and notes.draw_notes([silent], TOOLS) == []
+    assert notes.draw_notes([trial(2, made(None, None, day="x"), made(True, "ok", day="y"))], TOOLS) == []
 
 
 def test_one_and_true_are_not_the_same_value_and_missing_and_made_up_arguments_are_notes():
@@ -80,7 +80,7 @@ def test_one_and_true_are_not_the_same_value_and_missing_and_made_up_arguments_a
     missing = trial(1, made(False, "Error: missing argument 'day'"), made(True, "ok", day="2031-05-01"))
     extra = trial(2, made(False, "Error: unknown argument 'when', there are: day, copies, shelf", when="now", day="d"),
                   made(True, "ok", day="d"))  # fmt: skip
-    found = notes.draw([kind, missing, extra], TOOLS)
+    found = notes.draw_notes([kind, missing, extra], TOOLS)
     assert [one.arguments for one in found] == [("copies",), ("day",), ("when",)]
     assert found[0].text().endswith("(ran with copies=1, not true)")
     assert found[1].text().endswith('(ran with day="2031-05-01")') and found[2].text().endswith("(ran with no when)")
@@ -91,10 +91,10 @@ def test_the_most_often_met_comes_first_and_of_other_tools_nothing():
     often = [trial(n, made(False, DAY.format(f"May {n}"), day=f"May {n}"), made(True, "ok", day=f"2031-05-0{n}"))
              for n in (1, 2, 3)]  # fmt: skip
     stray = trial(4, made(False, "Error: x: no", "stray", x=1), made(True, "ok", "stray", x=2), tool="stray")
-    found = notes.draw([rare, *often, stray], TOOLS)
+    found = notes.draw_notes([rare, *often, stray], TOOLS)
     assert [(one.arguments, one.calls) for one in found] == [(("day",), 3), (("copies",), 1)]
     x = trial(5, made(False, "Error: x: no", "other", x=1), made(True, "ok", "other", x=2), tool="other")
-    mixed = notes.draw([rare, *often, x], TOOLS)
+    mixed = notes.draw_notes([rare, *often, x], TOOLS)
     shown = [(one.tool, one.arguments[0]) for one in notes.in_turn(mixed, ["other", "lend"])]
     assert shown == [("other", "x"), ("lend", "day"), ("lend", "copies")]
 
@@ -117,7 +117,7 @@ class Says:
 
 
 def two_notes():
-    return notes.draw(
+    return notes.draw_notes(
         [trial(0, made(False, DAY.format("May 1"), day="May 1"), made(True, "ok", day="2031-05-01")),
          trial(1, made(False, "Error: copies: at most 3", copies=9, day="d"), made(True, "ok", copies=3, day="d"))],
         TOOLS,
@@ -127,7 +127,7 @@ def two_notes():
 def test_notes_in_a_models_words_keep_their_evidence_and_are_told_once():
     by_rule = two_notes()
     model = Says('"Write the day\nas YYYY-MM-DD."')
-    (worded,) = asyncio.run(notes.word(by_rule, TOOLS, model))  # both in the same words
+    (worded,) = asyncio.run(notes.word_notes(by_rule, TOOLS, model))  # both in the same words
     assert worded.text() == "lend: Write the day as YYYY-MM-DD." and worded.writer == "says"
     assert worded.model_copy(update={"worded": None, "writer": None}) == by_rule[0]
     messages, options = model.asked[0]
@@ -142,7 +142,7 @@ def test_notes_in_a_models_words_keep_their_evidence_and_are_told_once():
 )
 def test_words_that_are_no_good_leave_the_note_as_it_was(answer, reason):
     by_rule = two_notes()
-    assert asyncio.run(notes.word(by_rule, TOOLS, Says(answer, reason=reason))) == by_rule
+    assert asyncio.run(notes.word_notes(by_rule, TOOLS, Says(answer, reason=reason))) == by_rule
 
 
 # --- documentation ----------------------------------------------------------------------------------------------------
@@ -199,10 +199,12 @@ def test_a_request_shows_each_error_once_and_calls_that_ran():
     assert len([result for _, result in shown if result.startswith("Error")]) == 1
     assert len([result for _, result in shown if result == "ok"]) == documentation.MANY
     model = Says(GOOD)
-    (found,) = asyncio.run(documentation.rewrite(trials, TOOLS, model))  # of the other tool there is no trial
+    (found,) = asyncio.run(
+        documentation.rewrite_documentation(trials, TOOLS, model)
+    )  # of the other tool there is no trial
     assert found.tool == "lend" and found.writer == "says" and found.description and len(model.asked) == 1
     assert "May 1" in model.asked[0][0][-1]["content"]
-    (nothing,) = asyncio.run(documentation.rewrite([trial(0)], TOOLS, Says(GOOD)))
+    (nothing,) = asyncio.run(documentation.rewrite_documentation([trial(0)], TOOLS, Says(GOOD)))
     assert nothing.fault == "no call was made"
     assert Rewrite.model_validate_json(found.model_dump_json()) == found
 
@@ -212,9 +214,9 @@ def test_a_request_shows_each_error_once_and_calls_that_ran():
 
 def test_without_notes_every_request_is_what_it_was():
     """Digests noted before there were forms: answers that are paid for are found again."""
-    tools = microworld().tools
+    known = tools.toolbox().tools
     shown = [("Two and three?", Call(tool="add", arguments={"a": 2, "b": 3}))]
-    docs = [tools[name].documentation() for name in list(tools)[:3]]
+    docs = [known[name].documentation() for name in list(known)[:3]]
     noted = {"small": ("fb2cddb459d0dd17", "f35c37868ab0f8be"), "instruct": ("45cc9a2954b54e5d", "7f5c82c9a044a0c0"),
              "native": ("92ad05d7f7f4ea14", "55988b60e3dba9de")}  # fmt: skip
     for style, (requests, texts) in noted.items():
@@ -260,10 +262,10 @@ def test_predict_documents_revised_tools_and_shows_notes(tmp_path):
 def test_the_later_trials_are_held_out_and_no_query_that_was_tried_before():
     trials = [trial(n, query=q) for n, q in enumerate(["a", "b", "c", "A ", "d", "d"])]
     single = trial(0, tool="other")
-    learnt, held = heldout.split([*trials[::-1], single], 0.5)
+    learnt, held = heldout.hold_out([*trials[::-1], single], 0.5)
     assert [one.query for one in learnt] == ["a", "b", "c", f"{single.query}"]
     assert [one.query for one in held] == ["d"]  # "A " was tried, "d" counts once
-    assert heldout.split([], 0.5) == ([], [])
+    assert heldout.hold_out([], 0.5) == ([], [])
 
 
 def stamp(day: str) -> str:

@@ -50,7 +50,7 @@ def form_outcomes(study: Study) -> pd.DataFrame:
 def _outcomes(study: Study) -> Iterator[pd.DataFrame]:
     toolbox, items = resources.toolbox(study), resources.items(study, "test")
     results = execution.gold_results(items)
-    wanted = {(one.gold.tool, one.item) for one in forms_run.items_of(study)}
+    wanted = {(one.gold.tool, one.item) for one in forms_run.form_items(study)}
     for learner in study.of_learners():
         for form, budget, seed, path in _files(learner):
             if not path.is_file():
@@ -65,7 +65,7 @@ def _outcomes(study: Study) -> Iterator[pd.DataFrame]:
 def _files(learner: Study) -> Iterator[tuple[str, int, int, Any]]:
     """The answers of a learner: form, budget, seed, file."""
     yield NONE, 0, 0, stages.predictions_file(learner, "baseline", NO_VARIANT, 0)
-    for form in forms_run.section(learner).forms:
+    for form in forms_run.forms_section(learner).forms:
         for budget in forms_run.budgets(learner, form):
             for seed in compare.seeds_of(learner):
                 yield form, budget, seed, forms_run.answers_file(learner, form, budget, seed)
@@ -106,7 +106,7 @@ def _sizes(study: Study) -> dict[tuple[str | None, str, int], tuple[float, float
 def shown_prompts(study: Study) -> Iterator[tuple[str | None, FormName, int, list[Shown]]]:
     """What prompts showed: learner, form, budget, a record an item and seed."""
     for learner in study.of_learners():
-        for form in forms_run.section(learner).forms:
+        for form in forms_run.forms_section(learner).forms:
             for budget in forms_run.budgets(learner, form):
                 yield (
                     learner.learner,
@@ -180,14 +180,14 @@ def conventions(study: Study) -> pd.DataFrame:
     """
     tools, drawn, texts, revised = resources.listing(study).tools, {}, {}, {}
     for seed in compare.seeds_of(study):
-        made = forms_run.read(study, seed)
+        made = forms_run.read_forms(study, seed)
         revised[seed] = {one.tool: one.revised(tools[one.tool]) for one in made.rewrites if one.kept}
         for note in (*made.notes, *made.worded):
             drawn.setdefault((note.tool, note.says), note)
             texts.setdefault((note.tool, note.says), set()).add(note.text())
     found = []
     for learner in study.of_learners():
-        for form in forms_run.section(learner).forms:
+        for form in forms_run.forms_section(learner).forms:
             for budget in forms_run.budgets(learner, form):
                 prompts = [(one, revised[seed]) for seed in compare.seeds_of(learner)
                            for one in forms_run.read_shown(learner, form, budget, seed)]  # fmt: skip
@@ -224,7 +224,7 @@ def _words(text: str) -> set[str]:
 # --- to be read -------------------------------------------------------------------------------------------------------
 
 
-def describe(table: pd.DataFrame, level: float) -> list[str]:
+def describe_differences(table: pd.DataFrame, level: float) -> list[str]:
     """The differences as sentences: of each learner and reference those that are told apart from zero, or that none is.
 
     Args:

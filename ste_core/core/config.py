@@ -617,10 +617,12 @@ def _check_forms(study: Study, forms: Forms, shown: str) -> None:
         UserError: something is missing.
     """
     name = forms.model or (study.distillation.model if study.distillation is not None else None)
-    if name is None or study.exploration is None or study.exploitation is None:
-        raise UserError(f"{shown}: forms: needs the sections exploration, distillation and exploitation")
+    if name is None or study.exploration is None:
+        raise UserError(f"{shown}: forms: needs the sections exploration and distillation")
     if name not in study.models:
         raise UserError(f"{shown}: {no_model('forms.model', name, study.models)}")
+    if study.exploitation is None:  # tools of one's own: nothing is compared
+        return
     written = next((one for one in forms.forms if one in WRITTEN), None)
     if written and study.style(name) == "small":
         raise UserError(

@@ -282,17 +282,17 @@ def ask_call(
     """
     messages: list[Message] = []
     if style == "native":
-        messages += [system(noted(notes))] if notes else []
+        messages += [system(notes_section(notes))] if notes else []
         for asked, call in examples:
             messages += [_predict(asked, (), (), style), assistant(react.render_call(call.tool, call.arguments))]
         return [*messages, _predict(query, (), (), style)]
     for one in _lines("call_examples", style):
         worked = react.render_call(one["tool"], one["arguments"])
         messages += [_predict(one["query"], one["tools"], (), style), assistant(worked)]
-    return [*messages, _predict(query, [*tools, *(["", noted(notes)] if notes else [])], examples, style)]
+    return [*messages, _predict(query, [*tools, *(["", notes_section(notes)] if notes else [])], examples, style)]
 
 
-def noted(notes: Sequence[str]) -> str:
+def notes_section(notes: Sequence[str]) -> str:
     """Notes on tools, a line each, as prompts show them."""
     return fill("notes", notes="\n".join(f"- {one}" for one in notes))
 
@@ -307,7 +307,7 @@ def _predict(query: str, tools: Iterable[str], examples: Sequence[tuple[str, Cal
 
 def tuned(query: str, notes: Sequence[str] = ()) -> list[Message]:
     """Asks a fine-tuned model for a call: no documentation, only the mode and the query, and notes if there are any."""
-    return [system("\n\n".join([template("tuned"), *([noted(notes)] if notes else [])])), user(query)]
+    return [system("\n\n".join([template("tuned"), *([notes_section(notes)] if notes else [])])), user(query)]
 
 
 def tuned_answer(query: str, call: Call, result: str) -> list[Message]:
@@ -349,7 +349,7 @@ def _word_note(tool: Tool, refused: Call, error: str, accepted: Call, result: st
     return user(fill("word_note", style, tool=tool.documentation(), **made, **shown))
 
 
-def rewrite(tool: Tool, calls: Sequence[tuple[Call, str]], style: Style = "instruct") -> list[Message]:
+def ask_rewrite(tool: Tool, calls: Sequence[tuple[Call, str]], style: Style = "instruct") -> list[Message]:
     """Asks for a tool's documentation anew, given calls with their results; the reply is a line for the description and
     one for each argument."""
     messages: list[Message] = []

@@ -1,6 +1,6 @@
 """A tool's documentation rewritten by a model from trials of the tool.
 
->>> rewrites = await rewrite(trials, toolbox.tools, model)                                      # doctest: +SKIP
+>>> rewrites = await rewrite_documentation(trials, toolbox.tools, model)                        # doctest: +SKIP
 >>> rewrites[0].revised(toolbox.tools["convert_currency"]).description                          # doctest: +SKIP
 'Convert an amount of money, given three-letter currency codes.'
 
@@ -81,7 +81,7 @@ def documented(tool: Tool, description: str, arguments: Mapping[str, str]) -> To
     return tool.model_copy(update={"description": description or tool.description, "parameters": schema})
 
 
-async def rewrite(
+async def rewrite_documentation(
     trials: Sequence[Trial], tools: Mapping[str, Tool], model: ChatModel, *, style: Style = "instruct", seed: int = 0,
     max_tokens: int = 256,
 ) -> list[Rewrite]:  # fmt: skip
@@ -99,7 +99,7 @@ async def rewrite(
         if fault:
             return Rewrite(tool=tool.name, fault=fault, writer=model.name)
         reply = await answer_or_refusal(
-            model, prompting.rewrite(tool, shown, style), replies=counted, temperature=0.0, max_tokens=max_tokens,
+            model, prompting.ask_rewrite(tool, shown, style), replies=counted, temperature=0.0, max_tokens=max_tokens,
             seed=request_seed(seed, "rewrite", tool.name),
         )  # fmt: skip
         raw = reply.text.encode("utf-8", "replace").decode("utf-8")

@@ -1,6 +1,6 @@
 """Held-out trials: do calls run more often when a model is shown what other trials taught?
 
->>> learnt, held = split(trials, 1 / 3)                                                         # doctest: +SKIP
+>>> learnt, held = hold_out(trials, 1 / 3)                                                         # doctest: +SKIP
 >>> await ran(held, model, toolbox, path=path, beside={"add_date": Beside(notes=[...])})        # doctest: +SKIP
 [True, False, ...]
 
@@ -28,7 +28,7 @@ from ste_core.tools.base import Toolbox
 CONCURRENCY = 16
 
 
-def split(trials: Sequence[Trial], share: float) -> tuple[list[Trial], list[Trial]]:
+def hold_out(trials: Sequence[Trial], share: float) -> tuple[list[Trial], list[Trial]]:
     """The trials to learn from and those held out, both in the order of tool, episode and trial.
 
     Of each tool the last of its trials are held out, the share of them rounded up, and never the only one. A query that

@@ -129,7 +129,7 @@ def gain(lessons: Sequence[Lesson]) -> tuple[list[bool], list[bool], list[str]]:
     return under, plain, tools
 
 
-def described(lessons: Sequence[Lesson], everything: bool = False) -> Any:
+def describer(lessons: Sequence[Lesson], everything: bool = False) -> Any:
     """A function from tools to the tools as they are passed on, for `tools.described`; those without a lesson inert."""
     known = {one.tool: one for one in lessons}
 

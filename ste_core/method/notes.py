@@ -1,6 +1,6 @@
 """Usage notes: what errors taught about a tool's arguments, each with the evidence behind it.
 
->>> notes = draw(trials, toolbox.tools)                                                         # doctest: +SKIP
+>>> notes = draw_notes(trials, toolbox.tools)                                                         # doctest: +SKIP
 >>> notes[0].text()                                                                             # doctest: +SKIP
 'convert_currency: source: use a three-letter currency code, like EUR (ran with source="EUR", not "euros")'
 
@@ -86,7 +86,7 @@ class Note(Record):
 ABSENT = "\0absent"
 
 
-def draw(trials: Iterable[Trial], tools: Mapping[str, Tool]) -> list[Note]:
+def draw_notes(trials: Iterable[Trial], tools: Mapping[str, Tool]) -> list[Note]:
     """The notes that trials give by rule: tools in their order, of each tool the most often met first.
 
     Args:
@@ -156,7 +156,7 @@ def _value(value: JsonValue) -> str:
 # --- worded by a model ------------------------------------------------------------------------------------------------
 
 
-async def word(
+async def word_notes(
     notes: Sequence[Note], tools: Mapping[str, Tool], model: ChatModel, *, style: Style = "instruct", seed: int = 0,
     max_tokens: int = 96,
 ) -> list[Note]:  # fmt: skip

@@ -1,7 +1,7 @@
 """A study's experience in several forms: notes drawn, documentation rewritten, the test set answered with each.
 
 >>> study = load("full_forms")                                               # doctest: +SKIP
->>> make(study, seed=0)                                                      # doctest: +SKIP
+>>> make_forms(study, seed=0)                                                      # doctest: +SKIP
 >>> answer(study, "notes", 300, seed=0)                                      # doctest: +SKIP
 
 Forms are those of `method.forms`, of the full method's experience. Under `results/<study>/`: `forms/full/seed<k>/`
@@ -57,7 +57,7 @@ class Writer:
     style: Style
 
 
-def section(study: Study) -> Forms:
+def forms_section(study: Study) -> Forms:
     """The study's section.
 
     Raises:
@@ -70,10 +70,10 @@ def section(study: Study) -> Forms:
 
 def budgets(study: Study, form: FormName) -> list[int]:
     """The budgets of a form: those of the study; weights alone take no room in a prompt."""
-    return [0] if form == "weights" else sorted(set(section(study).budgets))
+    return [0] if form == "weights" else sorted(set(forms_section(study).budgets))
 
 
-def folder(study: Study, seed: int) -> Path:
+def forms_folder(study: Study, seed: int) -> Path:
     """Where notes and rewrites of a seed's experience lie."""
     return study.results / "forms" / FULL / f"seed{seed}"
 
@@ -81,25 +81,25 @@ def folder(study: Study, seed: int) -> Path:
 # --- notes and documentation ------------------------------------------------------------------------------------------
 
 
-def make(study: Study, seed: int, done: Callable[[], object] = lambda: None) -> Made:
+def make_forms(study: Study, seed: int, done: Callable[[], object] = lambda: None) -> Made:
     """Draw notes, word them and rewrite documentation, as far as the study's forms need it.
 
     Raises:
         UserError: nothing was explored, or a model or the tools fail.
     """
-    options = section(study)
+    options = forms_section(study)
     wanted = {piece for form in options.forms for piece in forms.PIECES[form]}
     trials = explore_run.read_trials(study, FULL, seed)
     if not trials:
         raise UserError(f"study '{study.name}': variant {FULL}, seed {seed}: not explored yet; run ste explore")
-    place = folder(study, seed)
+    place = forms_folder(study, seed)
     lock = place / ".run" / "make.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # several learners' jobs want the same
-        drawn = notes.draw(trials, resources.listing(study).tools)
+        drawn = notes.draw_notes(trials, resources.listing(study).tools)
         by = writer(study) if {"worded_notes", "documentation"} & wanted else None
-        worded = word(study, drawn, by) if by is not None and "worded_notes" in wanted else []
-        rewrites = rewrite(study, trials, place, by) if by is not None and "documentation" in wanted else []
+        worded = in_words(study, drawn, by) if by is not None and "worded_notes" in wanted else []
+        rewrites = rewrite_and_try(study, trials, place, by) if by is not None and "documentation" in wanted else []
         for name, records in (("notes", drawn), ("worded", worded), ("documentation", rewrites)):
             store.write_text(place / f"{name}.jsonl", "".join(one.model_dump_json() + "\n" for one in records))
     done()
@@ -128,27 +128,27 @@ def writes(study: Study) -> bool:
     return name is not None and study.style(name) != "small"
 
 
-def word(study: Study, drawn: list[Note], by: Writer) -> list[Note]:
+def in_words(study: Study, drawn: list[Note], by: Writer) -> list[Note]:
     """The notes in the words of the study's writer."""
     options = study.forms or Forms()
     tools = resources.listing(study).tools
-    work = notes.word(drawn, tools, by.model, style=by.style, seed=study.seed, max_tokens=options.max_tokens)
+    work = notes.word_notes(drawn, tools, by.model, style=by.style, seed=study.seed, max_tokens=options.max_tokens)
     return aio.run(work)
 
 
 def rewritten(study: Study, trials: list[Trial], by: Writer) -> list[Rewrite]:
     """Documentation in the words of the study's writer; whether it is kept is open."""
     options = study.forms or Forms()
-    work = documentation.rewrite(
+    work = documentation.rewrite_documentation(
         trials, resources.listing(study).tools, by.model, style=by.style, seed=study.seed,
         max_tokens=options.max_tokens,
     )  # fmt: skip
     return aio.run(work)
 
 
-def rewrite(study: Study, trials: list[Trial], place: Path, by: Writer) -> list[Rewrite]:
+def rewrite_and_try(study: Study, trials: list[Trial], place: Path, by: Writer) -> list[Rewrite]:
     """Documentation rewritten from a tool's earlier trials, and whether it is kept by the queries of the later ones."""
-    learnt, held = heldout.split(trials, (study.forms or Forms()).held_out)
+    learnt, held = heldout.hold_out(trials, (study.forms or Forms()).held_out)
     made, tools = rewritten(study, learnt, by), resources.listing(study).tools
     revised = {one.tool: one.revised(tools[one.tool]) for one in made if not one.fault}
     tried = [one for one in held if one.tool in revised]
@@ -175,13 +175,13 @@ def try_held_out(
     return aio.run(work)
 
 
-def read(study: Study, seed: int) -> Made:
-    """What `make` left.
+def read_forms(study: Study, seed: int) -> Made:
+    """What `make_forms` left.
 
     Raises:
         UserError: it was not made yet.
     """
-    place = folder(study, seed)
+    place = forms_folder(study, seed)
     if not (place / "documentation.jsonl").is_file():
         raise UserError(f"{place}: not there; make the forms of seed {seed} first (notebook 52)")
     return Made(
@@ -211,9 +211,9 @@ def shown_file(study: Study, form: FormName, budget: int, seed: int) -> Path:
     return answers_file(study, form, budget, seed).with_suffix(".shown.jsonl")
 
 
-def items_of(study: Study) -> list[TestItem]:
+def form_items(study: Study) -> list[TestItem]:
     """The test items of the comparison: those of the study, or of each tool fewer."""
-    return resources.some_of_each(stages.items_of(study), section(study).items, study.seed)
+    return resources.some_of_each(stages.items_of(study), forms_section(study).items, study.seed)
 
 
 def answer(
@@ -222,14 +222,14 @@ def answer(
     """Answer the test items with experience in one form, within a budget of tokens.
 
     Raises:
-        UserError: a stage before is missing (exploration, distillation, `make`; fine-tuning for weights).
+        UserError: a stage before is missing (exploration, distillation, `make_forms`; fine-tuning for weights).
     """
     options = study.exploitation
     if options is None:
         raise UserError(f"study '{study.name}': exploitation: missing; the stage needs it")
     if form == "weights":
         return store.read_jsonl(_tuned_there(study, seed), Prediction)
-    setting, items = forms.setting_of(form), items_of(study)
+    setting, items = forms.setting_of(form), form_items(study)
     tools, style = resources.toolbox(study).tools, study.style(options.model)
     if setting == "tuned":
         _tuned_there(study, seed)
@@ -252,17 +252,17 @@ def answer(
         about["demonstrations"] = [one.demonstrations for one in fitted]
     work = predict.predict(
         items, model, tools, setting=setting, path=path, beside=[one.beside for one in fitted], system=options.model,
-        label=label(form, budget), seed=seed, temperature=options.temperature, max_tokens=options.max_tokens,
+        label=form_label(form, budget), seed=seed, temperature=options.temperature, max_tokens=options.max_tokens,
         context=options.context, constrained=options.constrained, style=style, sampling=options.sampling(), done=done,
         **about,
     )  # fmt: skip
     return aio.run(work)
 
 
-def label(form: FormName, budget: int) -> str:
+def form_label(form: FormName, budget: int) -> str:
     """What predictions call a form and its budget.
 
-    >>> label("notes", 300)
+    >>> form_label("notes", 300)
     'notes by rule, 300 tokens'
     """
     return forms.LABELS[form] if form == "weights" else f"{forms.LABELS[form]}, {budget} tokens"
@@ -284,7 +284,7 @@ def material_of(study: Study, form: FormName, seed: int, items: list[TestItem]) 
     how = "query" if form in forms.TUNED else options.candidates
     named = retrieve.candidates(items, tools, how, n=options.candidate_count, seed=study.seed, encoder=encoder)
     pieces = forms.PIECES[form]
-    made = read(study, seed)
+    made = read_forms(study, seed)
     near: list[list[Example]] = [[] for _ in items]
     if "demonstrations" in pieces:
         retriever = retrieve.Retriever(stages.examples(study, FULL, seed), encoder)

@@ -1,9 +1,9 @@
 """What was learnt about tools of one's own, tried on held-out queries, and passed on by a server.
 
->>> found = learn(study, trials)                                             # doctest: +SKIP
+>>> found = learn_tools(study, trials)                                             # doctest: +SKIP
 >>> [one.tool for one in found if one.notes_help]                            # doctest: +SKIP
 ['convert_currency']
->>> serve(study)                                                             # doctest: +SKIP
+>>> serve_learnt(study)                                                             # doctest: +SKIP
 
 Notes are drawn, and documentation rewritten, from the earlier trials of each tool; the queries of the later ones decide
 what is passed on (`method.lessons`). The model that tries them is the study's writer (`forms.model`, else
@@ -20,7 +20,7 @@ from ste_core.core.config import Forms, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import Tool, Trial
 from ste_core.method import heldout, notes, predict
-from ste_core.method.lessons import MANY, Lesson, described, suspicion
+from ste_core.method.lessons import MANY, Lesson, describer, suspicion
 from ste_core.method.notes import Note
 from ste_core.method.predict import Beside
 from ste_core.models import native
@@ -33,7 +33,7 @@ from ste_core.tools.described import Described
 FOLDER, FILE = "learnt", "lessons.json"
 
 
-def learn(study: Study, trials: list[Trial]) -> list[Lesson]:
+def learn_tools(study: Study, trials: list[Trial]) -> list[Lesson]:
     """A lesson a tool that was tried, in the tools' order.
 
     Raises:
@@ -42,15 +42,15 @@ def learn(study: Study, trials: list[Trial]) -> list[Lesson]:
     options = study.forms or Forms()
     tools = resources.toolbox(study).tools
     place = study.results / "forms" / "own_tools"
-    learnt, held = heldout.split(trials, options.held_out)
-    drawn = notes.draw(learnt, tools)
+    learnt, held = heldout.hold_out(trials, options.held_out)
+    drawn = notes.draw_notes(learnt, tools)
     can_write, by = forms_run.writes(study), forms_run.writer(study)
     told = {name: [step.observation or "" for one in trials if one.tool == name for step in one.steps]
             for name in tools}  # fmt: skip
     suspects = {name: suspicion(tool, told[name]) for name, tool in tools.items()}
     if can_write:
         trusted = [one for one in drawn if not suspects[one.tool]]
-        worded = {_key(one): one for one in forms_run.word(study, trusted, by)}
+        worded = {_key(one): one for one in forms_run.in_words(study, trusted, by)}
         drawn = [worded.get(_key(one), one) for one in drawn]
     tried = {one.tool for one in trials}
     few = {name: _that_fit(study, by, tools[name], [one for one in drawn if one.tool == name][:MANY], held)
@@ -129,7 +129,7 @@ def write_lessons(study: Study, found: list[Lesson]) -> None:
     dumped = [one.model_dump(mode="json") for one in found]
     folder = study.results / FOLDER
     store.write_text(folder / FILE, json.dumps(dumped, ensure_ascii=False, indent=1) + "\n")
-    served = described(found)(resources.toolbox(study).tools)
+    served = describer(found)(resources.toolbox(study).tools)
     listed = [{"name": one.name, "description": one.description, "inputSchema": one.parameters}
               for one in served.values()]  # fmt: skip
     store.write_text(folder / "descriptions.json", json.dumps(listed, ensure_ascii=False, indent=1) + "\n")
@@ -141,10 +141,10 @@ def improved(study: Study, everything: bool = False) -> Described:
     Args:
         everything: notes that did not help, or could not be tried, too.
     """
-    return Described(resources.toolbox(study), described(read_lessons(study), everything))
+    return Described(resources.toolbox(study), describer(read_lessons(study), everything))
 
 
-def serve(
+def serve_learnt(
     study: Study, *, everything: bool = False, transport: Literal["stdio", "http"] = "stdio", port: int = 8000
 ) -> None:
     """Serve the study's tools to any MCP client, with what was learnt in their descriptions; see `tools.mcp.serve`.
