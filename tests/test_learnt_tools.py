@@ -147,7 +147,7 @@ def test_the_convention_is_found_noted_and_tried(learnt):
     assert re.search(r"Notes on 1 of 2 tools are passed on.*\+50\.0 points \[[+-][\d.]+, [+-][\d.]+\], over 4 q", said)
     table = (learnt / "results" / "calendar" / "tables" / "learnt_notes.csv").read_text().splitlines()
     assert table[0].startswith("tool,notes,queries,plain,noted,difference,ci_low,ci_high,passed_on")
-    assert table[1].startswith("book_room,1,2,0,2,100.0,")
+    assert table[1].startswith("book_room,1,2,0,2,100.000,")
 
 
 def test_a_client_is_told_and_calls_go_through_as_they_are(learnt):

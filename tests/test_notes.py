@@ -86,6 +86,28 @@ def test_one_and_true_are_not_the_same_value_and_missing_and_made_up_arguments_a
     assert found[1].text().endswith('(ran with day="2031-05-01")') and found[2].text().endswith("(ran with no when)")
 
 
+def test_a_call_with_the_argument_is_better_evidence_than_one_without():
+    error = made(False, "Error: copies: at most 3", copies=9, day="d")
+    own = trial(0, error, made(True, "ok", day="d"))
+    (note,) = notes.draw_notes([own], TOOLS)
+    assert note.text().endswith("(ran with no copies)") and note.same_trial
+    later = trial(1, made(True, "ok", copies=2, day="d"))
+    (note,) = notes.draw_notes([own, later], TOOLS)
+    assert note.text().endswith("(ran with copies=2, not 9)") and not note.same_trial
+    again = trial(2, error, made(True, "ok", copies=3, day="d"))
+    (note,) = notes.draw_notes([own, later, again], TOOLS)
+    assert note.accepted.arguments["copies"] == 3 and note.same_trial and note.calls == 2
+
+
+def test_of_many_errors_about_the_same_argument_the_most_often_met_are_kept():
+    words = ["is a fish", "was sold last winter", "belongs to nobody here", "cannot fly so far", "smells"]
+    trials = [trial(number, made(False, f"Error: day: {said}", day="x"), made(True, "ok", day="y"))
+              for number, said in enumerate([*words, words[4], words[3], words[4]])]  # fmt: skip
+    found = notes.draw_notes(trials, TOOLS)
+    assert [(one.says, one.calls) for one in found] == [("day: smells", 3), ("day: cannot fly so far", 2),
+                                                         ("day: is a fish", 1)]  # fmt: skip
+
+
 def test_the_most_often_met_comes_first_and_of_other_tools_nothing():
     rare = trial(0, made(False, "Error: copies: at most 3", copies=9, day="d"), made(True, "ok", copies=3, day="d"))
     often = [trial(n, made(False, DAY.format(f"May {n}"), day=f"May {n}"), made(True, "ok", day=f"2031-05-0{n}"))

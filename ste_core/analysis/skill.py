@@ -43,7 +43,7 @@ def lesson_table(found: Sequence[Lesson], study: Study) -> pd.DataFrame:
         rows.append(about | {"suspect": one.suspect})
     columns = ["tool", "notes", "queries", "plain", "noted", "difference", "ci_low", "ci_high", "passed_on",
                "rewritten", "kept", "suspect"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"noted": "Int64", "rewritten": "Int64"})  # missing: not tried
 
 
 def _over_queries(a: Sequence[bool], b: Sequence[bool], study: Study) -> stats.Difference:

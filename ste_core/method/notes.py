@@ -1,13 +1,15 @@
 """Usage notes: what errors taught about a tool's arguments, each with the evidence behind it.
 
->>> notes = draw_notes(trials, toolbox.tools)                                                         # doctest: +SKIP
+>>> notes = draw_notes(trials, toolbox.tools)                                                   # doctest: +SKIP
 >>> notes[0].text()                                                                             # doctest: +SKIP
 'convert_currency: source: use a three-letter currency code, like EUR (ran with source="EUR", not "euros")'
 
 *By rule*: an error that names an argument (`tool_errors`), and the mended call that then ran, with another value of
-that argument: a later call of the same trial, else the first in a later trial of the same tool. Errors that are one
-make one note, which counts how often they were met. *Worded*: a model puts the same evidence into a sentence; where
-that is no good (empty, long, cut, or reading like an instruction to an agent), the note keeps its wording by rule.
+that argument: a later call of the same trial, else the first in a later trial of the same tool; one that merely leaves
+an optional argument out is taken where no call ran with it. Errors that are one make one note, which counts how often
+they were met, and about the same arguments the most often met are kept. *Worded*: a model puts the same evidence into
+a sentence; where that is no good (empty, long, cut, or reading like an instruction to an agent), the note keeps its
+wording by rule.
 
 What a note says comes from a tool, so it is data: no note is drawn from what reads like an instruction to an agent
 (`core.untrusted`), prompts say that notes are quoted, and what other programs load quotes them. Usage notes as an
@@ -31,6 +33,9 @@ from ste_core.models.replies import Replies, answer_or_refusal
 
 #: characters of a worded note
 LONGEST_WORDING = 240
+
+#: notes about the same arguments, however many errors there are
+MOST_OF_AN_ARGUMENT = 3
 
 #: characters of a value, and of an error, that a note shows
 LONGEST_VALUE, LONGEST_ERROR = 80, 200
@@ -98,6 +103,10 @@ def draw_notes(trials: Iterable[Trial], tools: Mapping[str, Tool]) -> list[Note]
     return [note for name, own in by_tool.items() for note in _of_tool(tools[name], own)]
 
 
+#: a call as it was made: the trial's number, the call, whether it ran, what came back
+_Made = tuple[int, Call, bool, str]
+
+
 def _of_tool(tool: Tool, trials: Sequence[Trial]) -> list[Note]:
     found: list[tuple[ErrorRead, Note]] = []
     met: list[tuple[ErrorRead, int]] = []
@@ -107,34 +116,50 @@ def _of_tool(tool: Tool, trials: Sequence[Trial]) -> list[Note]:
         for step in trial.steps
         if step.call is not None and step.call.tool == tool.name and step.ok is not None
     ]
-    for place, (trial, refused, ok, told) in enumerate(made):
+    for place, (trial, refused, ok, said) in enumerate(made):
         if ok:
             continue
-        read = tool_errors.read_error(told, refused, tool)
+        read = tool_errors.read_error(said, refused, tool)
         met.append((read, trial))
-        mended = next(
-            ((at, call, result) for at, call, ran, result in made[place + 1 :]
-             if ran and any(_differs(refused, call, name) for name in read.arguments)), None,
-        )  # fmt: skip
-        if not read.arguments or mended is None:
+        mended = _mended(trial, refused, read, made[place + 1 :], tool)
+        if mended is None:
             continue
-        at, accepted, result = mended
+        at, accepted, _, result = mended
         note = Note(
             tool=tool.name, arguments=read.arguments, says=read.says, error=read.text, refused=refused,
             accepted=accepted, result=cut(result), same_trial=at == trial, calls=1, trials=1,
         )  # fmt: skip
-        if instruction_in(note.text()) or instruction_in(told):
+        if instruction_in(note.text()) or instruction_in(said):
             continue
         known = next((number for number, (other, _) in enumerate(found) if other.same(read)), None)
         if known is None:
             found.append((read, note))
-        elif note.same_trial and not found[known][1].same_trial:  # the better evidence
+        elif _evidence(note, tool) < _evidence(found[known][1], tool):
             found[known] = (read, note)
     counted = []
     for read, note in found:
         same = [trial for other, trial in met if other.same(read)]
         counted.append(note.model_copy(update={"calls": len(same), "trials": len(set(same))}))
-    return sorted(counted, key=lambda one: -one.calls)  # stable: then as met
+    counted.sort(key=lambda one: -one.calls)  # stable: then as met
+    places = [sum(other.arguments == one.arguments for other in counted[:place]) for place, one in enumerate(counted)]
+    return [one for one, place in zip(counted, places, strict=True) if place < MOST_OF_AN_ARGUMENT]
+
+
+def _mended(trial: int, refused: Call, read: ErrorRead, later: Sequence[_Made], tool: Tool) -> _Made | None:
+    """The first later call that ran and has another value of an argument that the error names: rather one of the same
+    trial, and rather with a value than without the argument, unless the tool does not know it."""
+    ran = [one for one in later if one[2] and any(_differs(refused, one[1], name) for name in read.arguments)]
+    return min(ran, key=lambda one: (_left_out(one[1], read.arguments, tool), one[0] != trial), default=None)
+
+
+def _left_out(call: Call, names: Sequence[str], tool: Tool) -> bool:
+    """Whether a call has none of these arguments, though the tool knows some."""
+    return any(name in tool.arguments for name in names) and not any(name in call.arguments for name in names)
+
+
+def _evidence(note: Note, tool: Tool) -> tuple[bool, bool]:
+    """How good a note's evidence is, the best first."""
+    return _left_out(note.accepted, note.arguments, tool), not note.same_trial
 
 
 def _differs(a: Call, b: Call, name: str) -> bool:
