@@ -65,6 +65,13 @@ EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general 
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 FORMS = bool(STUDY.forms and EXPLOITS)
+TRAINING_SEEDS = STUDY.training_seeds() if STUDY.finetuning else []
+# the settings that run with each seed: fine-tuning may have more seeds than there are explorations
+SETTINGS_OF_SEED = {
+    seed: [name for name, seeds in (("icl", SEEDS), ("tuned", TRAINING_SEEDS)) if seed in seeds]
+    for seed in sorted({*SEEDS, *TRAINING_SEEDS})
+}
+OTHERS = [STUDY.as_learner(name) for name in STUDY.learners]  # who learns beside `exploitation.model`
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
 # a side study, shown by the study that it extends and whose name its own goes on from
 SIDE = len(STUDY_FILE) > 1 and STUDY.name.startswith(f"{Path(STUDY_FILE[1]).stem}_")
@@ -88,6 +95,11 @@ def exported(*names):
     return [f"{RESULTS}/export/{name}.{kind}" for name in names for kind in ("tex", "md")]
 
 
+def first_of(seed):
+    """The seed of the exploration whose experience a seed of fine-tuning learns from."""
+    return STUDY.experience_seed(seed)
+
+
 def explored(variant=None, seed=None):
     """A mark for every part of the exploration that is done; the trials themselves stand beside it, a file a tool."""
     return [
@@ -102,20 +114,42 @@ def distilled(variant="{variant}", seed="{seed}"):
     return f"{SOURCE}/distilled/{variant}/seed{seed}/examples.jsonl"
 
 
-def predicted(*settings, variants=("full",), seeds=SEEDS):
-    return [f"{RESULTS}/predictions/{setting}/{variant}/seed{seed}.jsonl"
-            for setting in settings for variant in variants for seed in seeds]  # fmt: skip
+def predicted(*settings, variants=("full",), seeds=None, learner=STUDY):
+    """The predictions of settings: a file a seed, of the exploration, or of fine-tuning where that has its own."""
+    own = {name: TRAINING_SEEDS if name.startswith("tuned") else SEEDS for name in settings}
+    return [f"{seen(learner.learnt)}/predictions/{setting}/{variant}/seed{seed}.jsonl"
+            for setting in settings for variant in variants for seed in seeds or own[setting]]  # fmt: skip
 
 
-def exploited():
+def exploited(learner=STUDY):
     """The predictions of every setting, with the experience of the full method (the ablations use other variants)."""
-    return predicted("icl", *(["tuned"] if STUDY.finetuning else []))
+    return predicted("icl", *(["tuned"] if STUDY.finetuning else []), learner=learner)
 
 
-def fewer(seeds=SEEDS):
+def fewer(setting="icl", seeds=None, learner=STUDY):
     """The predictions with less of the full method's experience, or with what stands in its place."""
-    settings = ["icl", *(["tuned"] if STUDY.finetuning else [])]
-    return predicted(*(f"{setting}_{part}" for setting in settings for part in PARTS), seeds=seeds)
+    return predicted(*(f"{setting}_{part}" for part in PARTS), seeds=seeds, learner=learner)
+
+
+def lessened(learner=STUDY):
+    """`fewer` of all settings."""
+    return [*fewer(learner=learner), *(fewer("tuned", learner=learner) if STUDY.finetuning else [])]
+
+
+def each_learner():
+    """Each learner's study, what marks its jobs, and what tells them whose they are."""
+    others = [(one, f"_{number}", {"learner": one.learner}) for number, one in enumerate(OTHERS, 2)]
+    return [(STUDY, "", {}), *others] if EXPLOITS else []
+
+
+def equal_size(learner):
+    return EQUAL_SIZE and learner.ablations.equal_size
+
+
+def examples_of(wildcards, learner):
+    """The examples that a job of fine-tuning reads."""
+    seed = first_of(int(wildcards.seed))
+    return [distilled(one, seed) for one in ([*VARIANTS] if equal_size(learner) else [wildcards.variant])]
 
 
 def ablated():
@@ -124,9 +158,9 @@ def ablated():
     return predicted(*settings, variants=VARIANTS)
 
 
-def formed(seed="{seed}"):
-    """A mark for each seed whose experience was turned into its forms, and the test set answered with them."""
-    return f"{RESULTS}/forms/.run/seed{seed}.done"
+def formed(seed, learner):
+    """A mark for a seed whose experience was turned into its forms, and the test set answered by a learner."""
+    return f"{seen(learner.learnt)}/forms/.run/seed{seed}.done"
 
 
 def audited(*names):
@@ -169,7 +203,9 @@ class Stage:
     without: list[str] = field(default_factory=list)  # names that its notebook could reach, but does not as it calls
 
     def __post_init__(self):
-        ending = "".join(f"_{value.replace('{seed}', 'seed{seed}').replace('/', 'of')}" for value in self.per.values())
+        ending = "".join(
+            f"_{'seed' if name == 'seed' else ''}{value.replace('/', 'of')}" for name, value in self.per.items()
+        )
         self.stem = Path(self.notebook).stem + ending
         self.outputs = [*tables(*self.tables), *figures(*self.figures), *self.leaves]
 
@@ -179,10 +215,21 @@ class Stage:
         files = dependencies.of_notebook(SOURCES, notebook, STUDY, self.without)
         return [*map(seen, files_of(NAMED)), *map(seen, files)]
 
+    def small(self):
+        """Whether a laptop runs the models it loads: folders or files of the project, or those of the table."""
+        return all(name in TABLE or Path(STUDY.place(name)).exists() for name in self.loads)
+
     def resources(self):
-        """A GPU, for jobs that load a model which is no folder or file of the project and none that a laptop runs."""
-        small = [name in TABLE or Path(STUDY.place(name)).exists() for name in self.loads]
-        return {} if all(small) else {"gpu": 1}
+        return {} if self.small() else {"gpu": 1}
+
+    def cores(self):
+        """All cores for a model that runs on them and is not limited: two such jobs at once would be slower than one
+        after the other."""
+        tuned = [learner.finetuning for learner in (STUDY, *OTHERS)] + [*LEARNERS.values()]
+        named = [(getattr(one, "path", None) or getattr(one, "base", None), one.threads)
+                 for one in (*STUDY.models.values(), *filter(None, tuned)) if hasattr(one, "threads")]  # fmt: skip
+        limits = [threads for name, threads in named if name in self.loads]
+        return workflow.cores if self.small() and None in limits else max(filter(None, limits), default=1)
 
 
 VARIANT_SEED, SEED = {"variant": "{variant}", "seed": "{seed}"}, {"seed": "{seed}"}
@@ -226,32 +273,44 @@ STAGES = [
           lambda wildcards: explored(wildcards.variant, wildcards.seed),
           leaves=[f"{RESULTS}/distilled/{{variant}}/seed{{seed}}/{name}" for name in ("examples.jsonl", "card.csv")],
           per=VARIANT_SEED, loads=models(STUDY.distillation)),
-    Stage("icl", "notebooks/40_icl.ipynb", EXPLOITS, [distilled()],
-          leaves=predicted("icl", variants=["{variant}"], seeds=["{seed}"]),
-          per=VARIANT_SEED, loads=models(STUDY.exploitation), without=TUNED),
+    *(Stage(f"icl{mark}", "notebooks/40_icl.ipynb", EXPLOITS, [distilled()],
+            leaves=predicted("icl", variants=["{variant}"], seeds=["{seed}"], learner=learner),
+            per=VARIANT_SEED | about, loads=models(learner.exploitation), without=TUNED)
+      for learner, mark, about in each_learner()),
     Stage("gold_answers", "notebooks/41_gold_answers.ipynb", LEARNERS,
           leaves=[touch(f"{RESULTS}/predictions/{{learner}}/.run/answers.done")],
           per={"learner": "{learner}"}, loads=models(*LEARNERS.values())),
-    Stage("finetune", "notebooks/42_finetune.ipynb", CONCLUDES,
-          [distilled(), *(distilled(variant) for variant in VARIANTS if EQUAL_SIZE)],
-          leaves=predicted("tuned", *(["tuned_equal"] if EQUAL_SIZE else []), variants=["{variant}"], seeds=["{seed}"]),
-          per=VARIANT_SEED, more={"parts": "all,equal"} if EQUAL_SIZE else {}, loads=models(STUDY.finetuning),
-          without=SHOWN + GENERAL),
+    *(Stage(f"finetune{mark}", "notebooks/42_finetune.ipynb", CONCLUDES,
+            lambda wildcards, learner=learner: examples_of(wildcards, learner),
+            leaves=predicted("tuned", *(["tuned_equal"] if equal_size(learner) else []), variants=["{variant}"],
+                             seeds=["{seed}"], learner=learner),
+            per=VARIANT_SEED | about, more={"parts": "all,equal"} if equal_size(learner) else {},
+            loads=models(learner.finetuning), without=SHOWN + GENERAL)
+      for learner, mark, about in each_learner()),
     Stage("gold", "notebooks/43_gold.ipynb", LEARNERS,
           [f"{RESULTS}/predictions/{learner}/.run/answers.done" for learner in LEARNERS],
           ["main", "differences"], ["gold_correctness"]),
     Stage("correctness", "notebooks/44_correctness.ipynb", EXPLOITS, [*exploited(), *audited("correctness")],
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
-    Stage("amounts", "notebooks/45_amounts.ipynb", PARTS, [distilled("full")], leaves=fewer(["{seed}"]),
-          per=SEED, loads=models(STUDY.exploitation, STUDY.finetuning), without=GENERAL),
-    Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *fewer()],
+    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", PARTS, [distilled("full", first_of(seed))],
+            leaves=[path for setting in settings for path in fewer(setting, [seed], learner)],
+            per={"seed": str(seed)} | about, more={"settings": ",".join(settings)},
+            loads=models(learner.exploitation, learner.finetuning), without=GENERAL)
+      for learner, mark, about in each_learner() for seed, settings in SETTINGS_OF_SEED.items()),
+    Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *lessened()],
           ["amount", *CONTROL], ["embedded_amount"]),
-    Stage("forms", "notebooks/52_forms.ipynb", FORMS,
-          [distilled("full"), *predicted("icl", seeds=["{seed}"]),
-           *(predicted("tuned", seeds=["{seed}"]) if FORMS and STUDY.finetuning else [])],
-          leaves=[touch(formed())], per=SEED, loads=models(STUDY.exploitation, STUDY.forms)),
-    Stage("which_form", "notebooks/54_which_form.ipynb", FORMS, [formed(seed) for seed in SEEDS],
+    Stage("learners", "notebooks/47_learners.ipynb", OTHERS and CONCLUDES,
+          [path for learner in (STUDY, *OTHERS) for path in (*exploited(learner), *lessened(learner))],
+          ["main", "differences", "by_seed"], ["embedded_learners"]),
+    *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
+            [distilled("full", first_of(seed)), *predicted("icl", seeds=[first_of(seed)], learner=learner),
+             *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],
+            leaves=[touch(formed(seed, learner))], per={"seed": str(seed)} | about,
+            loads=models(learner.exploitation, STUDY.forms))
+      for learner, mark, about in each_learner() for seed, settings in SETTINGS_OF_SEED.items()),
+    Stage("which_form", "notebooks/54_which_form.ipynb", FORMS,
+          [formed(seed, learner) for learner in (STUDY, *OTHERS) for seed in SETTINGS_OF_SEED],
           ["forms", "forms_differences", "forms_by_tool", "forms_conventions"], without=MAKING),
     Stage("ablations", "notebooks/50_ablations.ipynb", ABLATES,
           [*(ablated() if ABLATES else []), *audited("comparisons")],
@@ -338,6 +397,7 @@ for stage in HERE.values():
         params:
             words=parameters(stage),
             weights=dependencies.weights(STUDY, stage.loads, Path(".snakemake/weights.json")),
+        threads: stage.cores()
         resources:
             **stage.resources(),
         shell:

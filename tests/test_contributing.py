@@ -73,7 +73,7 @@ def python(project: Path, code: str, **environment: str) -> str:
 
 
 def test_every_block_says_where_it_goes() -> None:
-    assert len(BLOCKS) == len(re.findall(r"^```\w", PAGE, re.MULTILINE)) == 11
+    assert len(BLOCKS) == len(re.findall(r"^```\w", PAGE, re.MULTILINE)) == 12
 
 
 def test_the_picture_is_true() -> None:
@@ -204,5 +204,7 @@ def test_add_a_figure(project: Path) -> None:
 def test_add_a_study(project: Path) -> None:
     told = run(project, "-m", "ste_core", "run", "mine", "--dry-run")
     assert "explore" in told and "2 seeds" in told
+    learner = [line for line in told.splitlines() if "smollm2-135m" in line and "predict" in line]
+    assert any("baseline" in line for line in learner) and any("icl, full" in line for line in learner)
     code = "from ste_core.core.config import load; plan = load('mine').exploration; print(plan.episodes, plan.seeds)"
     assert python(project, code).split(maxsplit=1) == ["5", "[1, 2]\n"]

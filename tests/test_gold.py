@@ -6,7 +6,7 @@ import re
 import pytest
 from support import ROOT, run_ste
 
-from ste_core.analysis import gold
+from ste_core.analysis import gold, learners
 from ste_core.core import store
 from ste_core.core.config import load
 from ste_core.core.records import TestItem
@@ -71,7 +71,7 @@ def test_answering_again_asks_nobody(study, answered, monkeypatch):
 
 def test_the_tables_show_settings_reference_lines_and_paired_differences(study, answered):
     rows = gold.gold_outcomes(study)
-    table = gold.setting_table(rows, study)
+    table = learners.setting_table(rows, study)
     assert list(table) == ["model", "setting", "decoding", "metric", "n", "seeds", "value", "ci_low", "ci_high"]
     assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
     one = rows[(rows["setting"] == "ICL") & (rows["decoding"] == "free")]
@@ -79,7 +79,7 @@ def test_the_tables_show_settings_reference_lines_and_paired_differences(study, 
     assert found["value"].item() == pytest.approx(100 * one["correct_execution"].mean())
     chance = table[table["model"] == "chance"].set_index("setting")["value"]
     assert chance["baseline"] == pytest.approx(100 / 3) and chance["baseline, wide"] == pytest.approx(20)
-    different = gold.setting_differences(rows, study)
+    different = learners.setting_differences(rows, study)
     assert {"ICL - baseline", "FT - ICL", "ICL: free - constrained"} <= set(different["contrast"])
     assert (different["p_holm"] >= different["p"] - 1e-12).all()
 

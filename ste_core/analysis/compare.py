@@ -44,7 +44,7 @@ def answer_outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFr
     toolbox, items = resources.toolbox(study), resources.items(study, "test")
     results = execution.gold_results(items)
     for setting, variant, part in runs:
-        for seed in [0] if setting == "baseline" else seeds_of(study):
+        for seed in seeds_of(study, setting):
             answers = store.read_jsonl(stages.predictions_file(study, setting, variant, seed, part), Prediction)
             if answers:
                 rows = error_types.outcomes(answers, toolbox, results, study.scoring.rule, seed=seed)
@@ -54,9 +54,11 @@ def answer_outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFr
     return pd.concat(found, ignore_index=True)
 
 
-def seeds_of(study: Study) -> list[int]:
-    """The seeds of a study's exploration, so of all that is made of it."""
-    return [0] if study.exploration is None else study.exploration.seeds
+def seeds_of(study: Study, setting: Setting = "icl") -> list[int]:
+    """The seeds of a setting: of fine-tuning its own, in context those of the exploration; the baseline has one."""
+    if setting == "tuned":
+        return study.training_seeds()
+    return [0] if setting == "baseline" or study.exploration is None else study.exploration.seeds
 
 
 #: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them; the last two only where calls
@@ -130,10 +132,12 @@ def difference_columns(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: s
 def paired(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> tuple[int, stats.Difference] | None:
     """The number of pairs, and the difference of two tables of outcomes.
 
-    Items are paired by tool, item and seed; where one table is the baseline, which has no seed, by tool and item. What
-    only one of them has is left out. Seeds that give the same verdicts throughout are counted once.
+    Items are paired by tool, item and seed; by tool and item where one table is the baseline, which has no seed, or has
+    a single one, as answers in context of one exploration beside several trainings on it. What only one of them has is
+    left out. Seeds that give the same verdicts throughout are counted once.
     """
-    by_seed = NO_VARIANT not in {*a["variant"], *b["variant"]}
+    several = [part["seed"].nunique() > 1 for part in (a, b)]
+    by_seed = NO_VARIANT not in {*a["variant"], *b["variant"]} and several[0] == several[1]
     pairs, test = paired_verdicts(a, b, study, VERDICT_OF[metric], by_seed=by_seed)
     return (pairs, test) if pairs else None
 

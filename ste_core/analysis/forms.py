@@ -67,7 +67,7 @@ def _files(learner: Study) -> Iterator[tuple[str, int, int, Any]]:
     yield NONE, 0, 0, stages.predictions_file(learner, "baseline", NO_VARIANT, 0)
     for form in forms_run.forms_section(learner).forms:
         for budget in forms_run.budgets(learner, form):
-            for seed in compare.seeds_of(learner):
+            for seed in forms_run.form_seeds(learner, form):
                 yield form, budget, seed, forms_run.answers_file(learner, form, budget, seed)
 
 
@@ -114,7 +114,7 @@ def shown_prompts(study: Study) -> Iterator[tuple[str | None, FormName, int, lis
                     budget,
                     [
                         one
-                        for seed in compare.seeds_of(learner)
+                        for seed in forms_run.form_seeds(learner, form)
                         for one in forms_run.read_shown(learner, form, budget, seed)
                     ],
                 )
@@ -189,7 +189,7 @@ def conventions(study: Study) -> pd.DataFrame:
     for learner in study.of_learners():
         for form in forms_run.forms_section(learner).forms:
             for budget in forms_run.budgets(learner, form):
-                prompts = [(one, revised[seed]) for seed in compare.seeds_of(learner)
+                prompts = [(one, revised[study.experience_seed(seed)]) for seed in forms_run.form_seeds(learner, form)
                            for one in forms_run.read_shown(learner, form, budget, seed)]  # fmt: skip
                 for key, note in drawn.items():
                     own = [

@@ -307,6 +307,7 @@ class Finetuning(Section):
     validation: float = Field(0.05, ge=0, lt=1)  # share of the queries that is held out
     eval_steps: int | None = Field(None, ge=1)  # default: each epoch
     seed: int = Field(0, ge=0)
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None  # default: exploration's
     dtype: Literal["auto", "bf16", "fp32"] = "auto"  # of the arithmetic; auto: bf16 on a GPU that has it
     load_in: Literal["8bit", "4bit"] | None = None  # the base of LoRA, quantised by bitsandbytes
     gradient_checkpointing: bool = False
@@ -353,6 +354,14 @@ class Forms(Section):
     items: int | None = Field(None, ge=1)  # test items a tool; default those of `exploitation`
     held_out: float = Field(1 / 3, gt=0, lt=1)  # share of a tool's trials by which what others taught is judged
     max_tokens: int = Field(256, ge=1)  # of a note or a rewrite
+
+
+class Learner(Section):
+    """Another learner of a study's experience: its keys stand instead of the study's in these sections."""
+
+    exploitation: dict[str, JsonValue] = {}
+    finetuning: dict[str, JsonValue] = {}
+    ablates: bool = False  # whether it too learns from the variants of the method, not from the full method only
 
 
 Decoding = Literal["free", "constrained"]
@@ -439,6 +448,7 @@ class Study(Section):
     exploitation: Exploitation | None = None
     scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
+    learners: dict[str, Learner] = {}  # keys of `models`: others that learn beside `exploitation.model`
     ablations: Ablations | None = None
     forms: Forms | None = None
     gold: Gold | None = None
@@ -447,6 +457,30 @@ class Study(Section):
     experience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # of another study
 
     _root: Path = PrivateAttr(default_factory=Path)
+    _learner: str | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _forms_have_what_they_need(self) -> Self:
+        """Forms of experience need experience, a model that can write, and fine-tuning where weights are one."""
+        if self.forms is None:
+            return self
+        name = self.forms.model or (self.distillation.model if self.distillation is not None else None)
+        if name is None or self.exploration is None:
+            raise ValueError("forms: needs the sections exploration and distillation")
+        if name not in self.models:
+            raise ValueError(no_model("forms.model", name, self.models))
+        if self.exploitation is None:  # tools of one's own: nothing is compared
+            return self
+        written = next((one for one in self.forms.forms if one in WRITTEN), None)
+        if written and self.style(name) == "small":
+            raise ValueError(
+                f"forms.forms: '{written}' needs a model that writes, and '{name}' is asked as a small one; name "
+                "another by forms.model, or leave it out"
+            )
+        tuned = next((one for one in self.forms.forms if one.startswith("weights")), None)
+        if tuned and self.finetuning is None:
+            raise ValueError(f"forms.forms: '{tuned}' needs the section finetuning")
+        return self
 
     @property
     def root(self) -> Path:
@@ -463,21 +497,52 @@ class Study(Section):
         return self.results.with_name(self.experience or self.name)
 
     @property
-    def tables(self) -> Path:
-        return self.results / "tables"
-
-    @property
-    def figures(self) -> Path:
-        return Path(os.environ.get("STE_FIGURES") or self._root / "figures")
+    def learnt(self) -> Path:
+        """Where what the learner made lies (answers, fine-tuned models): apart for each learner but the first."""
+        return self.results if self._learner is None else self.results / "learners" / self._learner
 
     @property
     def learner(self) -> str | None:
         """Who answers the test set, a key of `models`."""
         return self.exploitation.model if self.exploitation is not None else None
 
+    def as_learner(self, name: str | None) -> "Study":
+        """The study as it is for one of its learners; None or "" stands for the first, `exploitation.model`.
+
+        Raises:
+            UserError: no such learner.
+        """
+        if not name or name == self.learner:
+            return self
+        if name not in self.learners or self.exploitation is None:
+            known = ", ".join(filter(None, (self.learner, *self.learners)))
+            raise UserError(f"study '{self.name}': learners: no '{name}'; there are: {known or 'none'}")
+        chosen = self.learners[name]
+        changed: dict[str, Any] = {
+            "exploitation": _changed(self.exploitation, chosen.exploitation | {"model": name}),
+            "finetuning": self.finetuning and _changed(self.finetuning, chosen.finetuning),
+            "continual": None,
+            "learners": {},
+        }
+        if self.ablations is not None and not chosen.ablates:
+            changed["ablations"] = self.ablations.model_copy(update={"equal_size": False, "icl": False})
+            assert self.exploration is not None
+            changed["exploration"] = self.exploration.model_copy(update={"variants": ["full"]})
+        study = self.model_copy(update=changed)
+        study._root, study._learner = self._root, name
+        return study
+
     def of_learners(self) -> list["Study"]:
         """The study for each of its learners, the first one first."""
-        return [self]
+        return [self, *(self.as_learner(name) for name in self.learners)]
+
+    @property
+    def tables(self) -> Path:
+        return self.results / "tables"
+
+    @property
+    def figures(self) -> Path:
+        return Path(os.environ.get("STE_FIGURES") or self._root / "figures")
 
     def style(self, model: str | None) -> Style:
         """How requests to a model of the study are worded."""
@@ -491,11 +556,26 @@ class Study(Section):
         """Where the trials of a variant and seed lie, a file a tool."""
         return self.source / "exploration" / variant / f"seed{seed}"
 
+    def training_seeds(self) -> list[int]:
+        """The seeds of fine-tuning. One that was not explored trains on the experience of the first that was."""
+        explored = [0] if self.exploration is None else self.exploration.seeds
+        return explored if self.finetuning is None or self.finetuning.seeds is None else self.finetuning.seeds
+
+    def experience_seed(self, seed: int) -> int:
+        """The seed of the exploration whose experience a training seed learns from."""
+        explored = [seed] if self.exploration is None else self.exploration.seeds
+        return seed if seed in explored else explored[0]
+
     def rng(self, *label: object) -> "np.random.Generator":
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""
         import numpy as np  # takes as long as all else that `ste --help` imports
 
         return np.random.default_rng([self.seed, zlib.crc32("/".join(map(str, label)).encode("utf-8"))])
+
+
+def _changed(section: Section, keys: dict[str, Any]) -> Any:
+    """A section with other values of some keys, validated."""
+    return type(section).model_validate(section.model_dump(exclude_unset=True) | keys)
 
 
 def project_root() -> Path:
@@ -586,16 +666,28 @@ def load(study: str | os.PathLike[str]) -> Study:
     except ValidationError as error:
         raise UserError(f"{shown}: {explain(error, Study)}") from None
     if loaded.exploration is not None:
-        for label, values in (("variants", loaded.exploration.variants), ("seeds", loaded.exploration.seeds)):
+        tuned = loaded.finetuning.seeds if loaded.finetuning is not None else None
+        for label, values in (("exploration.variants", loaded.exploration.variants),
+                              ("exploration.seeds", loaded.exploration.seeds),
+                              ("finetuning.seeds", tuned or [])):  # fmt: skip
             if len(set(values)) < len(values):
-                raise UserError(f"{shown}: exploration.{label}: one stands there twice")
+                raise UserError(f"{shown}: {label}: one stands there twice")
     for section, key in (("exploration", "model"), ("distillation", "model"), ("distillation", "paraphraser"),
                          ("exploitation", "model")):  # fmt: skip
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
-    if loaded.forms is not None:
-        _check_forms(loaded, loaded.forms, shown)
+    for name in loaded.learners:
+        if name not in loaded.models:
+            raise UserError(f"{shown}: {no_model('learners', name, loaded.models)}")
+        if loaded.exploitation is None or name == loaded.exploitation.model:
+            raise UserError(f"{shown}: learners.{name}: must be others than exploitation.model")
+        try:
+            loaded.as_learner(name)
+        except ValidationError as error:
+            section = type(loaded.exploitation) if error.title == "Exploitation" else Finetuning
+            part = "exploitation" if section is Exploitation else "finetuning"
+            raise UserError(f"{shown}: learners.{name}.{part}.{explain(error, section)}") from None
     for name in loaded.gold.learners if loaded.gold is not None else ():
         if name not in loaded.models:
             raise UserError(f"{shown}: {no_model('gold.learners', name, loaded.models)}")
@@ -608,30 +700,6 @@ def load(study: str | os.PathLike[str]) -> Study:
             raise UserError(f"{shown}: world.dev_set: missing; {section}.gold learns from its queries")
     loaded._root = root
     return loaded
-
-
-def _check_forms(study: Study, forms: Forms, shown: str) -> None:
-    """What a comparison of forms needs of the other sections.
-
-    Raises:
-        UserError: something is missing.
-    """
-    name = forms.model or (study.distillation.model if study.distillation is not None else None)
-    if name is None or study.exploration is None:
-        raise UserError(f"{shown}: forms: needs the sections exploration and distillation")
-    if name not in study.models:
-        raise UserError(f"{shown}: {no_model('forms.model', name, study.models)}")
-    if study.exploitation is None:  # tools of one's own: nothing is compared
-        return
-    written = next((one for one in forms.forms if one in WRITTEN), None)
-    if written and study.style(name) == "small":
-        raise UserError(
-            f"{shown}: forms.forms: '{written}' needs a model that writes, and '{name}' is asked as a small one; name "
-            "another by forms.model, or leave it out"
-        )
-    tuned = next((one for one in forms.forms if one.startswith("weights")), None)
-    if tuned and study.finetuning is None:
-        raise UserError(f"{shown}: forms.forms: '{tuned}' needs the section finetuning")
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

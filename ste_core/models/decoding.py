@@ -192,6 +192,9 @@ class Decoder:
         self.model = model
         self._vocabulary = vocabulary
         self._takes = inspect.signature(model.forward).parameters
+        head = model.get_output_embeddings()
+        if head is not None and _in_one_piece not in head._forward_pre_hooks.values():
+            head.register_forward_pre_hook(_in_one_piece)
         self._exact = model.dtype == torch.float32
         self._cache = PrefixCache() if _can_go_on(model) else None
 
@@ -360,6 +363,12 @@ class Decoder:
             options["logits_to_keep"] = keep
         logits = self.model(input_ids=ids.to(self.model.device), **options).logits
         return logits[:, -keep:, : self._vocabulary].float()
+
+
+def _in_one_piece(module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """The last positions of several rows are a view with gaps, for which torch multiplies row by row: measured with
+    37 rows, 152,000 tokens and bfloat16, 82 s instead of 0.07."""
+    return given[0].contiguous(), *given[1:]
 
 
 def _pick(row: AnswerRow, logits: np.ndarray) -> tuple[int, bool]:

@@ -165,7 +165,7 @@ class Worker:
                     return
             try:
                 with torch.inference_mode():
-                    if not joining:
+                    if not joining and self._worth_reading(batch):
                         self._admit(batch, joining)
                     while joining and (batch is None or batch.open):
                         batch = self._read(batch, joining)
@@ -177,6 +177,13 @@ class Worker:
                 for row in [*(batch.here if batch else ()), *joining]:
                     row.request.fail(error)
                 batch, joining = None, []
+
+    def _worth_reading(self, batch: Batch | None) -> bool:
+        """Whether so many can join that reading them is worth a pass: one row's takes hardly less than eight rows'."""
+        if batch is None:
+            return True
+        here = len(batch.here)
+        return 8 * min(len(self._waiting), self._batch_size - here) >= here
 
     def _admit(self, batch: Batch | None, joining: list[AnswerRow]) -> None:
         """Take in waiting requests while there is room, those of like prompts one after another: what they share is

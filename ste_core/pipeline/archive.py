@@ -27,7 +27,10 @@ FOLDERS = ("exploration", "distilled", "forms", "predictions", "continual")
 #: what of it only helps a run on its way
 PASSING = re.compile(r"\.lock$|\.tmp$")
 
-_NAME = re.compile(rf"(?:{'|'.join(FOLDERS)})(?:/(?!\.\.?/)[^/\\\x00]+)+")
+#: where the answers of a study's other learners lie
+LEARNERS = "learners"
+
+_NAME = re.compile(rf"(?:{LEARNERS}/(?!\.\.?/)[^/\\\x00]+/predictions|{'|'.join(FOLDERS)})(?:/(?!\.\.?/)[^/\\\x00]+)+")
 
 
 def file_of(study: Study) -> Path:
@@ -44,7 +47,8 @@ def pack(study: Study) -> tuple[Path, int]:
     Raises:
         UserError: there is nothing yet.
     """
-    found = sorted(path for folder in FOLDERS for path in (study.results / folder).rglob("*") if path.is_file())
+    folders = [*(study.results / folder for folder in FOLDERS), *study.results.glob(f"{LEARNERS}/*/predictions")]
+    found = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
     found = [path for path in found if not PASSING.search(path.name)]
     if not found:
         raise UserError(f"study '{study.name}': nothing to pack: {study.results} holds none of {', '.join(FOLDERS)}")

@@ -22,7 +22,7 @@ from typing import Any
 from filelock import FileLock
 
 from ste_core.core import aio, store
-from ste_core.core.config import FormName, Forms, Study, Style
+from ste_core.core.config import Exploitation, FormName, Forms, Study, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Prediction, TestItem, Trial
 from ste_core.method import documentation, finetune, forms, heldout, notes, predict, retrieve
@@ -51,7 +51,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who words notes, rewrites documentation and tries held-out queries: a model, and how it is asked."""
+    """Who words notes, rewrites documentation, tries held-out queries or answers: a model, and how it is asked."""
 
     model: ChatModel
     style: Style
@@ -216,31 +216,71 @@ def form_items(study: Study) -> list[TestItem]:
     return resources.some_of_each(stages.items_of(study), forms_section(study).items, study.seed)
 
 
+def form_seeds(study: Study, form: FormName) -> list[int]:
+    """The seeds of a form: those of fine-tuning for what a fine-tuned model answers, else those of the exploration."""
+    if form in forms.TUNED:
+        return study.training_seeds()
+    return [0] if study.exploration is None else study.exploration.seeds
+
+
+def answer_forms(
+    study: Study, seed: int, done: Callable[[], object] = lambda: None
+) -> dict[tuple[FormName, int], list[Prediction]]:
+    """Answer the test items with every form that has this seed, in every budget; each model is loaded once.
+
+    Raises:
+        UserError: as `answer`.
+    """
+    wanted = [form for form in forms_section(study).forms if seed in form_seeds(study, form)]
+    found, opened = {}, {}
+    for form in sorted(wanted, key=lambda form: form in forms.TUNED):  # one model after the other
+        if form != "weights" and (form in forms.TUNED) not in opened:
+            opened = {form in forms.TUNED: open_learner(study, form, seed)}
+        for budget in budgets(study, form):
+            found[form, budget] = answer(study, form, budget, seed, done, by=opened.get(form in forms.TUNED))
+    return found
+
+
+def open_learner(study: Study, form: FormName, seed: int) -> Writer:
+    """Who answers with a form: the study's learner, or what it became by fine-tuning, and how it is asked.
+
+    Raises:
+        UserError: it was not fine-tuned yet, or cannot be loaded.
+    """
+    options = _exploitation(study)
+    style = study.style(options.model)
+    if form not in forms.TUNED:
+        return Writer(resources.chat(study, options.model), style)
+    _tuned_there(study, seed)
+    threads = getattr(study.models[options.model], "threads", None)
+    tuned = finetune.load_tuned(stages.model_folder(study, FULL, seed), threads=threads)
+    assert study.finetuning is not None
+    return Writer(*resources.as_learnt(tuned, study.finetuning, style))
+
+
 def answer(
-    study: Study, form: FormName, budget: int, seed: int, done: Callable[[], object] = lambda: None
+    study: Study,
+    form: FormName,
+    budget: int,
+    seed: int,
+    done: Callable[[], object] = lambda: None,
+    *,
+    by: Writer | None = None,
 ) -> list[Prediction]:
     """Answer the test items with experience in one form, within a budget of tokens.
+
+    Args:
+        by: of `open_learner`, where it is open already.
 
     Raises:
         UserError: a stage before is missing (exploration, distillation, `make_forms`; fine-tuning for weights).
     """
-    options = study.exploitation
-    if options is None:
-        raise UserError(f"study '{study.name}': exploitation: missing; the stage needs it")
     if form == "weights":
         return store.read_jsonl(_tuned_there(study, seed), Prediction)
-    setting, items = forms.setting_of(form), form_items(study)
-    tools, style = resources.toolbox(study).tools, study.style(options.model)
-    if setting == "tuned":
-        _tuned_there(study, seed)
-        threads = getattr(study.models[options.model], "threads", None)
-        tuned = finetune.load_tuned(stages.model_folder(study, FULL, seed), threads=threads)
-        assert study.finetuning is not None
-        model, style = resources.as_learnt(tuned, study.finetuning, style)
-    else:
-        model = resources.chat(study, options.model)
+    options, items, setting = _exploitation(study), form_items(study), forms.setting_of(form)
     material = material_of(study, form, seed, items)
-    fitted = fitted_items(items, form, budget, material, model, study)
+    by = by or open_learner(study, form, seed)
+    fitted = fitted_items(items, form, budget, material, by, study)
     path = answers_file(study, form, budget, seed)
     records = "".join(one.shown.model_dump_json() + "\n" for one in fitted)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -251,12 +291,18 @@ def answer(
     if setting == "icl":
         about["demonstrations"] = [one.demonstrations for one in fitted]
     work = predict.predict(
-        items, model, tools, setting=setting, path=path, beside=[one.beside for one in fitted], system=options.model,
-        label=form_label(form, budget), seed=seed, temperature=options.temperature, max_tokens=options.max_tokens,
-        context=options.context, constrained=options.constrained, style=style, sampling=options.sampling(), done=done,
-        **about,
+        items, by.model, resources.toolbox(study).tools, setting=setting, path=path,
+        beside=[one.beside for one in fitted], system=options.model, label=form_label(form, budget), seed=seed,
+        temperature=options.temperature, max_tokens=options.max_tokens, context=options.context,
+        constrained=options.constrained, style=by.style, sampling=options.sampling(), done=done, **about,
     )  # fmt: skip
     return aio.run(work)
+
+
+def _exploitation(study: Study) -> Exploitation:
+    if study.exploitation is None:
+        raise UserError(f"study '{study.name}': exploitation: missing; the stage needs it")
+    return study.exploitation
 
 
 def form_label(form: FormName, budget: int) -> str:
@@ -277,14 +323,13 @@ def _tuned_there(study: Study, seed: int) -> Path:
 
 def material_of(study: Study, form: FormName, seed: int, items: list[TestItem]) -> Material:
     """What a form may show for each item: experience of the tools that the study explores, and of no others."""
-    options = study.exploitation
-    assert options is not None
+    options = _exploitation(study)
     tools = resources.listing(study).tools
     encoder = None if options.encoder is None else retrieve.SentenceEncoder(study.place(options.encoder))
     how = "query" if form in forms.TUNED else options.candidates
     named = retrieve.candidates(items, tools, how, n=options.candidate_count, seed=study.seed, encoder=encoder)
     pieces = forms.PIECES[form]
-    made = read_forms(study, seed)
+    made = read_forms(study, study.experience_seed(seed))
     near: list[list[Example]] = [[] for _ in items]
     if "demonstrations" in pieces:
         retriever = retrieve.Retriever(stages.examples(study, FULL, seed), encoder)
@@ -295,23 +340,19 @@ def material_of(study: Study, form: FormName, seed: int, items: list[TestItem]) 
 
 
 def fitted_items(
-    items: list[TestItem], form: FormName, budget: int, material: Material, model: ChatModel, study: Study
+    items: list[TestItem], form: FormName, budget: int, material: Material, by: Writer, study: Study
 ) -> list[Fitted]:
     """What each prompt shows, by the learner's own count of tokens."""
-    options = study.exploitation
-    assert options is not None
+    options = _exploitation(study)
     tools, setting = resources.listing(study).tools, forms.setting_of(form)
-    is_native = isinstance(model, native.NativeChat)
-    style = study.style(options.model)
-    if setting == "tuned":
-        style = "native" if is_native else "instruct" if style == "native" else style
-    count, own = measure(model, by_length)
+    is_native = isinstance(by.model, native.NativeChat)
+    count, own = measure(by.model, by_length)
     context = own if options.context is None else options.context
     room = None if context is None else context - options.max_tokens
 
     def size(number: int, beside: Beside, near: Any) -> int:
         shown = [beside.revised.get(name, tools[name]) for name in material.tools[number]]
-        messages = predict.request(items[number].query, setting, shown, near, beside.notes, style)
+        messages = predict.request(items[number].query, setting, shown, near, beside.notes, by.style)
         if not is_native:
             return count(messages)
         return count(messages, [] if setting == "tuned" else [native.described(one) for one in shown])

@@ -163,7 +163,10 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     """The plan of a study: what is not done yet of exploration, distillation, prediction and fine-tuning."""
     work = _Work(study, assumed or Assumptions())
     work.notes += resources.lacking(study)
-    rows = [*work.fetch(), *work.explore(), *work.distil(), *work.predict(), *work.tune(), *work.learn_in_turn()]
+    rows = [*work.fetch(), *work.explore(), *work.distil()]
+    for learner in map(work.of, study.of_learners()):
+        rows += [*learner.predict(), *learner.tune(), *learner.learn_in_turn()]
+        work.passing = max(work.passing, learner.passing)
     rows += work.gold()
     if work.passing:
         rows.append(
@@ -202,6 +205,10 @@ class _Work:
         except UserError as error:
             if study.exploitation is not None or study.gold is not None:
                 self.notes.append(f"the test set cannot be read here, so its size is assumed ({error})")
+
+    def of(self, study: Study) -> "_Work":
+        """The same for one of the study's learners."""
+        return replace(self, study=study)
 
     # --- stages ---
 
@@ -294,8 +301,8 @@ class _Work:
         wanted += [("full", f"_{part}", self._share(part, settings.episodes)) for part in self._parts()]
         rows = []
         for variant, part, share in wanted:
-            asked = [one for one in settings.seeds if not self._predicted(f"tuned{part}", variant, one)]
-            there = self.study.results / "models"
+            asked = [one for one in self.study.training_seeds() if not self._predicted(f"tuned{part}", variant, one)]
+            there = self.study.learnt / "models"
             to_train = [one for one in asked if not (there / f"{variant}{part}" / f"seed{one}").exists()]
             if to_train:
                 examples = sum(self._examples(variant, one) for one in to_train) * share
@@ -426,13 +433,13 @@ class _Work:
         return len(resources.items(self.study, "dev")) / examples if examples else 1.0
 
     def _predicted(self, setting: str, variant: str, seed: int) -> bool:
-        return (self.study.results / "predictions" / setting / variant / f"seed{seed}.jsonl").exists()
+        return (self.study.learnt / "predictions" / setting / variant / f"seed{seed}.jsonl").exists()
 
     def _distilled(self, variant: str, seed: int) -> Path:
         return self.study.source / "distilled" / variant / f"seed{seed}" / "examples.jsonl"
 
     def _examples(self, variant: str, seed: int) -> float:
-        path = self._distilled(variant, seed)
+        path = self._distilled(variant, self.study.experience_seed(seed))
         if path.exists():
             return path.read_bytes().count(b"\n")
         settings, options = self.study.exploration, self.study.distillation

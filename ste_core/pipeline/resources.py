@@ -73,7 +73,10 @@ def as_learnt(model: ChatModel, options: Finetuning, style: Style) -> tuple[Chat
 def models_named(study: Study) -> list[str]:
     """The models that a study loads, or whose tokenizer it does, as its file names them."""
     named = [one.path if isinstance(one, LocalModel) else one.tokenizer for one in study.models.values()]
-    tuned = [study.finetuning, *(study.gold.learners.values() if study.gold is not None else ())]
+    tuned = [
+        *(one.finetuning for one in study.of_learners()),
+        *(study.gold.learners.values() if study.gold is not None else ()),
+    ]
     named += [one.base for one in tuned if one is not None]
     return [study.place(one) for one in named if one is not None]
 

@@ -106,6 +106,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
     """
     if part == GOLD:
         return resources.gold_examples(_explored(study, resources.items(study, "dev")))
+    seed = study.experience_seed(seed)
     path = distilled_folder(study, variant, seed) / "examples.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)")
@@ -186,7 +187,7 @@ def label(setting: Setting, part: str = ALL) -> str:
 def predictions_file(study: Study, setting: Setting, variant: str, seed: int, part: str = ALL) -> Path:
     """Where the predictions of a setting lie."""
     name = setting if part == ALL else f"{setting}_{part}"
-    return study.results / "predictions" / name / variant / f"seed{seed}.jsonl"
+    return study.learnt / "predictions" / name / variant / f"seed{seed}.jsonl"
 
 
 def items_of(study: Study) -> list[TestItem]:
@@ -261,7 +262,7 @@ def _predict(
 
 def model_folder(study: Study, variant: str, seed: int, part: str = ALL) -> Path:
     """Where the model fine-tuned on the experience of a variant and seed lies."""
-    return study.results / "models" / (variant if part == ALL else f"{variant}_{part}") / f"seed{seed}"
+    return study.learnt / "models" / (variant if part == ALL else f"{variant}_{part}") / f"seed{seed}"
 
 
 def finetune_variant(

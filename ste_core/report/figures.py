@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
-from ste_core.report import plots, plots_audit
+from ste_core.report import plots, plots_audit, plots_learners
 from ste_core.report.places import where
 from ste_core.scoring import score
 
@@ -248,6 +248,14 @@ def _embedded(tables: Tables) -> pd.DataFrame:
     return both.reindex(columns=["panel", "system", "setting", "metric", "reported", "value", "ci_low", "ci_high"])
 
 
+def _learners(tables: Tables) -> pd.DataFrame:
+    main = tables["main"].sort_values("metric", kind="stable")
+    main = main.assign(setting=main["setting"].where(main["decoding"] != "none", "reference"))
+    paper = tables["paper_correctness"].rename(columns={"system": "model"}).dropna(subset="value")
+    both = pd.concat([main.assign(panel="here"), tables["by_seed"].assign(panel="here"), paper.assign(panel="paper")])
+    return both.reindex(columns=["panel", "model", "setting", "metric", "seed", "value", "ci_low", "ci_high"])
+
+
 def _tools(tables: Tables) -> pd.DataFrame:
     table = tables["embedded_tools"]
     table = table.rename(columns={_right(table): "value"})
@@ -342,7 +350,7 @@ FIGURES: dict[str, FigureSpec] = {
         "What predictors without understanding reach on the microworld's test set, with intervals.",
     ),
     "gold_correctness": FigureSpec(
-        ("main",), lambda tables: tables["main"], plots.gold_points,
+        ("main",), lambda tables: tables["main"], plots_learners.gold_points,
         "What two pretrained models make of gold examples, in context and by fine-tuning, with intervals.",
     ),
     "exploration_outcomes": FigureSpec(
@@ -361,6 +369,11 @@ FIGURES: dict[str, FigureSpec] = {
         ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
         "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals; "
         "in a panel of its own the paper's systems, reported and recomputed.",
+    ),
+    "embedded_learners": FigureSpec(
+        ("main", "by_seed", "paper_correctness"), _learners, plots_learners.learner_points,
+        "Execution and tool-selection accuracy of each learner without experience, with it in context, fine-tuned on "
+        "it, and with gold examples in its place, with intervals; beside them the paper's systems.",
     ),
     "embedded_tools": FigureSpec(
         ("embedded_tools",), _tools, plots.tool_heatmap,

@@ -243,46 +243,6 @@ def reference_points(data: pd.DataFrame) -> Figure:
     )
 
 
-def gold_points(data: pd.DataFrame) -> Figure:
-    """Settings of each learner, a panel a learner and metric; filled marks decode constrained, hollow ones freely.
-
-    Args:
-        data: `model, setting, decoding, metric, value, ci_low, ci_high` (percent); models of decoding "none" are
-            reference lines.
-    """
-    lines = data[data["decoding"] == "none"]
-    points = data[data["decoding"] != "none"]
-    learners, metrics = list(dict.fromkeys(points["model"])), list(dict.fromkeys(points["metric"]))
-    settings = [one for one in dict.fromkeys(points["setting"]) if ", " not in one]
-    figure, grid = plt.subplots(
-        len(metrics), len(learners), figsize=(4.3 * len(learners), 2.9 * len(metrics)), sharey=True, squeeze=False
-    )
-    for axes_row, metric in zip(grid, metrics, strict=True):
-        for axes, learner in zip(axes_row, learners, strict=True):
-            for shift, decoding in ((-0.09, "free"), (0.09, "constrained")):
-                part = points[(points["model"] == learner) & (points["metric"] == metric)]
-                part = part[part["decoding"] == decoding].set_index("setting").reindex(settings)
-                places = [number + shift for number in range(len(settings))]
-                spread = [part["value"] - part["ci_low"], part["ci_high"] - part["value"]]
-                axes.errorbar(
-                    places, part["value"], yerr=spread, fmt="o", color=BLUE, capsize=3, label=decoding,
-                    markerfacecolor=BLUE if decoding == "constrained" else "white",
-                )  # fmt: skip
-            own = lines[(lines["metric"] == metric) & (lines["setting"] == "baseline")]
-            for line in own.itertuples():
-                axes.axhline(line.value, color="0.55", linestyle="--" if line.model == "TF-IDF" else ":", linewidth=1)
-                axes.annotate(line.model, (len(settings) - 0.52, line.value + 1), fontsize=8, color="0.35", ha="right")
-            axes.set_xticks(range(len(settings)), settings)
-            axes.set_xlim(-0.5, len(settings) - 0.5)
-            axes.set_ylim(0, 101)
-            axes.set_title(learner, fontsize=10)
-        axes_row[0].set_ylabel(f"{metric.replace('_', ' ')}, %")
-    grid[0][0].legend(frameon=False, fontsize=8, loc="upper left", title="decoding", title_fontsize=8)
-    _title(figure, "Gold examples in context and by fine-tuning, 95 % intervals over tools")
-    figure.tight_layout()
-    return figure
-
-
 def learning_curves(data: pd.DataFrame) -> Figure:
     """Skills of a model over the tokens it has seen, one labelled line each.
 

@@ -1,0 +1,193 @@
+"""What each learner of a study gets right in each setting, and what separates settings: the study's headline tables.
+
+>>> rows = learner_outcomes(study)                                              # doctest: +SKIP
+>>> setting_table(rows, study)                                                  # doctest: +SKIP
+"""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from ste_core.analysis import compare
+from ste_core.core import aio
+from ste_core.core.config import Study
+from ste_core.core.react import render_call
+from ste_core.core.records import Prediction, TestItem
+from ste_core.method import retrieve
+from ste_core.pipeline import resources, stages
+from ste_core.pipeline.stages import FULL, GOLD
+from ste_core.scoring import execution, score, verdicts
+
+#: what tables show, by the verdict it is made of
+VERDICT_OF_METRIC = {"tool_selection": "api_match", "execution": "correct_execution"}
+
+#: settings of tables by the label of predictions
+SHORT = {"ICL, gold examples": "ICL gold", "FT, gold examples": "FT gold"}
+
+#: contrasts of settings; gold examples in place of experience are a control
+CONTRASTS = (
+    ("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL"),
+    ("ICL gold", "baseline"), ("FT gold", "baseline"), ("FT gold", "ICL gold"),
+    ("ICL gold", "ICL"), ("FT gold", "FT"),
+)  # fmt: skip
+
+
+def learner_outcomes(study: Study) -> pd.DataFrame:
+    """A row an answer of each learner: `model, setting, decoding, seed, tool, item`, and a column for each verdict.
+
+    Settings are those of the full method's experience, and of gold examples if the study has them.
+
+    Raises:
+        UserError: a learner has no predictions.
+    """
+    runs = [*compare.MAIN, *([("icl", FULL, GOLD), ("tuned", FULL, GOLD)] if GOLD in stages.parts(study) else [])]
+    found = []
+    for one in study.of_learners():
+        assert one.exploitation is not None
+        rows = compare.answer_outcomes(one, runs)
+        decoding = "constrained" if one.exploitation.constrained else "free"
+        found.append(rows.assign(model=one.learner, decoding=decoding, setting=rows["setting"].replace(SHORT)))
+    return pd.concat(found, ignore_index=True)
+
+
+def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """`model, setting, decoding, metric, n, seeds, value, ci_low, ci_high`, percent, intervals over tools and seeds."""
+    found: list[dict[str, Any]] = []
+    for (model, setting, decoding), group in rows.groupby(["model", "setting", "decoding"], sort=False):
+        for metric, verdict in VERDICT_OF_METRIC.items():
+            by = ["tool", "seed"] if group["seed"].nunique() > 1 else "tool"
+            counts = group.groupby(by)[verdict].agg(["sum", "size"])
+            interval = score.share(counts["sum"], counts["size"], study)
+            found.append(
+                {"model": model, "setting": setting, "decoding": decoding, "metric": metric, "n": len(group),
+                 "seeds": group["seed"].nunique(), "value": interval.value, "ci_low": interval.low,
+                 "ci_high": interval.high}
+            )  # fmt: skip
+    return pd.DataFrame(found)
+
+
+def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Each run on its own: `model, setting, decoding, metric, seed, value`, percent."""
+    named = {verdict: metric for metric, verdict in VERDICT_OF_METRIC.items()}
+    shares = 100 * rows.groupby(["model", "setting", "decoding", "seed"], sort=False)[list(named)].mean()
+    table = shares.rename(columns=named).rename_axis(columns="metric").stack().rename("value").reset_index()
+    return table[["model", "setting", "decoding", "metric", "seed", "value"]]
+
+
+def references(study: Study) -> pd.DataFrame:
+    """What needs no language model, among the candidates that prompts document, as rows of `setting_table`.
+
+    Chance names any candidate; TF-IDF names the one whose documentation shares most words with the query, and calls it
+    without arguments.
+    """
+    section, items = study.exploitation, stages.items_of(study)
+    assert section is not None
+    tools = resources.listing(study).tools
+    shown = retrieve.candidates(
+        items, tools, section.candidates, n=section.candidate_count, seed=study.seed, encoder=None
+    )
+    return reference_rows("baseline", items, shown, study)
+
+
+def reference_rows(
+    setting: str, items: Sequence[TestItem], shown: Sequence[Sequence[str]], study: Study
+) -> pd.DataFrame:
+    """`references` of some items and the candidates that each is shown."""
+    toolbox = resources.toolbox(study)
+    named = nearest(items, shown, study)
+    answers = [
+        Prediction(system="TF-IDF", setting=setting, item=item.item, query=item.query, gold=item.gold,
+                   output=render_call(name, {}))
+        for item, name in zip(items, named, strict=True)
+    ]  # fmt: skip
+    rows = score.score_predictions(answers, toolbox.tools, string_rule_tools=toolbox.tools, rule="strict")
+    rows = aio.run(execution.execute_verdicts(rows, toolbox, execution.gold_results(items)))
+    about = {"model": "TF-IDF", "setting": setting, "decoding": "none", "seed": 0}
+    kept = rows[["tool", "item"]].assign(**{one: rows[one].astype(bool) for one in VERDICT_OF_METRIC.values()}, **about)
+    chance = 100 * float(np.mean([1 / len(names) for names in shown]))
+    row = {"model": "chance", "setting": setting, "decoding": "none", "metric": "tool_selection", "n": len(items),
+           "seeds": 1, "value": chance, "ci_low": chance, "ci_high": chance}  # fmt: skip
+    return pd.concat([setting_table(kept, study), pd.DataFrame([row])], ignore_index=True)
+
+
+def nearest(items: Sequence[TestItem], shown: Sequence[Sequence[str]], study: Study) -> list[str]:
+    """Of each item's candidates the one whose documentation shares most words with the query."""
+    tools = resources.listing(study).tools
+    names = list(tools)
+    texts = [tools[name].documentation().replace("_", " ") for name in names]
+    vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts)
+    nearness = (vectors.transform([one.query for one in items]) @ vectors.transform(texts).T).toarray()
+    return [
+        max(candidates, key=lambda name: row[names.index(name)])
+        for candidates, row in zip(shown, nearness, strict=True)
+    ]
+
+
+def setting_differences(
+    rows: pd.DataFrame, study: Study, contrasts: Sequence[tuple[str, str]] = CONTRASTS
+) -> pd.DataFrame:
+    """Paired differences on the same items: of settings in one decoding, and of decodings in one setting.
+
+    Returns:
+        `model, decoding, contrast, metric, n, difference, ci_low, ci_high, p, detectable, p_holm, verdict`, points;
+        Holm's correction over the whole table, the verdict by `scoring.verdicts`.
+    """
+    found = []
+    for model, own in rows.groupby("model", sort=False):
+        parts = {key: part for key, part in own.groupby(["setting", "decoding"], sort=False)}
+        decodings = list(dict.fromkeys(decoding for _, decoding in parts))
+        pairs = [((a, decoding), (b, decoding), f"{a} - {b}", decoding)
+                 for (a, b), decoding in itertools.product(contrasts, decodings)]  # fmt: skip
+        pairs += [
+            ((setting, "free"), (setting, "constrained"), f"{setting}: free - constrained", "both")
+            for setting in dict.fromkeys(setting for setting, _ in parts)
+        ]
+        for first, second, contrast, decoding in pairs:
+            if first not in parts or second not in parts:
+                continue
+            for metric, verdict in VERDICT_OF_METRIC.items():
+                about = {"model": model, "decoding": decoding, "contrast": contrast, "metric": metric}
+                found.append(about | _difference(parts[first], parts[second], verdict, study))
+    table = pd.DataFrame(found)
+    table = table.assign(p_holm=verdicts.holm(table["p"]))
+    words = [verdicts.contrast(row.difference, row.p_holm, study.statistics.level) for row in table.itertuples()]
+    return table.assign(verdict=words)
+
+
+def sensitivity(main: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    """Of each learner, whether a conclusion on a part of the method may be drawn from it, as a sentence.
+
+    Args:
+        main: `setting_table` with `references`.
+        differences: `setting_differences`.
+    """
+    tools = main[(main["metric"] == "tool_selection") & (main["setting"] == "baseline")]
+    tfidf = float(tools.loc[tools["model"] == "TF-IDF", "value"].iloc[0])
+    said = []
+    for row in tools[tools["decoding"] != "none"].itertuples():
+        own = differences[(differences["model"] == row.model) & (differences["metric"] == "execution")]
+        won = [setting for setting in ("ICL", "FT")
+               if (own[own["contrast"] == f"{setting} - baseline"]["verdict"] == "higher").any()]  # fmt: skip
+        reads = row.value > tfidf
+        said.append(
+            f"{row.model}: its baseline selects the right tool in {row.value:.1f} % of items, TF-IDF in {tfidf:.1f} %; "
+            f"{' and '.join(won) if won else 'neither ICL nor FT'} gain{'' if len(won) != 1 else 's'} over it. "
+            + (
+                "Parts of the method can be judged with it."
+                if reads and won
+                else "The setting cannot tell parts apart."
+            )
+        )
+    return said
+
+
+def _difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Study) -> dict[str, Any]:
+    """Paired by tool and item, and by seed where both sides have several."""
+    several = all(part["seed"].nunique() > 1 for part in (a, b))
+    pairs, test = compare.paired_verdicts(a, b, study, verdict, by_seed=several)
+    return {"n": pairs, "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p(),
+            "detectable": test.detectable(study.statistics.level)}  # fmt: skip

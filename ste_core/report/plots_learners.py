@@ -1,0 +1,131 @@
+"""What language models make of experience and of gold examples: figures of learners, beside those of `plots`.
+
+>>> with plots.style():                                                  # doctest: +SKIP
+...     figure = learner_points(data)
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ste_core.report.plots import BLUE, SETTING_COLOURS, _title
+
+#: marks that need no language model, by the line they are drawn with
+_LINES = {"TF-IDF": "--", "chance": ":"}
+
+
+def gold_points(data: pd.DataFrame) -> Figure:
+    """Settings of each learner, a panel a learner and metric; filled marks decode constrained, hollow ones freely.
+
+    Args:
+        data: `model, setting, decoding, metric, value, ci_low, ci_high` (percent); models of decoding "none" are
+            reference lines.
+    """
+    lines = data[data["decoding"] == "none"]
+    points = data[data["decoding"] != "none"]
+    learners, metrics = list(dict.fromkeys(points["model"])), list(dict.fromkeys(points["metric"]))
+    settings = [one for one in dict.fromkeys(points["setting"]) if ", " not in one]
+    figure, grid = plt.subplots(
+        len(metrics), len(learners), figsize=(4.3 * len(learners), 2.9 * len(metrics)), sharey=True, squeeze=False
+    )
+    for axes_row, metric in zip(grid, metrics, strict=True):
+        for axes, learner in zip(axes_row, learners, strict=True):
+            for shift, decoding in ((-0.09, "free"), (0.09, "constrained")):
+                part = points[(points["model"] == learner) & (points["metric"] == metric)]
+                part = part[part["decoding"] == decoding].set_index("setting").reindex(settings)
+                places = [number + shift for number in range(len(settings))]
+                spread = [part["value"] - part["ci_low"], part["ci_high"] - part["value"]]
+                axes.errorbar(
+                    places, part["value"], yerr=spread, fmt="o", color=BLUE, capsize=3, label=decoding,
+                    markerfacecolor=BLUE if decoding == "constrained" else "white",
+                )  # fmt: skip
+            own = lines[(lines["metric"] == metric) & (lines["setting"] == "baseline")]
+            for line in own.itertuples():
+                axes.axhline(line.value, color="0.55", linestyle="--" if line.model == "TF-IDF" else ":", linewidth=1)
+                axes.annotate(line.model, (len(settings) - 0.52, line.value + 1), fontsize=8, color="0.35", ha="right")
+            axes.set_xticks(range(len(settings)), settings)
+            axes.set_xlim(-0.5, len(settings) - 0.5)
+            axes.set_ylim(0, 101)
+            axes.set_title(learner, fontsize=10)
+        axes_row[0].set_ylabel(f"{metric.replace('_', ' ')}, %")
+    grid[0][0].legend(frameon=False, fontsize=8, loc="upper left", title="decoding", title_fontsize=8)
+    _title(figure, "Gold examples in context and by fine-tuning, 95 % intervals over tools")
+    figure.tight_layout()
+    return figure
+
+
+def learner_points(data: pd.DataFrame) -> Figure:
+    """Settings of each learner in columns, execution above tool selection; beside them the paper's systems.
+
+    Args:
+        data: `panel` ("here", "paper"), `model, setting, metric, seed, value, ci_low, ci_high` (percent), in drawing
+            order; rows with a seed are single runs, rows without one all runs together; models of the lines have the
+            setting "reference". The paper has no metric but its own, and no seeds.
+    """
+    here, paper = data[data["panel"] == "here"], data[data["panel"] == "paper"]
+    points = here[here["setting"] != "reference"]
+    learners, metrics = list(dict.fromkeys(points["model"])), list(dict.fromkeys(points["metric"]))
+    widths = [1.0] * len(learners) + ([1.5] if len(paper) else [])
+    figure, grid = plt.subplots(
+        len(metrics), len(widths), figsize=(3.0 * sum(widths) + 0.6, 2.8 * len(metrics) + 0.5), width_ratios=widths,
+        sharey=True, squeeze=False,
+    )  # fmt: skip
+    for axes_row, metric in zip(grid, metrics, strict=True):
+        for axes, learner in zip(axes_row, learners, strict=False):
+            own = points[(points["model"] == learner) & (points["metric"] == metric)]
+            _setting_columns(axes, own)
+            for line in here[(here["setting"] == "reference") & (here["metric"] == metric)].itertuples():
+                axes.axhline(line.value, color="0.55", linestyle=_LINES[line.model], linewidth=1, zorder=1)
+                axes.annotate(line.model, (0.99, line.value), xycoords=("axes fraction", "data"), fontsize=7,
+                              color="0.35", ha="right", va="bottom")  # fmt: skip
+            axes.set_title(learner, fontsize=10)
+        axes_row[0].set_ylabel(f"{metric.replace('_', ' ')}, %")
+        axes_row[0].set_ylim(0, 101)
+    if len(paper):
+        _paper_columns(grid[0, -1], paper)
+        for axes in grid[1:, -1]:
+            axes.set_axis_off()
+    reached = points[points["seed"].isna() & (points["metric"] == metrics[0])]
+    best = reached[reached["setting"].isin(list(SETTING_COLOURS))].groupby("model", sort=False)
+    said = [
+        f"{model}: " + ", ".join(f"{row.setting} {row.value:.0f}" for row in part.itertuples()) for model, part in best
+    ]
+    _title(figure, f"{metrics[0].capitalize()}, %.  " + ";  ".join(said))
+    figure.tight_layout()
+    return figure
+
+
+def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
+    """A learner's settings: points with intervals, small dots for single seeds; settings with gold examples hollow."""
+    whole = own[own["seed"].isna()]
+    settings = list(whole["setting"])
+    for place, row in enumerate(whole.itertuples()):
+        colour = SETTING_COLOURS[row.setting.removesuffix(" gold")]
+        axes.errorbar(
+            place, row.value, yerr=[[row.value - row.ci_low], [row.ci_high - row.value]], fmt="o", color=colour,
+            capsize=3, markersize=7, markerfacecolor="white" if row.setting.endswith("gold") else colour, zorder=3,
+        )  # fmt: skip
+        seeds = own[own["seed"].notna() & (own["setting"] == row.setting)]["value"]
+        if len(seeds) > 1:
+            axes.scatter(np.full(len(seeds), place + 0.22), seeds, s=10, color=colour, alpha=0.8, zorder=2)
+        axes.annotate(f"{row.value:.0f}", (place, row.value), (7, 4), textcoords="offset points", fontsize=8)
+    axes.set_xticks(range(len(settings)), [one.replace(" gold", "\ngold") for one in settings])
+    axes.set_xlim(-0.6, len(settings) - 0.4)
+
+
+def _paper_columns(axes: Axes, paper: pd.DataFrame) -> None:
+    """The paper's systems, each its settings as a line of points with intervals."""
+    settings = list(dict.fromkeys(paper["setting"]))
+    systems = list(dict.fromkeys(paper["model"]))
+    for number, system in enumerate(systems):
+        part = paper[paper["model"] == system].set_index("setting").reindex(settings)
+        places = np.arange(len(settings)) + 0.09 * (number - (len(systems) - 1) / 2)
+        spread = [part["value"] - part["ci_low"], part["ci_high"] - part["value"]]
+        axes.plot(places, part["value"], color="0.75", linewidth=0.8, zorder=1)
+        axes.errorbar(places, part["value"], yerr=spread, fmt="o", color=plt.get_cmap("cividis")(number / len(systems)),
+                      markersize=4, linewidth=1, label=system, zorder=2)  # fmt: skip
+    axes.set_xticks(range(len(settings)), settings)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.15), fontsize=7, frameon=False)
+    axes.set_title("the paper's systems, by its own rule", fontsize=10)
