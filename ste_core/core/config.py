@@ -677,17 +677,7 @@ def load(study: str | os.PathLike[str]) -> Study:
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
-    for name in loaded.learners:
-        if name not in loaded.models:
-            raise UserError(f"{shown}: {no_model('learners', name, loaded.models)}")
-        if loaded.exploitation is None or name == loaded.exploitation.model:
-            raise UserError(f"{shown}: learners.{name}: must be others than exploitation.model")
-        try:
-            loaded.as_learner(name)
-        except ValidationError as error:
-            section = type(loaded.exploitation) if error.title == "Exploitation" else Finetuning
-            part = "exploitation" if section is Exploitation else "finetuning"
-            raise UserError(f"{shown}: learners.{name}.{part}.{explain(error, section)}") from None
+    _check_learners(loaded, shown)
     for name in loaded.gold.learners if loaded.gold is not None else ():
         if name not in loaded.models:
             raise UserError(f"{shown}: {no_model('gold.learners', name, loaded.models)}")
@@ -700,6 +690,25 @@ def load(study: str | os.PathLike[str]) -> Study:
             raise UserError(f"{shown}: world.dev_set: missing; {section}.gold learns from its queries")
     loaded._root = root
     return loaded
+
+
+def _check_learners(loaded: Study, shown: str) -> None:
+    """Whether the learners of a study are models of it, others than its first, and validly described.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name in loaded.learners:
+        if name not in loaded.models:
+            raise UserError(f"{shown}: {no_model('learners', name, loaded.models)}")
+        if loaded.exploitation is None or name == loaded.exploitation.model:
+            raise UserError(f"{shown}: learners.{name}: must be others than exploitation.model")
+        try:
+            loaded.as_learner(name)
+        except ValidationError as error:
+            section = type(loaded.exploitation) if error.title == "Exploitation" else Finetuning
+            part = "exploitation" if section is Exploitation else "finetuning"
+            raise UserError(f"{shown}: learners.{name}.{part}.{explain(error, section)}") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
