@@ -214,15 +214,12 @@ class _Work:
         return place
 
     def _ask(self, model: Path, predicted: Path, examined: Path) -> None:
-        import torch
-
         from ste_core.models.local import LocalChat
 
         options = self.study.finetuning
         assert options is not None
-        if options.threads is not None:
-            torch.set_num_threads(options.threads)
-        chat = LocalChat.load(str(model), device="cpu" if options.device == "cpu" else None)
+        loading = resources.as_loaded(self.study, self.asking.model) | {"threads": options.threads}
+        chat = LocalChat.load(str(model), device="cpu" if options.device == "cpu" else None, **loading)
         aio.run(
             predict.predict(
                 self.items, chat, self.tools, setting="tuned", path=predicted, system=self.asking.model, seed=self.seed,

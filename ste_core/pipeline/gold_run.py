@@ -122,8 +122,7 @@ def answers(
     tools = resources.toolbox(study).tools
     model: ChatModel
     if "FT" in settings:
-        local = {name: getattr(chosen, name) for name in ("threads", "dtype") if hasattr(chosen, name)}
-        tuned = finetune.load_tuned(learner_folder(study, learner, seed), **local)
+        tuned = finetune.load_tuned(learner_folder(study, learner, seed), **resources.as_loaded(study, learner))
         model, style = resources.as_learnt(tuned, gold.learners[learner], chosen.style)
     else:
         model, style = resources.chat(study, learner), chosen.style

@@ -50,7 +50,7 @@ class Assumptions:
         parameters: of a model that does not say how many it has.
         gpu_tflops: 10^12 operations a second that one GPU reaches in training and reading (an A100: 40 % of 312).
         gpu_decode: tokens a second that one GPU writes with a model of 7 billion parameters, in batches.
-        cpu_tflops: the same of two CPU cores (measured with bfloat16: 0.5 reading, 0.2 to 0.3 training).
+        cpu_tflops: the same of two CPU cores (measured with bfloat16: 0.7 to 1.0 reading, 0.2 to 0.3 training).
         cpu_decode: tokens a second that two CPU cores write with a model so small that its operations cost nothing;
             those of a larger one come on top (together 190 with half a billion parameters; measured: 225).
     """

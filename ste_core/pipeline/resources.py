@@ -12,7 +12,7 @@ import os
 import random
 from collections import defaultdict
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 from ste_core.core.config import Finetuning, LocalModel, ServedModel, Study, Style, no_model
 from ste_core.core.errors import UserError
@@ -61,6 +61,12 @@ def chat(study: Study, name: str, budget: Budget | None = None) -> ChatModel:
 
         model = CachedChat(model, CompletionCache(study.results / "cache" / "completions.sqlite"))
     return NativeChat(model) if chosen.tool_format == "native" else model
+
+
+def as_loaded(study: Study, model: str) -> dict[str, Any]:
+    """How a model of the study is loaded, for one that was made from it by fine-tuning: its threads and its dtype."""
+    chosen = study.models[model]
+    return {name: getattr(chosen, name) for name in ("threads", "dtype") if hasattr(chosen, name)}
 
 
 def as_learnt(model: ChatModel, options: Finetuning, style: Style) -> tuple[ChatModel, Style]:

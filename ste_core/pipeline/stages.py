@@ -239,8 +239,8 @@ def _predict(
         "sampling": section.sampling(),
     }  # fmt: skip
     if setting == "tuned":
-        threads = getattr(study.models[section.model], "threads", None)
-        tuned = finetune.load_tuned(model_folder(study, variant, seed, part), threads=threads)
+        folder = model_folder(study, variant, seed, part)
+        tuned = finetune.load_tuned(folder, **resources.as_loaded(study, section.model))
         model, options["style"] = resources.as_learnt(tuned, _section(study, "finetuning"), options["style"])
         return aio.run(predict.predict(items, model, tools, setting=setting, **options))
     encoder = None if section.encoder is None else retrieve.SentenceEncoder(study.place(section.encoder))
