@@ -325,28 +325,26 @@ def general(task: str) -> list[Message]:
 
 
 def word_note(
-    tool: Tool, refused: Call, error: str, accepted: Call, result: str, style: Style = "instruct"
-) -> list[Message]:
-    """Asks for a sentence on what a refused call and the mended one show."""
+    tool: Tool, arguments: Sequence[str], refused: tuple[Call, str], accepted: tuple[Call, str],
+    style: Style = "instruct",
+) -> list[Message]:  # fmt: skip
+    """Asks for a sentence on how some arguments are written, by a refused call and the mended one with their results."""
     messages: list[Message] = []
     for one in _lines("word_note_examples", style):
         other, trial = worked_trials("instruct")[one["tool"]]
-        met, mended = (step for step in trial.steps if step.call is not None)
-        assert met.call is not None and mended.call is not None
-        messages.append(
-            _word_note(other, met.call, met.observation or "", mended.call, mended.observation or "", style)
-        )
-        messages.append(assistant(one["wording"]))
-    return [*messages, _word_note(tool, refused, error, accepted, result, style)]
+        met, mended = ((step.call, step.observation or "") for step in trial.steps if step.call is not None)
+        messages += [_word_note(other, one["arguments"], met, mended, style), assistant(one["wording"])]
+    return [*messages, _word_note(tool, arguments, refused, accepted, style)]
 
 
-def _word_note(tool: Tool, refused: Call, error: str, accepted: Call, result: str, style: Style) -> Message:
-    changed = [name for name in {**refused.arguments, **accepted.arguments}
-               if refused.arguments.get(name) != accepted.arguments.get(name)]  # fmt: skip
-    made = {"refused": react.render_call(refused.tool, refused.arguments),
-            "accepted": react.render_call(accepted.tool, accepted.arguments)}  # fmt: skip
-    shown = {"error": error, "result": result, "arguments": ", ".join(changed)}
-    return user(fill("word_note", style, tool=tool.documentation(), **made, **shown))
+def _word_note(
+    tool: Tool, arguments: Sequence[str], refused: tuple[Call, str], accepted: tuple[Call, str], style: Style
+) -> Message:
+    calls = [react.render_call(call.tool, call.arguments) for call, _ in (refused, accepted)]
+    return user(
+        fill("word_note", style, tool=tool.documentation(), refused=calls[0], error=refused[1], accepted=calls[1],
+             result=accepted[1], arguments=", ".join(arguments))
+    )  # fmt: skip
 
 
 def ask_rewrite(tool: Tool, calls: Sequence[tuple[Call, str]], style: Style = "instruct") -> list[Message]:

@@ -194,7 +194,8 @@ async def word_notes(
     counted = Replies("forms.max_tokens")
 
     async def ask(note: Note) -> Note:
-        messages = prompting.word_note(tools[note.tool], note.refused, note.error, note.accepted, note.result, style)
+        calls = (note.refused, f"Error: {note.error}"), (note.accepted, note.result)
+        messages = prompting.word_note(tools[note.tool], note.arguments, *calls, style)
         number = request_seed(seed, "note", note.tool, *note.arguments, note.says)
         reply = await answer_or_refusal(
             model, messages, replies=counted, temperature=0.0, max_tokens=max_tokens, seed=number

@@ -252,8 +252,8 @@ def open_learner(study: Study, form: FormName, seed: int) -> Writer:
     if form not in forms.TUNED:
         return Writer(resources.chat(study, options.model), style)
     _tuned_there(study, seed)
-    threads = getattr(study.models[options.model], "threads", None)
-    tuned = finetune.load_tuned(stages.model_folder(study, FULL, seed), threads=threads)
+    folder = stages.model_folder(study, FULL, seed)
+    tuned = finetune.load_tuned(folder, **resources.as_loaded(study, options.model))
     assert study.finetuning is not None
     return Writer(*resources.as_learnt(tuned, study.finetuning, style))
 
