@@ -328,7 +328,7 @@ def word_note(
     tool: Tool, arguments: Sequence[str], refused: tuple[Call, str], accepted: tuple[Call, str],
     style: Style = "instruct",
 ) -> list[Message]:  # fmt: skip
-    """Asks for a sentence on how some arguments are written, by a refused call and the mended one with their results."""
+    """Asks for a sentence on how arguments are written, given a refused call and the mended one with their results."""
     messages: list[Message] = []
     for one in _lines("word_note_examples", style):
         other, trial = worked_trials("instruct")[one["tool"]]
