@@ -371,7 +371,9 @@ class Decoder:
 @contextmanager
 def _grouped_attention(device: torch.device) -> Iterator[None]:
     """On a CPU, query heads share keys and values where they lie; transformers copies them for each head wherever there
-    is a mask. The numbers are the same but for rounding; a step of 64 rows and 900 tokens: 9 ms a layer instead of 78."""
+    is a mask. A step of 64 rows and 900 tokens takes 9 ms a layer instead of 78; the numbers are the same but for
+    rounding.
+    """
     before = os.environ.get(_GROUPED)
     if device.type == "cpu":
         os.environ[_GROUPED] = "1"
