@@ -2,9 +2,11 @@
 
 import json
 
+import nbformat
 import pandas as pd
 import pytest
 import yaml
+from support import ROOT
 
 import ste_core.analysis.forms
 from ste_core.core import config
@@ -288,3 +290,17 @@ def test_a_budget_counts_what_the_learner_counts(study):
     for one in forms_run.read_shown(study, "demonstrations", 200, 0):
         assert 0 < one.tokens - one.before <= 200 and one.demonstrations
     assert Beside() == Beside((), {})
+
+
+def test_the_notebooks_run_and_leave_their_tables(study, tmp_path):
+    """Their cells, one after the other, as papermill gives them their parameters."""
+    stages.answer_items(study, "baseline")
+    for name in ("52_forms", "54_which_form"):
+        known = {}
+        for cell in nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4).cells:
+            if cell.cell_type == "code":
+                exec(cell.source, known)
+            if "parameters" in cell.metadata.get("tags", []):
+                known["study"] = str(tmp_path / "post.yaml")
+    left = {path.name for path in study.tables.iterdir()}
+    assert left == {f"forms{part}.csv" for part in ("", "_differences", "_by_tool", "_conventions")}
