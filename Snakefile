@@ -53,6 +53,7 @@ EXPLORES = EXPLORATION is not None and SOURCE == RESULTS
 EXPLOITS = bool(STUDY.exploitation and EXPLORATION)
 # tools without a test set: notebook 70 explores them, distils, and reports what was learnt
 OWN_TOOLS = bool(WORLD and EXPLORATION and STUDY.distillation and not STUDY.exploitation and not WORLD.test_set)
+BFCL = bool(WORLD and (WORLD.tools or "").startswith("ste_core.tools.bfcl:"))
 LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl", "SKILL.md", "lessons.json",
           "descriptions.json")
 # what is compared beside the main settings: other variants, at equal size too, and less exploration
@@ -260,6 +261,8 @@ STAGES = [
           ["second_audit", "second_audit_rows", "second_audit_differences"]),
     Stage("microworld", "notebooks/20_microworld.ipynb", STUDY.name == "microworld", [],
           ["properties", "reference"], ["microworld_reference"]),
+    Stage("bfcl", "notebooks/24_bfcl.ipynb", BFCL and EXPLORES, [],
+          ["bfcl_functions", "bfcl_items", "bfcl_gold_doubted", "bfcl_standing", "bfcl_agreement", "bfcl_disagreements"]),
     Stage("micro_lm", "notebooks/22_micro_lm.ipynb", STUDY.exam, tables("skills"),
           ["learning_curve"], ["micro_learning", "micro_skills"], loads=["microworld/checkpoint"]),
     Stage("explore", "notebooks/30_explore.ipynb", EXPLORES and not OWN_TOOLS,
@@ -312,6 +315,9 @@ STAGES = [
     Stage("which_form", "notebooks/54_which_form.ipynb", FORMS,
           [formed(seed, learner) for learner in (STUDY, *OTHERS) for seed in SETTINGS_OF_SEED],
           ["forms", "forms_differences", "forms_by_tool", "forms_conventions"], without=MAKING),
+    Stage("bfcl_scores", "notebooks/48_bfcl_scores.ipynb", BFCL and EXPLOITS,
+          [path for learner in (STUDY, *OTHERS) for path in exploited(learner)],
+          ["bfcl_scores", "bfcl_gains", "bfcl_published"]),
     Stage("ablations", "notebooks/50_ablations.ipynb", ABLATES,
           [*(ablated() if ABLATES else []), *audited("comparisons")],
           ["ablations", "paper_ablations"], ["embedded_ablations"]),

@@ -95,7 +95,7 @@ class World(Section):
     toolbench: ToolBench | None = None
     only: Annotated[list[str], Field(min_length=1)] | None = None  # of the tools these; default: all
     without: list[str] = []  # of the tools not these, such as have side effects
-    test_set: str | None = None  # JSON Lines of TestItem, relative to the project
+    test_set: str | None = None  # JSON Lines of TestItem, relative to the project; or module:function, which makes them
     dev_set: str | None = None
     general: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None  # see `resources.general_tasks`
 

@@ -358,6 +358,8 @@ class _Explorer:
     # --- try ---
 
     async def _try(self, trial: Trial, episode: Sequence[Trial]) -> Trial:
+        # tools with state begin each trial anew, and alike in all variants
+        toolbox = self.toolbox.for_trial(self.tool.name, trial.seed, trial.episode, trial.trial)
         while len(trial.steps) < self.settings.calls:
             messages = self._going_on(trial, episode)
             if messages is None:
@@ -381,7 +383,7 @@ class _Explorer:
                 told = self._told(trial, Step(output=output, problem=problem), f"Error: {problem}")
                 trial = _with(trial, told)
                 continue
-            result = await self.toolbox.execute(call)
+            result = await toolbox.execute(call)
             if self.toolbox.lost:  # what comes back now says nothing about the call
                 raise UserError(f"{self.toolbox.lost}; nothing is lost: start it and run the same command again")
             self.tally.calls += 1

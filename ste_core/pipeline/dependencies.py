@@ -362,7 +362,9 @@ def of_notebook(sources: Sources, notebook: Path, study: Study, without: Iterabl
         parts = (study.ablations, study.continual)
         gold = study.gold is not None or any(getattr(one, "gold", False) for one in parts)
         for name in (study.world.test_set, study.world.dev_set if gold else None):
-            if name is not None and "$" not in name:
+            if name is not None and ":" in name:
+                files.update(_code(sources, name))
+            elif name is not None and "$" not in name:
                 files.update(_inside(sources.root / name))
     if study.world is not None and study.world.general is not None and found.uses(RESOURCES, "general_tasks"):
         files.update(_code(sources, study.world.general))

@@ -10,6 +10,7 @@ The study file itself is data (`ste_core.core.config`); what it names is opened 
 import importlib
 import os
 import random
+import re
 from collections import defaultdict
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -128,6 +129,8 @@ def items(study: Study, split: Literal["test", "dev"]) -> list[TestItem]:
     named = study.world.test_set if split == "test" else study.world.dev_set
     if named is None:
         raise UserError(f"study '{study.name}': world.{split}_set: missing; name a file of queries with their calls")
+    if MADE.fullmatch(named):
+        return _made_items(study, f"world.{split}_set", named)
     path = study.root / os.path.expandvars(named)  # $STE_RELEASE/...: data that are not ours lie elsewhere
     if not path.is_file():
         raise UserError(f"study '{study.name}': world.{split}_set: {path}: no such file")
@@ -136,6 +139,23 @@ def items(study: Study, split: Literal["test", "dev"]) -> list[TestItem]:
 
         return read_test_set(path)
     return read_jsonl(path, TestItem)
+
+
+#: a test set that is made, not read: `module:function`
+MADE = re.compile(r"[\w.]+:\w+")
+
+
+def _made_items(study: Study, where: str, named: str) -> list[TestItem]:
+    """The items that a function returns; equal ones each time.
+
+    Raises:
+        UserError: there is no such function, or it says why there are none.
+    """
+    module, function = named.split(":")
+    try:
+        return list(getattr(importlib.import_module(module), function)())
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"study '{study.name}': {where}: {named}: {error}") from None
 
 
 def some_of_each(found: list[TestItem], most: int | None, seed: int) -> list[TestItem]:
@@ -179,6 +199,11 @@ def general_tasks(study: Study, count: int, seed: int, split: Literal["train", "
 def lacking(study: Study) -> list[str]:
     """What later stages will want and is not there, a line each: to be said before the first one is paid for."""
     found = []
+    if study.world is not None and MADE.fullmatch(study.world.test_set or ""):  # as tools that come in a package
+        try:
+            toolbox(study)
+        except UserError as error:
+            found.append(str(error))
     if study.exploitation is not None and study.exploitation.encoder and not find_spec("sentence_transformers"):
         package = "needs the package sentence-transformers: pip install sentence-transformers"
         found.append(f"study '{study.name}': exploitation.encoder: {package}")

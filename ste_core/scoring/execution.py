@@ -72,7 +72,7 @@ class ExecutionJudge:
             call = Call(tool=row.called, arguments=row.arguments)
         except ValidationError:  # NaN and the like, which the released rule lets through
             return Observation(ok=False, text="Error: the arguments are not JSON")
-        return await self._toolbox.execute(call)
+        return await self._toolbox.for_item(row.tool, row.item).execute(call)
 
     def _same(self, row: Any, observation: Observation) -> bool:
         if not observation.ok or observation.truncated:  # of what was cut, nobody knows the value

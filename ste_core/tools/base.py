@@ -112,6 +112,17 @@ class Toolbox:
         """Whether two results of a tool are equally good; plain equality unless a subclass knows better."""
         return a == b
 
+    def for_trial(self, tool: str, *label: object) -> "Toolbox":
+        """The tools on a state of their own, for one trial of exploring a tool; equal labels begin alike.
+
+        These tools have no state, or keep it for everybody, unless a subclass knows better; so of `for_item`.
+        """
+        return self
+
+    def for_item(self, tool: str, item: int) -> "Toolbox":
+        """The tools on the state that a test item of a tool starts from, for one call."""
+        return self
+
     async def execute(self, call: Call) -> Observation:
         """Execute a call; whatever goes wrong is in the observation, never raised (but see `lost`)."""
         start = time.perf_counter()

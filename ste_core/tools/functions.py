@@ -13,10 +13,8 @@ from pydantic; and by the same pydantic model a call's arguments become what the
 raising `ToolError`. A plain function needs no decorator: its docstring's first paragraph is the description.
 """
 
-import asyncio
 import inspect
 import json
-import threading
 import types
 import typing
 from collections.abc import Callable, Iterable
@@ -32,6 +30,7 @@ from ste_core.core.errors import one_line
 from ste_core.core.records import Call, Tool
 from ste_core.tools import results
 from ste_core.tools.base import Toolbox, ToolError
+from ste_core.tools.threads import in_thread
 
 Function = Callable[..., Any]
 
@@ -229,32 +228,12 @@ class FunctionToolbox(Toolbox):
 
     async def _run(self, call: Call) -> JsonValue:
         signature = self._signatures[call.tool]
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[Any] = loop.create_future()
 
-        def settle(value: Any, error: BaseException | None) -> None:
-            if result.done():
-                return  # timed out meanwhile
-            if error is None:
-                result.set_result(value)
-            elif isinstance(error, Exception) and not isinstance(error, StopIteration):
-                result.set_exception(error)
-            else:  # SystemExit and the like must not end the study
-                result.set_exception(RuntimeError(type(error).__name__))
-
-        def work() -> None:
-            try:
-                value = signature.call(call.arguments)
-                # as JSON already here: a table may be long, and an iterator without end
-                outcome = (value if isinstance(value, str) else json.loads(results.dumps(value)), None)
+        def work() -> Any:
+            value = signature.call(call.arguments)
+            try:  # as JSON already here: a table may be long, and an iterator without end
+                return value if isinstance(value, str) else json.loads(results.dumps(value))
             except results.NotJson as error:
-                outcome = (None, ToolError(f"the tool's result is not JSON: {error}"))
-            except BaseException as error:
-                outcome = (None, error)
-            try:
-                loop.call_soon_threadsafe(settle, *outcome)
-            except RuntimeError:
-                pass  # the loop is gone: nobody waits any more
+                raise ToolError(f"the tool's result is not JSON: {error}") from None
 
-        threading.Thread(target=work, name=f"tool {call.tool}", daemon=True).start()
-        return await result
+        return await in_thread(work, f"tool {call.tool}")
