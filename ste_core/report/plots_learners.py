@@ -50,8 +50,11 @@ def gold_points(data: pd.DataFrame) -> Figure:
             axes.set_ylim(0, 101)
             axes.set_title(learner, fontsize=10)
         axes_row[0].set_ylabel(f"{metric.replace('_', ' ')}, %")
-    grid[0][0].legend(frameon=False, fontsize=8, loc="upper left", title="decoding", title_fontsize=8)
-    _title(figure, "Gold examples in context and by fine-tuning, 95 % intervals over tools")
+    grid[-1][0].legend(frameon=False, fontsize=8, loc="upper left", title="decoding", title_fontsize=8)
+    best = points[(points["metric"] == metrics[-1]) & points["setting"].isin(settings)]
+    best = best.groupby(["model", "setting"], sort=False)["value"].max()
+    said = [f"{one}: " + ", ".join(f"{name} {best[one, name]:.0f}" for name in settings) for one in learners]
+    _title(figure, f"{metrics[-1].capitalize()} with gold examples, %.  " + ";  ".join(said))
     figure.tight_layout()
     return figure
 
