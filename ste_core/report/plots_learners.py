@@ -53,8 +53,8 @@ def gold_points(data: pd.DataFrame) -> Figure:
     grid[-1][0].legend(frameon=False, fontsize=8, loc="upper left", title="decoding", title_fontsize=8)
     best = points[(points["metric"] == metrics[-1]) & points["setting"].isin(settings)]
     best = best.groupby(["model", "setting"], sort=False)["value"].max()
-    said = [f"{one}: " + ", ".join(f"{name} {best[one, name]:.0f}" for name in settings) for one in learners]
-    _title(figure, f"{metrics[-1].capitalize()} with gold examples, %.  " + ";  ".join(said))
+    said = [" → ".join(f"{best[one, name]:.0f}" for name in settings) + " %" for one in learners]
+    _title(figure, f"Gold examples, {metrics[-1]}, {' → '.join(settings)}: {' and '.join(said)}")
     figure.tight_layout()
     return figure
 
@@ -92,10 +92,8 @@ def learner_points(data: pd.DataFrame) -> Figure:
             axes.set_axis_off()
     reached = points[points["seed"].isna() & (points["metric"] == metrics[0])]
     best = reached[reached["setting"].isin(list(SETTING_COLOURS))].groupby("model", sort=False)
-    said = [
-        f"{model}: " + ", ".join(f"{row.setting} {row.value:.0f}" for row in part.itertuples()) for model, part in best
-    ]
-    _title(figure, f"{metrics[0].capitalize()}, %.  " + ";  ".join(said))
+    said = [" → ".join(f"{value:.0f}" for value in part["value"]) + " %" for _, part in best]
+    _title(figure, f"{metrics[0].capitalize()}, {' → '.join(SETTING_COLOURS)}: {' and '.join(said)}")
     figure.tight_layout()
     return figure
 
