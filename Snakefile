@@ -54,7 +54,8 @@ EXPLOITS = bool(STUDY.exploitation and EXPLORATION)
 # tools without a test set: notebook 70 explores them, distils, and reports what was learnt
 OWN_TOOLS = bool(WORLD and EXPLORATION and STUDY.distillation and not STUDY.exploitation and not WORLD.test_set)
 BFCL = bool(WORLD and (WORLD.tools or "").startswith("ste_core.tools.bfcl:"))
-LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl")
+LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl", "SKILL.md", "lessons.json",
+          "descriptions.json")
 # what is compared beside the main settings: other variants, at equal size too, and less exploration
 ABLATES = bool(STUDY.ablations and EXPLOITS and STUDY.finetuning and len(VARIANTS) > 1)
 EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
@@ -64,6 +65,7 @@ CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
 EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
+FORMS = bool(STUDY.forms and EXPLOITS)
 TRAINING_SEEDS = STUDY.training_seeds() if STUDY.finetuning else []
 # the settings that run with each seed: fine-tuning may have more seeds than there are explorations
 SETTINGS_OF_SEED = {
@@ -155,6 +157,11 @@ def ablated():
     """The predictions that ablations compare: every variant's, also at equal size, also in context if asked for."""
     settings = ["tuned", *(["tuned_equal"] if EQUAL_SIZE else []), *(["icl"] if STUDY.ablations.icl else [])]
     return predicted(*settings, variants=VARIANTS)
+
+
+def formed(seed, learner):
+    """A mark for a seed whose experience was turned into its forms, and the test set answered by a learner."""
+    return f"{seen(learner.learnt)}/forms/.run/seed{seed}.done"
 
 
 def audited(*names):
@@ -299,6 +306,15 @@ STAGES = [
     Stage("learners", "notebooks/47_learners.ipynb", OTHERS and CONCLUDES,
           [path for learner in (STUDY, *OTHERS) for path in (*exploited(learner), *lessened(learner))],
           ["main", "differences", "by_seed"], ["embedded_learners"]),
+    *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
+            [distilled("full", first_of(seed)), *predicted("icl", seeds=[first_of(seed)], learner=learner),
+             *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],
+            leaves=[touch(formed(seed, learner))], per={"seed": str(seed)} | about,
+            loads=models(learner.exploitation, STUDY.forms))
+      for learner, mark, about in each_learner() for seed, settings in SETTINGS_OF_SEED.items()),
+    Stage("which_form", "notebooks/54_which_form.ipynb", FORMS,
+          [formed(seed, learner) for learner in (STUDY, *OTHERS) for seed in SETTINGS_OF_SEED],
+          ["forms", "forms_differences", "forms_by_tool", "forms_conventions"], without=MAKING),
     Stage("bfcl_scores", "notebooks/48_bfcl_scores.ipynb", BFCL and EXPLOITS,
           [path for learner in (STUDY, *OTHERS) for path in exploited(learner)],
           ["bfcl_scores", "bfcl_gains", "bfcl_published"]),
@@ -314,9 +330,9 @@ STAGES = [
            *audited("forgetting", "forgetting_matrix"), *records_beside(f"{STUDY.name}_gold")],
           ["continual_matrix", "continual_summary", "continual_differences", *EXAMINED],
           ["continual_matrices", "continual_replay", *EXAMINED], without=MAKING),
-    Stage("own_tools", "notebooks/70_own_tools.ipynb", OWN_TOOLS, [], ["learnt"],
+    Stage("own_tools", "notebooks/70_own_tools.ipynb", OWN_TOOLS, [], ["learnt", "learnt_notes"],
           leaves=[f"{RESULTS}/learnt/{name}" for name in LEARNT],
-          loads=models(EXPLORATION, STUDY.distillation)),
+          loads=models(EXPLORATION, STUDY.distillation, STUDY.forms)),
 ]  # fmt: skip
 HERE = {stage.name: stage for stage in STAGES if stage.when}
 

@@ -12,6 +12,7 @@
     ste pack STUDY                      # its trials, examples and answers in one file that may be committed
     ste unpack STUDY                    # put them back, to go on from there or to score them again
     ste models                          # the language models that one command fetches; get NAME fetches one
+    ste serve-tools STUDY               # its tools as an MCP server, with what trials taught in their descriptions
     ste serve MODEL --port 8017         # a model of ours behind the OpenAI protocol
 
 A user's mistake is one line on standard error and exit code 2 (1 where data cannot be had), never a traceback.
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ste", description="Reproducibility study of simulated trial and error (STE)."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_add_run, _add_parts_of_a_run, _add_explore, _add_archives, _add_models, _add_scoring):
+    for add in (_add_run, _add_parts_of_a_run, _add_explore, _add_tools, _add_archives, _add_models, _add_scoring):
         add(commands)
     return parser
 
@@ -130,6 +131,16 @@ def _add_explore(commands: Any) -> None:
     part.add_argument("--shard", metavar="I/N", help="every N-th tool, from the I-th on: N jobs share the work")
     explore.add_argument("--dry-run", action="store_true", help="estimate requests, tokens, time and cost, and stop")
     explore.set_defaults(run=_explore)
+
+
+def _add_tools(commands: Any) -> None:
+    tools = commands.add_parser(
+        "serve-tools", help="serve a study's tools over MCP, with what trials taught about them"
+    )
+    tools.add_argument("study", help="name in study/ or path of a study file")
+    tools.add_argument("--all", action="store_true", help="with notes, too, that no held-out query speaks for")
+    tools.add_argument("--http", type=int, metavar="PORT", help="by HTTP on this loopback port, not stdin and stdout")
+    tools.set_defaults(run=_serve_tools)
 
 
 def _add_archives(commands: Any) -> None:
@@ -480,6 +491,14 @@ def _get_model(options: argparse.Namespace) -> int:
     from ste_core.models import weights
 
     print(weights.get(options.name))
+    return 0
+
+
+def _serve_tools(options: argparse.Namespace) -> int:
+    from ste_core.pipeline import learnt_run
+
+    transport: Any = "stdio" if options.http is None else "http"
+    learnt_run.serve_learnt(_load(options.study), everything=options.all, transport=transport, port=options.http or 0)
     return 0
 
 

@@ -579,7 +579,8 @@ def explored(tmp_path_factory):
 
 
 def test_ste_run_leaves_store_set_and_report(explored):
-    names = {"report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl"}
+    names = {"report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl", "SKILL.md",
+             "lessons.json", "descriptions.json"}  # fmt: skip
     assert {path.name for path in (explored / "learnt").iterdir()} == names
     table = pd.read_csv(explored / "tables" / "learnt.csv")
     assert list(table["tool"]) == ["sort_words"] and table["trials"][0] == 2
@@ -619,7 +620,7 @@ def test_every_command_on_the_page_is_one(capsys):
 
     (block,) = re.findall(r"^```bash\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     commands = [line.split("#")[0].split() for line in block.splitlines() if line.startswith(".venv/bin/ste ")]
-    assert [words[1] for words in commands] == ["explore", "run"]
+    assert [words[1] for words in commands] == ["explore", "run", "serve-tools"]
     for words in commands:
         _parser().parse_args(words[1:])
     assert stages.SETTING_OF_LABEL  # the notebooks that the page names need it

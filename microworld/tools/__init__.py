@@ -7,17 +7,20 @@
 '11010011'
 
 As with real APIs, the documentation a model sees leaves things out: formats, codes and ranges are learnt from errors
-and results. `properties()` tabulates what is special about each tool, and a test holds that table to behaviour.
-`python -m microworld.tools --selfcheck` runs every gold call of the test set; `--mcp` serves the tools to any client.
+and results (`terse` and `by_example` are the same tools with other errors). `properties()` tabulates what is special
+about each tool, and a test holds that table to behaviour. `python -m microworld.tools --selfcheck` runs every gold call
+of the test set; `--mcp` serves the tools to any client.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import JsonValue
 
-from microworld.tools._base import Properties
+from microworld.tools._base import Properties, ToolError
+from ste_core.core.records import Call
 from ste_core.tools.functions import FunctionToolbox
 
 FAMILIES = (
@@ -41,12 +44,33 @@ def batches() -> list[list[str]]:
     return dealt
 
 
-class MicroworldToolbox(FunctionToolbox):
-    """The fifty tools, which also know how their results compare and which tools nearly do the same."""
+#: what a refused call is told: what is wrong (as the tools have it), only that it is, or that and a call that runs
+Errors = Literal["informative", "terse", "example"]
 
-    def __init__(self, *, timeout: float = 5.0, max_chars: int = 2048) -> None:
+TERSE = "the call was refused"
+
+
+class MicroworldToolbox(FunctionToolbox):
+    """The fifty tools, which also know how their results compare and which tools nearly do the same.
+
+    Args:
+        errors: how a tool's own refusals are worded; what the schema forbids is told in any case.
+    """
+
+    def __init__(self, *, errors: Errors = "informative", timeout: float = 5.0, max_chars: int = 2048) -> None:
         self.functions = functions()
+        self.errors = errors
         super().__init__(self.functions.values(), timeout=timeout, max_chars=max_chars)
+
+    async def _run(self, call: Call) -> JsonValue:
+        try:
+            return await super()._run(call)
+        except ToolError:
+            if self.errors == "informative":
+                raise
+            right = self.functions[call.tool].properties.keeps if self.errors == "example" else None
+            shown = "" if right is None else f"; this one runs: {json.dumps(right, ensure_ascii=False)}"
+            raise ToolError(TERSE + shown) from None
 
     @property
     def near_duplicates(self) -> Mapping[str, str]:
@@ -67,6 +91,19 @@ class MicroworldToolbox(FunctionToolbox):
 def toolbox(**options: Any) -> MicroworldToolbox:
     """The microworld as a study names it: `tools: microworld.tools:toolbox`."""
     return MicroworldToolbox(**options)
+
+
+def terse() -> MicroworldToolbox:
+    """The microworld whose refusals do not say what is wrong: `tools: microworld.tools:terse`."""
+    return MicroworldToolbox(errors="terse")
+
+
+def by_example() -> MicroworldToolbox:
+    """The microworld whose refusals show a call that runs, and not what is wrong: `tools: microworld.tools:by_example`.
+
+    A tool without a hidden convention has no such call at hand, and is terse.
+    """
+    return MicroworldToolbox(errors="example")
 
 
 def properties() -> list[dict[str, Any]]:

@@ -16,12 +16,9 @@ accepted.
 What tools said is data: in Markdown it stands as code, on one line, cut, its control characters spelled out.
 """
 
-import difflib
 import json
-import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,20 +27,13 @@ from pydantic import JsonValue
 
 from ste_core.core import json_schema, store
 from ste_core.core.records import Call, Example, Record, Step, Tool, Trial
-from ste_core.method.distill import mentions
+from ste_core.core.untrusted import code
+from ste_core.method import tool_errors
+from ste_core.method.tool_errors import cut
 from ste_core.release import formats
-
-#: characters of an error or a result that a report keeps
-LONGEST = 400
 
 #: values, changes and examples that a report keeps of each
 MANY = 5
-
-#: errors about the same arguments are one from this share of common words on
-ALIKE = 0.8
-
-#: an error that repeats a value in so few characters may do so by chance
-SHORTEST_VALUE = 3
 
 
 class Change(Record):
@@ -162,10 +152,12 @@ def write_report(
     tools: Mapping[str, Tool],
     note: str | None = None,
     notes: Sequence[str] = (),
+    gained: Sequence[str] = (),
 ) -> None:
     """Write all that others can use, each file whole; see the module's text.
 
-    `note` stands at the head of the report, then `notes` on the tools.
+    `note` stands at the head of the report, then `notes` on the tools; `gained` says by how much what is passed on
+    helped (`skill.gain_sentences`).
 
     Raises:
         UserError: an example of a tool that is not in `tools`, or a folder that cannot be written.
@@ -173,7 +165,7 @@ def write_report(
     ordered = sorted(examples, key=lambda one: (one.tool, one.episode, one.trial, one.paraphrase))
     rows = formats.chat_rows(ordered, tools)
     known = [tools[one.tool] for one in learnt if one.tool in tools]
-    store.write_text(folder / "report.md", report_text(learnt, note, notes))
+    store.write_text(folder / "report.md", report_text(learnt, note, notes, gained))
     dumped = [one.model_dump(mode="json") for one in learnt]
     store.write_text(folder / "report.json", json.dumps(dumped, ensure_ascii=False, indent=1) + "\n")
     for name, records in (("demonstrations", ordered), ("tools", known)):
@@ -189,9 +181,7 @@ class _Met:
     """An error while trials are read: its wordings, and who met it."""
 
     call: Call
-    text: str
-    arguments: tuple[str, ...]
-    words: list[str]
+    told: tool_errors.ErrorRead
     says: Counter[str] = field(default_factory=Counter)
     trials: set[int] = field(default_factory=set)
     overcome: set[int] = field(default_factory=set)
@@ -238,7 +228,7 @@ def _works(tool: str, trials: Sequence[Trial]) -> Working | None:
         return None
     *_, trial, step = min(found, key=lambda one: one[:3])
     return Working(
-        query=trial.query, arguments=step.call.arguments, observation=_cut(step.observation or ""), answer=trial.answer
+        query=trial.query, arguments=step.call.arguments, observation=cut(step.observation or ""), answer=trial.answer
     )
 
 
@@ -263,7 +253,7 @@ def _arguments(tool: Tool, calls: Sequence[Step]) -> tuple[Argument, ...]:
                 calls=sum(map(len, values.values())),
                 ran=sum(map(sum, values.values())),
                 distinct=len(values),
-                values=tuple(Value(value=_cut(one), calls=len(ran), ran=sum(ran)) for one, ran in frequent),
+                values=tuple(Value(value=cut(one), calls=len(ran), ran=sum(ran)) for one, ran in frequent),
                 choices_left=tuple(one for one in _choices(properties.get(name), tool) if one not in values),
             )
         )
@@ -282,123 +272,47 @@ def _choices(schema: JsonValue, tool: Tool) -> list[str]:
 
 def _meet(met: list[_Met], tool: Tool, step: Step, call: Call, later: Call | None, trial: int) -> None:
     """Note an error, and what changed until a later call ran."""
-    text = _cut(" ".join((step.observation or "(not told)").split()).removeprefix("Error: "))
-    says, repeated = _masked(text, call)
-    known = [*tool.arguments, *(name for name in call.arguments if name not in tool.arguments)]
-    named = tuple(name for name in known if name in repeated or _names(text, name))
-    named = tuple(name for name in named if name not in tool.arguments) or named  # of one made up, it lists all
-    words = re.sub(r"\d+", "#", re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`", "'…'", says)).casefold().split()
-    one = next((one for one in met if one.arguments == named and _alike(one.words, words)), None)
+    told = tool_errors.read_error(step.observation or "", call, tool)
+    one = next((one for one in met if one.told.same(told)), None)
     if one is None:
-        met.append(one := _Met(call, text, named, words))
-    one.says[says] += 1
+        met.append(one := _Met(call, told))
+    one.says[told.says] += 1
     one.trials.add(trial)
     if later is None:
         return
     one.overcome.add(trial)
-    changed = [name for name in dict.fromkeys([*known, *later.arguments]) if _value(call, name) != _value(later, name)]
+    known = dict.fromkeys([*tool_errors.known_arguments(tool, call), *later.arguments])
+    changed = [name for name in known if _value(call, name) != _value(later, name)]
     # an error that names none of what changed says nothing of which change mattered
-    for name in [name for name in changed if name in named] or changed:
+    for name in [name for name in changed if name in told.arguments] or changed:
         one.changes[Change(argument=name, refused=_value(call, name), accepted=_value(later, name))] += 1
-
-
-def _alike(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Whether two errors share most of their words, in order; short ones have to be equal."""
-    return a == b or difflib.SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE
 
 
 def _error(one: _Met) -> ErrorMet:
     return ErrorMet(
-        says=one.says.most_common(1)[0][0], arguments=one.arguments, calls=one.says.total(), trials=len(one.trials),
-        overcome=len(one.overcome), changes=tuple(change for change, _ in one.changes.most_common(MANY)),
-        example=one.call.arguments, text=one.text,
+        says=one.says.most_common(1)[0][0], arguments=one.told.arguments, calls=one.says.total(),
+        trials=len(one.trials), overcome=len(one.overcome),
+        changes=tuple(change for change, _ in one.changes.most_common(MANY)),
+        example=one.call.arguments, text=one.told.text,
     )  # fmt: skip
 
 
-def _masked(text: str, call: Call) -> tuple[str, set[str]]:
-    """An error with the call's values replaced by `<argument>`, and the arguments whose values it repeats.
-
-    >>> _masked("no city 'Atlantis' in 7", Call(tool="t", arguments={"city": "Atlantis", "zone": 7}))
-    ("no city '<city>' in 7", {'city'})
-    """
-    leaves = [(leaf, name) for name, value in call.arguments.items() for leaf in _leaves(value)]
-    repeated = set()
-    for leaf, name in sorted(leaves, key=lambda one: -len(one[0])):
-        quoted = next((f"{mark}{leaf}{mark}" for mark in "'\"`" if f"{mark}{leaf}{mark}" in text), None)
-        if quoted is not None and leaf:
-            text = text.replace(quoted, f"{quoted[0]}<{name}>{quoted[0]}")
-        elif len(leaf) >= SHORTEST_VALUE and mentions(text, leaf):
-            text = re.sub(rf"(?<!\w){re.escape(leaf)}(?!\w)", lambda _, name=name: f"<{name}>", text)
-        else:
-            continue
-        repeated.add(name)
-    return text, repeated
-
-
-def _leaves(value: JsonValue) -> Iterator[str]:
-    """The texts and numbers in a JSON value, as an error may repeat them."""
-    if isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(one)
-    elif isinstance(value, str):
-        yield " ".join(value.split())
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
-
-
-def _names(text: str, argument: str) -> bool:
-    """Whether an error names an argument; a name as short as "a" or "in" has to be quoted, followed by a colon, or the
-    place that a validator ends with ("expected number, received string at a", as Zod's do).
-
-    >>> _names("date: must be YYYY-MM-DD", "date"), _names("a date is needed", "a"), _names("missing argument 'a'", "a")
-    (True, False, True)
-    """
-    if not argument:
-        return False
-    name = re.escape(argument)
-    marked = rf"['\"`]{name}['\"`]|(?<!\w){name}\s*[:=]|\bat {name}[.;,]?$"
-    return bool(re.search(marked if len(argument) < SHORTEST_VALUE else rf"{marked}|(?<!\w){name}(?!\w)", text))
-
-
 def _value(call: Call, name: str) -> str | None:
-    return _cut(_json(call.arguments[name])) if name in call.arguments else None
+    return cut(_json(call.arguments[name])) if name in call.arguments else None
 
 
 def _json(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-
-
 # --- to be read -------------------------------------------------------------------------------------------------------
 
 
-def code(text: str, length: int = LONGEST, *, cell: bool = False) -> str:
-    """Text of whatever origin as Markdown code on one line; `cell` for one in a table, which a bar would end.
-
-    >>> print(code("a `b`\\n# c"), code("\\x1b[31m"))
-    `` a `b` # c `` `\\x1b[31m`
-    """
-    text = " ".join(text.split())
-    text = text if len(text) <= length else text[: length - 1] + "…"
-    shown = "".join(
-        one if unicodedata.category(one)[0] != "C" else one.encode("unicode_escape").decode() for one in text
-    )
-    if cell:
-        shown = shown.replace("|", "\\|")
-    if not shown:
-        return "(empty)"
-    runs = [len(run) for run in re.findall("`+", shown)]
-    fence = "`" * next(length for length in range(1, len(runs) + 2) if length not in runs)
-    space = " " if "`" in (shown[0], shown[-1]) or len(fence) > 1 else ""
-    return f"{fence}{space}{shown}{space}{fence}"
-
-
-def report_text(learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = ()) -> str:
+def report_text(
+    learnt: Sequence[Learnt], note: str | None = None, notes: Sequence[str] = (), gained: Sequence[str] = ()
+) -> str:
     """The report, to be read; a note on the replies that stand behind it comes first, then what there is to know of the
-    tools (`Toolbox.notes`), such as those left out."""
+    tools (`Toolbox.notes`), such as those left out, and by how much it helps to be told (sentences of our own)."""
     trials, calls, ran = (sum(getattr(one, name) for one in learnt) for name in ("trials", "calls", "ran"))
     lines = [
         f"# What was learnt about {_count(len(learnt), 'tool')} by trying", "",
@@ -416,6 +330,8 @@ def report_text(learnt: Sequence[Learnt], note: str | None = None, notes: Sequen
     ]
     if notes:
         lines += ["", "Of the tools:", "", *(f"- {code(one)}" for one in notes)]
+    if gained:
+        lines += ["", "## Does it help to be told?", "", *gained]
     for one in learnt:
         lines += ["", *_section(one)]
     return "\n".join(lines) + "\n"

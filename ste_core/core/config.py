@@ -335,6 +335,27 @@ class Ablations(Section):
         return [*less, "gold"] if self.gold else less
 
 
+#: what experience is turned into; see `ste_core.method.forms`
+FormName = Literal[
+    "demonstrations", "notes", "worded_notes", "documentation", "documentation_demonstrations", "notes_demonstrations",
+    "weights", "weights_notes",
+]  # fmt: skip
+
+#: forms whose words a model writes
+WRITTEN: tuple[FormName, ...] = ("worded_notes", "documentation", "documentation_demonstrations")
+
+
+class Forms(Section):
+    """What form experience should take, compared at equal prompt tokens; see `ste_core.pipeline.forms_run`."""
+
+    model: str | None = None  # a key of `models`: who words notes and rewrites documentation; default distillation's
+    forms: Annotated[list[FormName], Field(min_length=1)] = list(get_args(FormName))
+    budgets: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)] = [100, 300, 900]  # tokens in a prompt
+    items: int | None = Field(None, ge=1)  # test items a tool; default those of `exploitation`
+    held_out: float = Field(1 / 3, gt=0, lt=1)  # share of a tool's trials by which what others taught is judged
+    max_tokens: int = Field(256, ge=1)  # of a note or a rewrite
+
+
 class Learner(Section):
     """Another learner of a study's experience: its keys stand instead of the study's in these sections."""
 
@@ -429,6 +450,7 @@ class Study(Section):
     finetuning: Finetuning | None = None
     learners: dict[str, Learner] = {}  # keys of `models`: others that learn beside `exploitation.model`
     ablations: Ablations | None = None
+    forms: Forms | None = None
     gold: Gold | None = None
     exam: Exam | None = None
     continual: Continual | None = None
@@ -436,6 +458,29 @@ class Study(Section):
 
     _root: Path = PrivateAttr(default_factory=Path)
     _learner: str | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _forms_have_what_they_need(self) -> Self:
+        """Forms of experience need experience, a model that can write, and fine-tuning where weights are one."""
+        if self.forms is None:
+            return self
+        name = self.forms.model or (self.distillation.model if self.distillation is not None else None)
+        if name is None or self.exploration is None:
+            raise ValueError("forms: needs the sections exploration and distillation")
+        if name not in self.models:
+            raise ValueError(no_model("forms.model", name, self.models))
+        if self.exploitation is None:  # tools of one's own: nothing is compared
+            return self
+        written = next((one for one in self.forms.forms if one in WRITTEN), None)
+        if written and self.style(name) == "small":
+            raise ValueError(
+                f"forms.forms: '{written}' needs a model that writes, and '{name}' is asked as a small one; name "
+                "another by forms.model, or leave it out"
+            )
+        tuned = next((one for one in self.forms.forms if one.startswith("weights")), None)
+        if tuned and self.finetuning is None:
+            raise ValueError(f"forms.forms: '{tuned}' needs the section finetuning")
+        return self
 
     @property
     def root(self) -> Path:
@@ -632,17 +677,7 @@ def load(study: str | os.PathLike[str]) -> Study:
         name = getattr(getattr(loaded, section), key, None)
         if name is not None and name not in loaded.models:
             raise UserError(f"{shown}: {no_model(f'{section}.{key}', name, loaded.models)}")
-    for name in loaded.learners:
-        if name not in loaded.models:
-            raise UserError(f"{shown}: {no_model('learners', name, loaded.models)}")
-        if loaded.exploitation is None or name == loaded.exploitation.model:
-            raise UserError(f"{shown}: learners.{name}: must be others than exploitation.model")
-        try:
-            loaded.as_learner(name)
-        except ValidationError as error:
-            section = type(loaded.exploitation) if error.title == "Exploitation" else Finetuning
-            part = "exploitation" if section is Exploitation else "finetuning"
-            raise UserError(f"{shown}: learners.{name}.{part}.{explain(error, section)}") from None
+    _check_learners(loaded, shown)
     for name in loaded.gold.learners if loaded.gold is not None else ():
         if name not in loaded.models:
             raise UserError(f"{shown}: {no_model('gold.learners', name, loaded.models)}")
@@ -655,6 +690,25 @@ def load(study: str | os.PathLike[str]) -> Study:
             raise UserError(f"{shown}: world.dev_set: missing; {section}.gold learns from its queries")
     loaded._root = root
     return loaded
+
+
+def _check_learners(loaded: Study, shown: str) -> None:
+    """Whether the learners of a study are models of it, others than its first, and validly described.
+
+    Raises:
+        UserError: one is not.
+    """
+    for name in loaded.learners:
+        if name not in loaded.models:
+            raise UserError(f"{shown}: {no_model('learners', name, loaded.models)}")
+        if loaded.exploitation is None or name == loaded.exploitation.model:
+            raise UserError(f"{shown}: learners.{name}: must be others than exploitation.model")
+        try:
+            loaded.as_learner(name)
+        except ValidationError as error:
+            section = type(loaded.exploitation) if error.title == "Exploitation" else Finetuning
+            part = "exploitation" if section is Exploitation else "finetuning"
+            raise UserError(f"{shown}: learners.{name}.{part}.{explain(error, section)}") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -10,7 +10,8 @@ turns of the conversation, never by placeholders, which models copy. `small` (`p
 own model, which was trained on these texts: an instruction of at most 60 words with its variable parts at the end.
 `native` (`prompts/native/`) is `instruct` without a word on how to write a call, nor the documentation of tools: both
 are the chat template's or the server's (`models.native`). Where a style has no wording of its own, that of the one
-before it in `native`, `instruct`, `small` holds. Exploration is one conversation an episode: `imagine`
+before it in `native`, `instruct`, `small` holds; what is asked about forms of experience (`prompts/forms/`) has one
+wording for all. Exploration is one conversation an episode: `imagine`
 opens it, `imagine_next` goes on; what long-term memory adds to either is left out of the conversation that is kept, so
 call them once with `memory` to ask and once without to keep.
 """
@@ -32,6 +33,9 @@ from ste_core.core.records import Call, Tool, Trial
 if TYPE_CHECKING:
     from ste_core.core.records import Message
 
+#: where the requests stand that came with forms of experience: apart from a style's, which trials note as a whole
+FORMS = "forms"
+
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -48,7 +52,7 @@ def folders(style: Style) -> tuple[str, ...]:
 
 def _file(name: str, style: Style) -> Traversable:
     root = resources.files("ste_core.core").joinpath("prompts")
-    places = [root.joinpath(folder, name) for folder in folders(style)]
+    places = [root.joinpath(folder, name) for folder in (*folders(style), FORMS)]
     return next((place for place in places if place.is_file()), places[-1])
 
 
@@ -264,22 +268,33 @@ def example(query: str, call: Call) -> str:
 
 
 def ask_call(
-    query: str, tools: Iterable[str], examples: Sequence[tuple[str, Call]] = (), style: Style = "small"
+    query: str,
+    tools: Iterable[str],
+    examples: Sequence[tuple[str, Call]] = (),
+    style: Style = "small",
+    notes: Sequence[str] = (),
 ) -> list[Message]:
-    """Asks for the call that serves a query, given the documentation of some tools and perhaps demonstrations.
+    """Asks for the call that serves a query, given documentation of some tools, perhaps demonstrations and notes.
 
-    Documentation comes first: items of one tool share it. `instruct` shows worked examples with other APIs as turns;
-    `native` shows demonstrations as turns, and leaves documentation to the model's own format.
+    Documentation comes first: items of one tool share it; notes on the tools follow it. `instruct` shows worked
+    examples with other APIs as turns; `native` shows demonstrations as turns, and leaves documentation to the model's
+    own format, so that notes open the conversation.
     """
     messages: list[Message] = []
     if style == "native":
+        messages += [system(notes_section(notes))] if notes else []
         for asked, call in examples:
             messages += [_predict(asked, (), (), style), assistant(react.render_call(call.tool, call.arguments))]
         return [*messages, _predict(query, (), (), style)]
     for one in _lines("call_examples", style):
         worked = react.render_call(one["tool"], one["arguments"])
         messages += [_predict(one["query"], one["tools"], (), style), assistant(worked)]
-    return [*messages, _predict(query, tools, examples, style)]
+    return [*messages, _predict(query, [*tools, *(["", notes_section(notes)] if notes else [])], examples, style)]
+
+
+def notes_section(notes: Sequence[str]) -> str:
+    """Notes on tools, a line each, as prompts show them."""
+    return fill("notes", notes="\n".join(f"- {one}" for one in notes))
 
 
 def _predict(query: str, tools: Iterable[str], examples: Sequence[tuple[str, Call]], style: Style) -> Message:
@@ -290,9 +305,9 @@ def _predict(query: str, tools: Iterable[str], examples: Sequence[tuple[str, Cal
     return user(fill("predict_examples", style, tools=docs, examples=shown, query=query))
 
 
-def tuned(query: str) -> list[Message]:
-    """Asks a fine-tuned model for a call: no documentation, only the mode and the query."""
-    return [system(template("tuned")), user(query)]
+def tuned(query: str, notes: Sequence[str] = ()) -> list[Message]:
+    """Asks a fine-tuned model for a call: no documentation, only the mode and the query, and notes if there are any."""
+    return [system("\n\n".join([template("tuned"), *([notes_section(notes)] if notes else [])])), user(query)]
 
 
 def tuned_answer(query: str, call: Call, result: str) -> list[Message]:
@@ -304,3 +319,47 @@ def tuned_answer(query: str, call: Call, result: str) -> list[Message]:
 def general(task: str) -> list[Message]:
     """Asks for something that needs no tool."""
     return [system(template("normal")), user(task)]
+
+
+# --- forms of experience ----------------------------------------------------------------------------------------------
+
+
+def word_note(
+    tool: Tool, arguments: Sequence[str], refused: tuple[Call, str], accepted: tuple[Call, str],
+    style: Style = "instruct",
+) -> list[Message]:  # fmt: skip
+    """Asks for a sentence on how arguments are written, given a refused call and the mended one with their results."""
+    messages: list[Message] = []
+    for one in _lines("word_note_examples", style):
+        other, trial = worked_trials("instruct")[one["tool"]]
+        met, mended = ((step.call, step.observation or "") for step in trial.steps if step.call is not None)
+        messages += [_word_note(other, one["arguments"], met, mended, style), assistant(one["wording"])]
+    return [*messages, _word_note(tool, arguments, refused, accepted, style)]
+
+
+def _word_note(
+    tool: Tool, arguments: Sequence[str], refused: tuple[Call, str], accepted: tuple[Call, str], style: Style
+) -> Message:
+    calls = [react.render_call(call.tool, call.arguments) for call, _ in (refused, accepted)]
+    return user(
+        fill("word_note", style, tool=tool.documentation(), refused=calls[0], error=refused[1], accepted=calls[1],
+             result=accepted[1], arguments=", ".join(arguments))
+    )  # fmt: skip
+
+
+def ask_rewrite(tool: Tool, calls: Sequence[tuple[Call, str]], style: Style = "instruct") -> list[Message]:
+    """Asks for a tool's documentation anew, given calls with their results; the reply is a line for the description and
+    one for each argument."""
+    messages: list[Message] = []
+    for one in _lines("rewrite_examples", style):
+        other, trial = worked_trials("instruct")[one["tool"]]
+        made = [(step.call, step.observation or "") for step in trial.steps if step.call is not None]
+        lines = {"Description": one["description"]} | one["arguments"]
+        reply = "\n".join(f"{name}: {text}" for name, text in lines.items())
+        messages += [_rewrite(other, made, style), assistant(reply)]
+    return [*messages, _rewrite(tool, calls, style)]
+
+
+def _rewrite(tool: Tool, calls: Sequence[tuple[Call, str]], style: Style) -> Message:
+    shown = "\n".join(f"{json.dumps(call.arguments, ensure_ascii=False)} -> {result}" for call, result in calls)
+    return user(fill("rewrite", style, tool=tool.documentation(), calls=shown))

@@ -46,8 +46,8 @@ M = TypeVar("M", bound=BaseModel)
 
 RECORD = "finetune.json"
 
-#: options that change how fast a run is, not what it makes
-NOT_THE_RESULT = frozenset({"device_tokens", "device", "threads", "save_steps", "launch"})
+#: options that change how fast a run is, not what it makes; and the list of seeds, one of which is a run's `seed`
+NOT_THE_RESULT = frozenset({"seeds", "device_tokens", "device", "threads", "save_steps", "launch"})
 
 #: what in a folder makes a model
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")

@@ -16,7 +16,7 @@ written by `ste_core.release.formats.from_release` and `to_release`.
 import asyncio
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,6 +99,23 @@ class Prompt:
     dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What one item's prompt shows of experience but demonstrations.
+
+    Attributes:
+        notes: on the documented tools, a line each.
+        revised: tools by name that are documented in other words, under the same names and arguments.
+    """
+
+    notes: Sequence[str] = ()
+    revised: Mapping[str, Tool] = field(default_factory=dict)
+
+
+#: nothing
+NOTHING = Beside()
+
+
 async def predict(
     items: Sequence[TestItem],
     model: ChatModel,
@@ -108,6 +125,7 @@ async def predict(
     path: Path,
     candidates: Sequence[Sequence[str]] | None = None,
     demonstrations: Sequence[Sequence[Example]] | None = None,
+    beside: Sequence[Beside] | None = None,
     system: str | None = None,
     label: str | None = None,
     seed: int = 0,
@@ -132,6 +150,7 @@ async def predict(
         path: the prediction file.
         candidates: of each item, the tools to document, in order (`retrieve.candidates`); for "baseline" and "icl".
         demonstrations: of each item, examples to show, nearest first (`retrieve.Retriever.nearest`); for "icl".
+        beside: of each item, notes and revised documentation to show; default none. Nothing of them is dropped.
         system: the model's name in results; default its own.
         label: the setting's name in results; default "baseline", "ICL", "FT".
         seed: with the item, it seeds each answer (of no effect at temperature 0).
@@ -153,13 +172,14 @@ async def predict(
         BudgetSpent: the model's budget is used up; what was answered is kept.
         ValueError: arguments that do not go together.
     """
-    _check(items, tools, setting, candidates, demonstrations)
+    _check(items, tools, setting, candidates, demonstrations, beside)
     system, label = system or model.name, label or LABELS[setting]
     count, own = measure(model, functools.partial(by_length, frame=0))
     context = own if context is None else context
     room = None if context is None else context - max_tokens
-    described = _described(items, tools, candidates) if style == "native" else [None] * len(items)
-    prompts = _prompts(items, tools, setting, candidates, demonstrations, room, count, style, described)
+    extra = [NOTHING] * len(items) if beside is None else beside
+    described = _described(items, tools, candidates, extra) if style == "native" else [None] * len(items)
+    prompts = _prompts(items, tools, setting, candidates, demonstrations, extra, room, count, style, described)
     identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
     known = known_as(model.name, identity)
     options: dict[str, Any] = {
@@ -245,6 +265,7 @@ def _check(
     setting: Setting,
     candidates: Sequence[Sequence[str]] | None,
     demonstrations: Sequence[Sequence[Example]] | None,
+    beside: Sequence[Beside] | None,
 ) -> None:
     if setting not in LABELS:
         raise ValueError(f"setting: {setting!r} is none of {', '.join(map(repr, LABELS))}")
@@ -256,6 +277,8 @@ def _check(
             raise ValueError(f"{name}: setting {setting!r} {'needs' if wanted else 'does not take'} them")
         if given is not None and len(given) != len(items):
             raise ValueError(f"{name}: {len(given)} for {len(items)} items")
+    if beside is not None and len(beside) != len(items):
+        raise ValueError(f"beside: {len(beside)} for {len(items)} items")
     if not items:
         raise UserError("test set: empty, there is nothing to predict")
     seen: set[tuple[str, int]] = set()
@@ -269,48 +292,71 @@ def _check(
                 raise UserError(f"test item {item.item} of '{item.gold.tool}': the toolbox has no tool '{name}'")
 
 
+def request(
+    query: str,
+    setting: Setting,
+    tools: Sequence[Tool],
+    near: Sequence[Example] = (),
+    notes: Sequence[str] = (),
+    style: Style = "small",
+) -> list[Message]:
+    """The request for one item.
+
+    Args:
+        tools: documented ones, in order; of no use to "tuned".
+        near: demonstrations, nearest first.
+        notes: on tools, a line each.
+    """
+    if setting == "tuned":
+        return prompting.tuned(query, notes)
+    docs = [one.documentation() for one in tools] if style != "native" else []
+    return prompting.ask_call(query, docs, [(one.query, one.call) for one in near], style, notes)
+
+
 def _prompts(
     items: Sequence[TestItem],
     tools: Mapping[str, Tool],
     setting: Setting,
     candidates: Sequence[Sequence[str]] | None,
     demonstrations: Sequence[Sequence[Example]] | None,
+    beside: Sequence[Beside],
     room: int | None,
     count: Count,
     style: Style,
     described: Sequence[list[dict[str, Any]] | None],
 ) -> list[Prompt]:
-    docs = {name: tool.documentation() for name, tool in tools.items()}
     prompts = []
-    for number, item in enumerate(items):
-        shown = [docs[name] for name in candidates[number]] if candidates is not None else []
-        near = [(one.query, one.call) for one in demonstrations[number]] if demonstrations is not None else []
-
-        def build(kept: int, item: TestItem = item, shown: list[str] = shown, near: list = near) -> list[Message]:
-            if setting == "tuned":
-                return prompting.tuned(item.query)
-            return prompting.ask_call(item.query, shown, near[:kept], style)
+    for number, (item, extra, more) in enumerate(zip(items, beside, described, strict=True)):
+        names = candidates[number] if candidates is not None else ()
+        shown = [extra.revised.get(name, tools[name]) for name in names]
+        near = demonstrations[number] if demonstrations is not None else []
+        build = functools.partial(request, item.query, setting, shown, notes=extra.notes, style=style)
 
         kept = len(near)
-        more = described[number]
-        while room is not None and (tokens := count(build(kept), *(() if more is None else (more,)))) > room:
+        while room is not None and (tokens := count(build(near[:kept]), *(() if more is None else (more,)))) > room:
             if kept == 0:
                 raise UserError(
                     f"test item {item.item} of '{item.gold.tool}': its prompt takes {tokens:,} tokens without any "
                     f"demonstration, and {room:,} fit; show fewer tools or take a model with a larger context"
                 )
             kept -= 1
-        prompts.append(Prompt(build(kept), kept, len(near) - kept))
+        prompts.append(Prompt(build(near[:kept]), kept, len(near) - kept))
     return prompts
 
 
 def _described(
-    items: Sequence[TestItem], tools: Mapping[str, Tool], candidates: Sequence[Sequence[str]] | None
+    items: Sequence[TestItem],
+    tools: Mapping[str, Tool],
+    candidates: Sequence[Sequence[str]] | None,
+    beside: Sequence[Beside],
 ) -> list[list[dict[str, Any]]]:
     """The documented tools of each item as a model's own format has them."""
     if candidates is None:
         return [[]] * len(items)
-    return [[native.described(tools[name]) for name in names] for names in candidates]
+    return [
+        [native.described(extra.revised.get(name, tools[name])) for name in names]
+        for names, extra in zip(candidates, beside, strict=True)
+    ]
 
 
 def _forms(

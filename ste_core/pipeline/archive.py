@@ -22,7 +22,7 @@ from ste_core.core.config import Study
 from ste_core.core.errors import UserError, one_line
 
 #: what is packed, of a study's results
-FOLDERS = ("exploration", "distilled", "predictions", "continual")
+FOLDERS = ("exploration", "distilled", "forms", "predictions", "continual")
 
 #: what of it only helps a run on its way
 PASSING = re.compile(r"\.lock$|\.tmp$")

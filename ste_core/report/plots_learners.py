@@ -50,8 +50,11 @@ def gold_points(data: pd.DataFrame) -> Figure:
             axes.set_ylim(0, 101)
             axes.set_title(learner, fontsize=10)
         axes_row[0].set_ylabel(f"{metric.replace('_', ' ')}, %")
-    grid[0][0].legend(frameon=False, fontsize=8, loc="upper left", title="decoding", title_fontsize=8)
-    _title(figure, "Gold examples in context and by fine-tuning, 95 % intervals over tools")
+    grid[-1][0].legend(frameon=False, fontsize=8, loc="upper left", title="decoding", title_fontsize=8)
+    best = points[(points["metric"] == metrics[-1]) & points["setting"].isin(settings)]
+    best = best.groupby(["model", "setting"], sort=False)["value"].max()
+    said = [" → ".join(f"{best[one, name]:.0f}" for name in settings) + " %" for one in learners]
+    _title(figure, f"Gold examples, {metrics[-1]}, {' → '.join(settings)}: {' and '.join(said)}")
     figure.tight_layout()
     return figure
 
@@ -89,10 +92,8 @@ def learner_points(data: pd.DataFrame) -> Figure:
             axes.set_axis_off()
     reached = points[points["seed"].isna() & (points["metric"] == metrics[0])]
     best = reached[reached["setting"].isin(list(SETTING_COLOURS))].groupby("model", sort=False)
-    said = [
-        f"{model}: " + ", ".join(f"{row.setting} {row.value:.0f}" for row in part.itertuples()) for model, part in best
-    ]
-    _title(figure, f"{metrics[0].capitalize()}, %.  " + ";  ".join(said))
+    said = [" → ".join(f"{value:.0f}" for value in part["value"]) + " %" for _, part in best]
+    _title(figure, f"{metrics[0].capitalize()}, {' → '.join(SETTING_COLOURS)}: {' and '.join(said)}")
     figure.tight_layout()
     return figure
 

@@ -52,6 +52,8 @@ FAMILIES = {
     "ablations": "each variant against the full method; a family a setting, size and metric",
     "amount": "less exploration against all of it; a family a setting and metric",
     "control": "gold examples against experience; a family a metric",
+    "forms": "each form of experience against none, and against demonstrations of the same budget; a family a learner "
+    "and reference",
     "arms": "arms of continual learning that differ in one thing; a family a measure",
     "coverage": "each variant's coverage of the tools against the full method's; a family a measure",
 }

@@ -185,10 +185,33 @@ class McpToolbox(Toolbox):
             value = value["result"]
         return _Reply(shown if result.content else _text(value), value)
 
+    async def relay(self, call: Call) -> mcp_types.CallToolResult:
+        """A call's result for whoever passes it on: neither cut nor made fit for a prompt; errors are results."""
+        asked_again = 0
+        while True:
+            try:
+                problem = self._problem(call)
+                if problem or self._link is None:
+                    return _refusal(problem or f"the MCP server {self._name} is not connected")
+                async with asyncio.timeout(self.timeout):
+                    return await self._link.call(call.tool, call.arguments)
+            except ConnectionLost as loss:
+                if not await self._recover(loss, asked_again):
+                    return _refusal(self._lost or str(loss))
+                asked_again += 1
+            except ToolError as error:
+                return _refusal(str(error))
+            except TimeoutError:
+                return _refusal(f"no answer within {self.timeout:g} seconds")
+
     def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
         if isinstance(value, _Reply):
             text, value = str(value), value.value
         return super()._observe(ok, text, value, start)
+
+
+def _refusal(text: str) -> mcp_types.CallToolResult:
+    return mcp_types.CallToolResult(content=[mcp_types.TextContent(text=f"Error: {text}")], is_error=True)
 
 
 async def _nothing(_: Client) -> None:
@@ -244,6 +267,8 @@ def serve(
     A call that fails is a result with `isError`; a result is shown as text, with the value beside it as structured
     content (an object as it is, anything else as `{"result": ...}`, as the SDK's own servers do).
 
+    A toolbox with a method `relay` (an MCP server's tools passed on) gives results of the protocol itself.
+
     Raises:
         UserError: the port cannot be had.
     """
@@ -284,7 +309,11 @@ def _server(toolbox: Toolbox, name: str) -> Server[Any]:
         return mcp_types.ListToolsResult(tools=listed)
 
     async def call_tool(_: Any, asked: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
-        seen = await toolbox.execute(Call(tool=asked.name, arguments=asked.arguments or {}))
+        call = Call(tool=asked.name, arguments=asked.arguments or {})
+        relay = getattr(toolbox, "relay", None)
+        if relay is not None:
+            return await relay(call)
+        seen = await toolbox.execute(call)
         shown = mcp_types.TextContent(text=seen.text)
         if not seen.ok:
             return mcp_types.CallToolResult(content=[shown], is_error=True)
