@@ -290,7 +290,7 @@ def test_gold_calls_before_an_item_are_replayed_for_it_alone(box):
     assert not fresh.same_as(before) and before.same_as(bfcl_data.State(place.task).after(place.before))
     session = box.for_item("cat", 0)
     (seen,) = execute(session, place.gold)
-    assert seen.value == {"result": bfcl.ran(before, place.gold).value, "same_state": True}
+    assert seen.value == {"result": bfcl.run_gold(before, place.gold).value, "same_state": True}
 
 
 @needs_package
@@ -366,7 +366,7 @@ def test_committed_tables_come_out_again(tmp_path):
 def test_committed_tables_hold_nothing_of_the_package():
     held = "\n".join(path.read_text() for path in TABLES.glob("*.csv"))
     texts = [turn.request for task in bfcl_data.tasks() for turn in task.turns]
-    texts += [one.description.split("Tool description: ")[-1] for one in bfcl_data.documented().values()]
+    texts += [one.description.split("Tool description: ")[-1] for one in bfcl_data.documented_functions().values()]
     assert len(texts) > 800 and not [one for one in texts if len(one) > 20 and one[:60] in held]
 
 

@@ -16,7 +16,7 @@ from ste_core.core import json_schema
 from ste_core.core.config import Study
 from ste_core.scoring import verdicts
 from ste_core.tools import bfcl, checking
-from ste_core.tools.bfcl_data import State, documented
+from ste_core.tools.bfcl_data import State, documented_functions
 
 #: turns whose gold or wording is questioned in public, by the number of the thread in the package's repository
 #: (`ShishirPatil/gorilla`), as far as the installed version still has what the thread is about
@@ -45,8 +45,8 @@ def gold_table() -> pd.DataFrame:
     rows = []
     for place in bfcl.gold_places():
         task, tool = place.task, place.gold.tool
-        error = bfcl.ran(State(task).after(place.before), place.gold).error
-        schema = json_schema.mend(documented()[tool].parameters)[0]
+        error = bfcl.run_gold(State(task).after(place.before), place.gold).error
+        schema = json_schema.mend(documented_functions()[tool].parameters)[0]
         rows.append(
             {"task": task.name, "turn": place.turn, "single": len(task.turns[place.turn].gold) == 1, "tool": tool,
              "ran": error is None, "error": error, "fits": checking.problem(place.gold.arguments, schema) is None,
@@ -71,7 +71,7 @@ def in_doubt(gold: pd.DataFrame) -> pd.Series:
 
 def functions_table(gold: pd.DataFrame) -> pd.DataFrame:
     """Every function: `tool, family, arguments, required, gold_calls, ran, items, stated`."""
-    known = documented()
+    known = documented_functions()
     table = pd.DataFrame(
         [(name, one.family, len(one.arguments), len(one.required)) for name, one in known.items()],
         columns=["tool", "family", "arguments", "required"],

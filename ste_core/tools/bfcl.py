@@ -26,7 +26,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Observation, TestItem
 from ste_core.tools import results
 from ste_core.tools.base import Toolbox, ToolError
-from ste_core.tools.bfcl_data import State, Task, documented, package_folder, tasks
+from ste_core.tools.bfcl_data import State, Task, documented_functions, package_folder, tasks
 from ste_core.tools.threads import in_thread
 
 #: characters of a result that a verdict may need; what a model sees is cut far sooner
@@ -51,7 +51,7 @@ def bfcl_toolbox() -> "BfclToolbox":
         UserError: the package is not installed.
     """
     package_folder()
-    return BfclToolbox(documented().values())
+    return BfclToolbox(documented_functions().values())
 
 
 class BfclToolbox(Toolbox):
@@ -60,10 +60,10 @@ class BfclToolbox(Toolbox):
     _checks = False  # as in the package: what a function makes of odd arguments is there to be learnt
 
     async def _run(self, call: Call) -> JsonValue:
-        return await _call(State(_tasks_of(documented()[call.tool].family)[0]), call)
+        return await _call(State(_tasks_of(documented_functions()[call.tool].family)[0]), call)
 
     def for_trial(self, tool: str, *label: object) -> Toolbox:
-        among = _tasks_of(documented()[tool].family)
+        among = _tasks_of(documented_functions()[tool].family)
         drawn = random.Random("/".join(map(str, (tool, *label)))).choice(among)
         return _Session(self, State(drawn))
 
@@ -199,7 +199,7 @@ def stated_items() -> list[TestItem]:
 @functools.cache
 def _item(tool: str, number: int) -> TestItem:
     place = places()[tool, number]
-    result = ran(State(place.task).after(place.before), place.gold)
+    result = run_gold(State(place.task).after(place.before), place.gold)
     return TestItem(item=number, query=place.request, gold=place.gold, result=compared_value(result.value, True))
 
 
@@ -210,7 +210,7 @@ class Ran(NamedTuple):
     error: str | None
 
 
-def ran(state: State, call: Call) -> Ran:
+def run_gold(state: State, call: Call) -> Ran:
     """A gold call made on a state, whatever comes of it."""
     try:
         value = as_json(state.call(call))
@@ -228,9 +228,9 @@ def _said(place: Place) -> dict[Standing, str]:
     state = State(place.task)
     return {
         "request": place.request,
-        "documentation": documented()[place.gold.tool].documentation(),
+        "documentation": documented_functions()[place.gold.tool].documentation(),
         "conversation": "\n".join(one.request for one in place.task.turns[: place.turn]),
-        "results": "\n".join(json.dumps(ran(state, call).value) for call in place.before),
+        "results": "\n".join(json.dumps(run_gold(state, call).value) for call in place.before),
         "configuration": json.dumps(place.task.configuration),
     }
 

@@ -1,6 +1,6 @@
 """BFCL as its package has it: documented functions, tasks of several turns, gold calls, and the state they run on.
 
->>> len(documented()), len(tasks())                                      # doctest: +SKIP
+>>> len(documented_functions()), len(tasks())                                      # doctest: +SKIP
 (128, 200)
 
 The Berkeley Function Calling Leaderboard (package `bfcl-eval`, Apache-2.0) has eight Python classes with state, their
@@ -93,7 +93,7 @@ def _config() -> Any:
 
 
 @functools.cache
-def documented() -> dict[str, Tool]:
+def documented_functions() -> dict[str, Tool]:
     """The functions of all classes as tools, in the words of the package; the family is the class."""
     files = _config().MULTI_TURN_FUNC_DOC_FILE_MAPPING
     return {
@@ -132,9 +132,13 @@ def parse_call(text: str) -> Call:
         ValueError: it is no call of a documented function with literals for arguments.
     """
     call = ast.parse(text.strip(), mode="eval").body
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.func.id not in documented():
+    if (
+        not isinstance(call, ast.Call)
+        or not isinstance(call.func, ast.Name)
+        or call.func.id not in documented_functions()
+    ):
         raise ValueError(f"{text}: not a call of a documented function")
-    names = list(documented()[call.func.id].arguments)
+    names = list(documented_functions()[call.func.id].arguments)
     given = dict(zip(names, map(ast.literal_eval, call.args), strict=False))
     named = {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
     return Call(tool=call.func.id, arguments=json.loads(json.dumps(given | named)))
@@ -162,7 +166,7 @@ class State:
 
     def call(self, call: Call) -> Any:
         """What a function returns; it changes the state. Whatever it raises is raised."""
-        tool = documented()[call.tool]
+        tool = documented_functions()[call.tool]
         return getattr(self._of(tool.family), call.tool)(**_converted(call.arguments, tool))
 
     def same_as(self, other: "State") -> bool:
