@@ -72,7 +72,7 @@ SETTINGS_OF_SEED = {
     seed: [name for name, seeds in (("icl", SEEDS), ("tuned", TRAINING_SEEDS)) if seed in seeds]
     for seed in sorted({*SEEDS, *TRAINING_SEEDS})
 }
-OTHERS = [STUDY.as_learner(name) for name in STUDY.learners]  # who learns beside `exploitation.model`
+OTHERS = STUDY.of_learners()[1:]  # who learns beside `exploitation.model`
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
 # a side study, shown by the study that it extends and whose name its own goes on from
 SIDE = len(STUDY_FILE) > 1 and STUDY.name.startswith(f"{Path(STUDY_FILE[1]).stem}_")
@@ -94,11 +94,6 @@ def figures(*names):
 def exported(*names):
     """Tables as a paper has them."""
     return [f"{RESULTS}/export/{name}.{kind}" for name in names for kind in ("tex", "md")]
-
-
-def first_of(seed):
-    """The seed of the exploration whose experience a seed of fine-tuning learns from."""
-    return STUDY.experience_seed(seed)
 
 
 def explored(variant=None, seed=None):
@@ -149,7 +144,7 @@ def equal_size(learner):
 
 def examples_of(wildcards, learner):
     """The examples that a job of fine-tuning reads."""
-    seed = first_of(int(wildcards.seed))
+    seed = STUDY.experience_seed(int(wildcards.seed))
     return [distilled(one, seed) for one in ([*VARIANTS] if equal_size(learner) else [wildcards.variant])]
 
 
@@ -296,7 +291,7 @@ STAGES = [
     Stage("correctness", "notebooks/44_correctness.ipynb", EXPLOITS, [*exploited(), *audited("correctness")],
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
-    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", PARTS, [distilled("full", first_of(seed))],
+    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", PARTS, [distilled("full", STUDY.experience_seed(seed))],
             leaves=[path for setting in settings for path in fewer(setting, [seed], learner)],
             per={"seed": str(seed)} | about, more={"settings": ",".join(settings)},
             loads=models(learner.exploitation, learner.finetuning), without=GENERAL)
@@ -307,7 +302,7 @@ STAGES = [
           [path for learner in (STUDY, *OTHERS) for path in (*exploited(learner), *lessened(learner))],
           ["main", "differences", "by_seed"], ["embedded_learners"]),
     *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
-            [distilled("full", first_of(seed)), *predicted("icl", seeds=[first_of(seed)], learner=learner),
+            [distilled("full", STUDY.experience_seed(seed)), *predicted("icl", seeds=[STUDY.experience_seed(seed)], learner=learner),
              *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],
             leaves=[touch(formed(seed, learner))], per={"seed": str(seed)} | about,
             loads=models(learner.exploitation, STUDY.forms))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -109,3 +109,15 @@ class ChatServer:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def few_items(folder: Path, tools: Sequence[str], test: int, dev: int) -> dict[str, str]:
+    """The keys of a world whose sets have the first items of some tools, written into a folder."""
+    from ste_core.core import store
+    from ste_core.core.records import TestItem
+
+    for name, most in (("test", test), ("dev", dev)):
+        found = store.read_jsonl(ROOT / f"microworld/test_set/{name}.jsonl", TestItem)
+        kept = [one for one in found if one.gold.tool in tools and one.item < most]
+        store.write_text(folder / f"{name}.jsonl", "".join(one.model_dump_json() + "\n" for one in kept))
+    return {f"{name}_set": str(folder / f"{name}.jsonl") for name in ("test", "dev")}

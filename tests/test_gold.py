@@ -3,13 +3,13 @@
 import json
 import re
 
+import pandas as pd
 import pytest
-from support import ROOT, run_ste
+from support import few_items, run_ste
 
 from ste_core.analysis import gold, learners
 from ste_core.core import store
 from ste_core.core.config import load
-from ste_core.core.records import TestItem
 from ste_core.pipeline import gold_run
 
 pytest.importorskip("torch")
@@ -20,16 +20,12 @@ TOOLS = ["current_moment", "convert_currency", "sort_words", "current_weather", 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("gold")
-    for name, most in (("test", 3), ("dev", 5)):
-        found = store.read_jsonl(ROOT / f"microworld/test_set/{name}.jsonl", TestItem)
-        kept = [one for one in found if one.gold.tool in TOOLS and one.item < most]
-        store.write_text(folder / f"{name}.jsonl", "".join(one.model_dump_json() + "\n" for one in kept))
+    sets = few_items(folder, TOOLS, 3, 5)
     learner = {"base": "microworld/checkpoint", "epochs": 1, "batch": 8, "learning_rate": 1e-3, "max_length": 256,
                "validation": 0, "threads": 1}  # fmt: skip
     written = {
         "name": "few",
-        "world": {"tools": "microworld.tools:toolbox", "only": TOOLS, "test_set": str(folder / "test.jsonl"),
-                  "dev_set": str(folder / "dev.jsonl")},
+        "world": {"tools": "microworld.tools:toolbox", "only": TOOLS, **sets},
         "models": {"micro": {"kind": "local", "path": "microworld/checkpoint", "threads": 1, "prompts": "small"}},
         "gold": {"learners": {"micro": learner}, "candidate_count": 3, "wide_count": 5, "wide_items": 1,
                  "demonstrations": 2, "items": 2, "max_tokens": 64},
@@ -71,7 +67,7 @@ def test_answering_again_asks_nobody(study, answered, monkeypatch):
 
 def test_the_tables_show_settings_reference_lines_and_paired_differences(study, answered):
     rows = gold.gold_outcomes(study)
-    table = learners.setting_table(rows, study)
+    table = pd.concat([learners.setting_table(rows, study), gold.gold_references(study)], ignore_index=True)
     assert list(table) == ["model", "setting", "decoding", "metric", "n", "seeds", "value", "ci_low", "ci_high"]
     assert (table["ci_low"] <= table["value"]).all() and (table["value"] <= table["ci_high"]).all()
     one = rows[(rows["setting"] == "ICL") & (rows["decoding"] == "free")]

@@ -2,14 +2,15 @@
 
 import json
 
+import pandas as pd
 import pytest
-from support import ROOT, run_ste
+from support import few_items, run_ste
 
 from ste_core.analysis import compare, learners
 from ste_core.core import store
 from ste_core.core.config import load
 from ste_core.core.errors import UserError
-from ste_core.core.records import Prediction, TestItem
+from ste_core.core.records import Prediction
 from ste_core.pipeline import archive, plan, resources, stages
 from ste_core.report import figures
 
@@ -21,10 +22,7 @@ TOOLS = ["current_moment", "convert_currency", "sort_words"]
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, request):
     folder = tmp_path_factory.mktemp("learners")
-    for name, most in (("test", 3), ("dev", 5)):
-        found = store.read_jsonl(ROOT / f"microworld/test_set/{name}.jsonl", TestItem)
-        kept = [one for one in found if one.gold.tool in TOOLS and one.item < most]
-        store.write_text(folder / f"{name}.jsonl", "".join(one.model_dump_json() + "\n" for one in kept))
+    sets = few_items(folder, TOOLS, 3, 5)
     micro = {"kind": "local", "path": "microworld/checkpoint", "threads": 1, "prompts": "small"}
     patched = pytest.MonkeyPatch()
     patched.setenv("STE_RESULTS", str(folder / "results"))
@@ -32,8 +30,7 @@ def written(tmp_path_factory, request):
     request.addfinalizer(patched.undo)
     return folder / "two.yaml", {
         "name": "two",
-        "world": {"tools": "microworld.tools:toolbox", "only": TOOLS, "test_set": str(folder / "test.jsonl"),
-                  "dev_set": str(folder / "dev.jsonl")},
+        "world": {"tools": "microworld.tools:toolbox", "only": TOOLS, **sets},
         "models": {"micro": micro, "other": micro},
         "exploration": {"model": "micro", "variants": ["full", "no_feedback"]},
         "distillation": {"model": "micro"},
@@ -146,13 +143,13 @@ def test_the_tables_hold_both_learners_and_the_references(study):
     for row in crossed.itertuples():
         assert row.n in (9, 18)  # trainings with the same verdicts throughout count once
         assert row.difference == pytest.approx(own[row.model, "FT"] - own[row.model, "ICL"])
-    said = learners.sensitivity(learners.pd.concat([table, marks]), different)
+    said = learners.sensitivity(pd.concat([table, marks]), different)
     assert len(said) == 2 and said[0].startswith("micro: its baseline selects the right tool in ")
 
 
 def test_the_figure_shows_each_seed(study):
     rows = learners.learner_outcomes(study)
-    main = learners.pd.concat([learners.setting_table(rows, study), learners.references(study)])
+    main = pd.concat([learners.setting_table(rows, study), learners.references(study)])
     store.write_table(main, study.tables / "main.csv")
     seeds = store.write_table(learners.by_seed(rows), study.tables / "by_seed.csv")
     store.write_table(compare.paper_correctness(study), study.tables / "paper_correctness.csv")

@@ -38,14 +38,18 @@ def random_call(items: Sequence[TestItem], donors: Sequence[TestItem], *, rng: r
 def nearest_documentation(items: Sequence[TestItem], tools: Mapping[str, Tool]) -> list[Prediction]:
     """The tool whose documentation is nearest to the query by TF-IDF cosine, without arguments."""
     names = list(tools)
-    texts = [tools[name].documentation().replace("_", " ") for name in names]
-    vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts)
-    nearness = vectors.transform([item.query for item in items]) @ vectors.transform(texts).T
-    best = np.asarray(nearness.argmax(axis=1)).ravel()
+    best = documentation_nearness(items, tools).argmax(axis=1)
     return [
         _prediction("nearest documentation", item, Call(tool=names[number], arguments={}))
         for item, number in zip(items, best, strict=True)
     ]
+
+
+def documentation_nearness(items: Sequence[TestItem], tools: Mapping[str, Tool]) -> np.ndarray:
+    """(items, tools) TF-IDF cosine of each query and each tool's documentation."""
+    texts = [tool.documentation().replace("_", " ") for tool in tools.values()]
+    vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts)
+    return (vectors.transform([item.query for item in items]) @ vectors.transform(texts).T).toarray()
 
 
 def evaluate(study: Study, rule: Rule = "strict") -> pd.DataFrame:

@@ -58,7 +58,7 @@ def seeds_of(study: Study, setting: Setting = "icl") -> list[int]:
     """The seeds of a setting: of fine-tuning its own, in context those of the exploration; the baseline has one."""
     if setting == "tuned":
         return study.training_seeds()
-    return [0] if setting == "baseline" or study.exploration is None else study.exploration.seeds
+    return [0] if setting == "baseline" else study.exploration_seeds()
 
 
 #: verdicts on one item, as `taxonomy.outcomes` has them, and the metrics made of them; the last two only where calls

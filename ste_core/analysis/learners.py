@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 
-from ste_core.analysis import compare
+from ste_core.analysis import baselines, compare
 from ste_core.core import aio
 from ste_core.core.config import Study
 from ste_core.core.react import render_call
@@ -117,13 +116,10 @@ def reference_rows(
 def nearest(items: Sequence[TestItem], shown: Sequence[Sequence[str]], study: Study) -> list[str]:
     """Of each item's candidates the one whose documentation shares most words with the query."""
     tools = resources.listing(study).tools
-    names = list(tools)
-    texts = [tools[name].documentation().replace("_", " ") for name in names]
-    vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts)
-    nearness = (vectors.transform([one.query for one in items]) @ vectors.transform(texts).T).toarray()
+    place = {name: number for number, name in enumerate(tools)}
     return [
-        max(candidates, key=lambda name: row[names.index(name)])
-        for candidates, row in zip(shown, nearness, strict=True)
+        max(candidates, key=lambda name: row[place[name]])
+        for candidates, row in zip(shown, baselines.documentation_nearness(items, tools), strict=True)
     ]
 
 

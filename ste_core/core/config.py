@@ -556,10 +556,14 @@ class Study(Section):
         """Where the trials of a variant and seed lie, a file a tool."""
         return self.source / "exploration" / variant / f"seed{seed}"
 
+    def exploration_seeds(self) -> list[int]:
+        """The seeds of the exploration, so of all that asks a model which was not trained on it."""
+        return [0] if self.exploration is None else self.exploration.seeds
+
     def training_seeds(self) -> list[int]:
         """The seeds of fine-tuning. One that was not explored trains on the experience of the first that was."""
-        explored = [0] if self.exploration is None else self.exploration.seeds
-        return explored if self.finetuning is None or self.finetuning.seeds is None else self.finetuning.seeds
+        own = None if self.finetuning is None else self.finetuning.seeds
+        return self.exploration_seeds() if own is None else own
 
     def experience_seed(self, seed: int) -> int:
         """The seed of the exploration whose experience a training seed learns from."""

@@ -86,9 +86,8 @@ def continual_section(study: Study) -> Continual:
     Raises:
         UserError: it has none.
     """
-    if study.continual is None:
-        raise UserError(f"study '{study.name}': continual: missing; the stage needs it")
-    return study.continual
+    section: Continual = resources.needed_section(study, "continual")
+    return section
 
 
 def arm_seeds(study: Study) -> list[int]:

@@ -63,9 +63,8 @@ def forms_section(study: Study) -> Forms:
     Raises:
         UserError: it has none.
     """
-    if study.forms is None:
-        raise UserError(f"study '{study.name}': forms: missing; the stage needs it")
-    return study.forms
+    section: Forms = resources.needed_section(study, "forms")
+    return section
 
 
 def budgets(study: Study, form: FormName) -> list[int]:
@@ -112,8 +111,7 @@ def writer(study: Study) -> Writer:
     Raises:
         UserError: the study names none.
     """
-    options = study.forms or Forms()
-    name = options.model or (study.distillation.model if study.distillation is not None else None)
+    name = _writer_name(study)
     if name is None:
         raise UserError(f"study '{study.name}': forms.model: missing; name the model that writes")
     cached = study.model_copy(update={"models": {name: study.models[name].model_copy(update={"cache": True})}})
@@ -123,9 +121,14 @@ def writer(study: Study) -> Writer:
 
 def writes(study: Study) -> bool:
     """Whether the model that would write can: a small one is asked in texts of its own, and these are none of them."""
-    options = study.forms or Forms()
-    name = options.model or (study.distillation.model if study.distillation is not None else None)
+    name = _writer_name(study)
     return name is not None and study.style(name) != "small"
+
+
+def _writer_name(study: Study) -> str | None:
+    """The model that writes: that of the forms, or else distillation's."""
+    named = study.forms.model if study.forms is not None else None
+    return named or (study.distillation.model if study.distillation is not None else None)
 
 
 def in_words(study: Study, drawn: list[Note], by: Writer) -> list[Note]:
@@ -218,9 +221,7 @@ def form_items(study: Study) -> list[TestItem]:
 
 def form_seeds(study: Study, form: FormName) -> list[int]:
     """The seeds of a form: those of fine-tuning for what a fine-tuned model answers, else those of the exploration."""
-    if form in forms.TUNED:
-        return study.training_seeds()
-    return [0] if study.exploration is None else study.exploration.seeds
+    return study.training_seeds() if form in forms.TUNED else study.exploration_seeds()
 
 
 def answer_forms(
@@ -300,9 +301,8 @@ def answer(
 
 
 def _exploitation(study: Study) -> Exploitation:
-    if study.exploitation is None:
-        raise UserError(f"study '{study.name}': exploitation: missing; the stage needs it")
-    return study.exploitation
+    section: Exploitation = resources.needed_section(study, "exploitation")
+    return section
 
 
 def form_label(form: FormName, budget: int) -> str:

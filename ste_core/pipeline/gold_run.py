@@ -17,7 +17,6 @@ from typing import Any, Literal
 
 from ste_core.core import aio
 from ste_core.core.config import Decoding, Gold, Study
-from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Prediction, TestItem
 from ste_core.method import finetune, predict, retrieve
 from ste_core.models.base import ChatModel, gather
@@ -48,9 +47,8 @@ def section(study: Study) -> Gold:
     Raises:
         UserError: it has none.
     """
-    if study.gold is None:
-        raise UserError(f"study '{study.name}': gold: missing; the stage needs it")
-    return study.gold
+    section: Gold = resources.needed_section(study, "gold")
+    return section
 
 
 def seeds(study: Study, setting: GoldSetting) -> list[int]:

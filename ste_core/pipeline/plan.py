@@ -10,6 +10,7 @@ again. Hours are rough: operations by the assumed speed of one processor, so two
 ask nothing that costs; they have no row.
 """
 
+import copy
 import json
 import math
 import re
@@ -207,8 +208,10 @@ class _Work:
                 self.notes.append(f"the test set cannot be read here, so its size is assumed ({error})")
 
     def of(self, study: Study) -> "_Work":
-        """The same for one of the study's learners."""
-        return replace(self, study=study)
+        """The same for one of the study's learners: tools and items are listed already."""
+        work = copy.copy(self)
+        work.study = study
+        return work
 
     # --- stages ---
 

@@ -64,6 +64,18 @@ def chat(study: Study, name: str, budget: Budget | None = None) -> ChatModel:
     return NativeChat(model) if chosen.tool_format == "native" else model
 
 
+def needed_section(study: Study, name: str) -> Any:
+    """A section of the study that a stage cannot do without.
+
+    Raises:
+        UserError: it has none.
+    """
+    section = getattr(study, name)
+    if section is None:
+        raise UserError(f"study '{study.name}': {name}: missing; the stage needs it")
+    return section
+
+
 def as_loaded(study: Study, model: str) -> dict[str, Any]:
     """How a model of the study is loaded, for one that was made from it by fine-tuning: its threads and its dtype."""
     chosen = study.models[model]

@@ -47,13 +47,6 @@ _EPISODES = re.compile(r"([1-9]\d*)ep")
 SETTING_OF_LABEL = {label: name for name, label in predict.LABELS.items()}
 
 
-def _section(study: Study, name: str) -> Any:
-    section = getattr(study, name)
-    if section is None:
-        raise UserError(f"study '{study.name}': {name}: missing; the stage needs it")
-    return section
-
-
 # --- distillation -----------------------------------------------------------------------------------------------------
 
 
@@ -68,7 +61,7 @@ def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
     Raises:
         UserError: nothing was explored, or no model to judge with.
     """
-    section = _section(study, "distillation")
+    section = resources.needed_section(study, "distillation")
     if study.source != study.results:  # the examples there are another study's, made by its own settings
         raise UserError(
             f"study '{study.name}': distillation: examples come from study '{study.experience}'; distil that"
@@ -119,7 +112,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
 
 def equal_size(study: Study, seed: int) -> int:
     """The smallest number of examples that a variant has, variants without any left out; 0 if none has one."""
-    variants = _section(study, "exploration").variants
+    variants = resources.needed_section(study, "exploration").variants
     return min(filter(None, (len(examples(study, variant, seed)) for variant in variants)), default=0)
 
 
@@ -196,7 +189,7 @@ def items_of(study: Study) -> list[TestItem]:
     They are drawn by the study's seed, the same in every setting.
     """
     items = _explored(study, resources.items(study, "test"))
-    return resources.some_of_each(items, _section(study, "exploitation").items, study.seed)
+    return resources.some_of_each(items, resources.needed_section(study, "exploitation").items, study.seed)
 
 
 def _explored(study: Study, items: list[TestItem]) -> list[TestItem]:
@@ -230,7 +223,7 @@ def answer_items(
 def _predict(
     study: Study, setting: Setting, variant: str, seed: int, done: Callable[[], object], part: str, path: Path
 ) -> list[Prediction]:
-    section = _section(study, "exploitation")
+    section = resources.needed_section(study, "exploitation")
     items, tools = items_of(study), resources.toolbox(study).tools
     options: dict[str, Any] = {
         "path": path, "label": label(setting, part), "max_tokens": section.max_tokens,
@@ -241,7 +234,9 @@ def _predict(
     if setting == "tuned":
         folder = model_folder(study, variant, seed, part)
         tuned = finetune.load_tuned(folder, **resources.as_loaded(study, section.model))
-        model, options["style"] = resources.as_learnt(tuned, _section(study, "finetuning"), options["style"])
+        model, options["style"] = resources.as_learnt(
+            tuned, resources.needed_section(study, "finetuning"), options["style"]
+        )
         return aio.run(predict.predict(items, model, tools, setting=setting, **options))
     encoder = None if section.encoder is None else retrieve.SentenceEncoder(study.place(section.encoder))
     shown = retrieve.candidates(
@@ -285,7 +280,7 @@ def finetune_variant(
     Raises:
         UserError: an option that does not fit, or another failure of fine-tuning.
     """
-    section = _section(study, "finetuning")
+    section = resources.needed_section(study, "finetuning")
     options = section.model_copy(update={"seed": seed, "base": study.place(section.base)})
     if variant == distill.NO_FEEDBACK or part in (EQUAL, GOLD):  # calls only
         options = options.model_copy(update={"answer_rows": False})
