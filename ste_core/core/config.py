@@ -566,9 +566,10 @@ class Study(Section):
         return self.exploration_seeds() if own is None else own
 
     def experience_seed(self, seed: int) -> int:
-        """The seed of the exploration whose experience a training seed learns from."""
-        explored = [seed] if self.exploration is None else self.exploration.seeds
-        return seed if seed in explored else explored[0]
+        """The seed of the exploration that a seed learns from: itself, but for those of fine-tuning that were not
+        explored."""
+        explored = self.exploration_seeds()
+        return explored[0] if seed in self.training_seeds() and seed not in explored else seed
 
     def rng(self, *label: object) -> "np.random.Generator":
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""
