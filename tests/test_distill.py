@@ -25,11 +25,11 @@ from ste_core.method.distill import (
     JournalLine,
     TrialVerdict,
     distill,
-    mentions,
     paraphrases_each,
     reworded,
     training_size,
 )
+from ste_core.method.wording import mentions
 from ste_core.models.base import Budget, BudgetSpent, Choice, Completion, request_seed
 from ste_core.models.openai import OpenAIChat
 

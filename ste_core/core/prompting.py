@@ -21,10 +21,12 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import JsonValue
 
 from ste_core.core import react
 from ste_core.core.config import Style
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 #: where the requests stand that came with forms of experience: apart from a style's, which trials note as a whole
 FORMS = "forms"
+
+#: what stands before values and request where values are imagined first
+VALUES, REQUEST = "Values:", "Request:"
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
@@ -130,25 +135,50 @@ def about(tool: Tool, style: Style = "instruct") -> Message:
     return system(fill("tool", style, tool=tool.documentation()))
 
 
-def imagine_in_turns(tool: Tool, earlier: Sequence[tuple[str, str]], style: Style = "instruct") -> list[Message]:
+class Imagined(NamedTuple):
+    """An earlier request of a tool: the query, what came of it in words (`came_of`), the values imagined for it."""
+
+    query: str
+    verdict: str
+    values: Mapping[str, JsonValue] | None = None
+
+
+def imagine_in_turns(
+    tool: Tool, earlier: Sequence[Imagined], style: Style = "instruct", values_first: bool = False
+) -> list[Message]:
     """Asks for a query as one more turn after the earlier ones: a list of them in the request would be copied from.
 
-    Args:
-        earlier: queries with what came of each, in words (`came_of`).
+    Asked for the values first, a model is shown two requests of each API of the examples, else one: several without
+    values teach it to go on with them.
     """
     messages = [about(tool)]  # documented in text: no call is asked for
     for one in _lines("request_examples", style):
-        told = [(query, came_of(verdict == "solved")) for query, verdict in one["requests"]]
-        messages += _requests(one["tool"], told, style)[:-1]
-    return messages + _requests(tool.documentation(), earlier, style)
+        told = [Imagined(each["query"], came_of(each["solved"]), each["values"]) for each in one["requests"]]
+        messages += _requests(one["tool"], told[: 2 if values_first else 1], style, values_first)[:-1]
+    return messages + _requests(tool.documentation(), earlier, style, values_first)
 
 
-def _requests(tool: str, earlier: Sequence[tuple[str, str]], style: Style) -> list[Message]:
-    messages = [imagine(tool, style=style)]
-    for query, verdict in earlier:
-        asked = fill("imagine_told", style, verdict=verdict) if verdict else template("imagine_next", style)
-        messages += [assistant(query), user(asked)]
+def _requests(tool: str, earlier: Sequence[Imagined], style: Style, values_first: bool) -> list[Message]:
+    messages = [user(fill("imagine_values", style, tool=tool)) if values_first else imagine(tool, style=style)]
+    for one in earlier:
+        if values_first:
+            said, again = with_values(one), fill("imagine_values_next", style, verdict=one.verdict).strip()
+        elif one.verdict:
+            said, again = one.query, fill("imagine_told", style, verdict=one.verdict)
+        else:
+            said, again = one.query, template("imagine_next", style)
+        messages += [assistant(said), user(again)]
     return messages
+
+
+def with_values(request: Imagined) -> str:
+    """A request as it is asked for where its values come first.
+
+    >>> print(with_values(Imagined("What is 2 squared?", "", {"number": 2})))
+    Values: {"number": 2}
+    Request: What is 2 squared?
+    """
+    return f"{VALUES} {json.dumps(dict(request.values or {}), ensure_ascii=False)}\n{REQUEST} {request.query}"
 
 
 def came_of(solved: bool | None, reason: str = "") -> str:

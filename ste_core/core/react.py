@@ -122,6 +122,11 @@ def form(
     return f"{before}(?:{'|'.join(ways)})"
 
 
+def arguments_form(tool: Tool) -> str:
+    """A regular expression of the arguments of a call of a tool; see `form`."""
+    return _arguments(tool.parameters)
+
+
 def _framed(tools: Iterable[Tool], frame: tuple[str, str, str], arguments: bool, answer: bool) -> str:
     before, between, after = map(re.escape, frame)
     calls = [

@@ -177,6 +177,7 @@ class Trial(Record):
     Tool, variant, seed, episode and trial are its key; the last two count from 0. `answer` is the final answer, None
     where the call limit came first. `solved` is the verdict of self-reflection, whose reply is `reflection`; None in
     variants without it. `memory` counts the lines of long-term memory that were shown, of `remembered` there were.
+    `values` are those that were imagined for the query, where they were asked for first.
     """
 
     tool: str
@@ -192,6 +193,7 @@ class Trial(Record):
     memory: int = 0
     remembered: int = 0
     asked_again: int = 0
+    values: dict[str, JsonValue] | None = None
 
 
 class Example(Record):

@@ -31,20 +31,19 @@ import asyncio
 import hashlib
 import json
 import random
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import JsonValue
 
 from ste_core.core import prompting, store
 from ste_core.core.config import Distillation, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Message, Record, Step, Tool, Trial
+from ste_core.method.wording import holds_values, mentions, values_in
 from ste_core.models.base import ChatModel, gather, known_as, request_seed
 from ste_core.models.replies import Replies, answer_or_refusal
 
@@ -342,20 +341,6 @@ async def _hindsight(
     return found
 
 
-def holds_values(query: str, arguments: Mapping[str, JsonValue]) -> bool:
-    """Whether every text and number of a call stands in a query, whatever its case; `13.0` is there as 13.
-
-    >>> holds_values("Is 17.5 kg too much in cabin m?", {"weight": 17.5, "cabin": "M"})
-    True
-    """
-    said = query.casefold().replace(",", " ").replace("'", " ").replace('"', " ")
-    for value in _values(dict(arguments)):
-        plain = value.removesuffix(".0").casefold().replace(",", " ").replace("'", " ").replace('"', " ")
-        if not mentions(said, plain):
-            return False
-    return True
-
-
 async def _verdict(trial: Trial, example: Example, tool: Tool, judge: ChatModel, desk: "_Desk") -> TrialVerdict:
     answered = trial.answer is not None
     result = _shortened(example.observation, desk.options.observation_chars) or "none, the call was not executed"
@@ -427,7 +412,7 @@ def _fault(query: str, reply: JournalLine, source: Example, taken: set[str], opt
     if len(query) > LONGEST * len(source.query):
         return "too_long"
     if options.keep_values and any(
-        mentions(source.query, value) and not mentions(query, value) for value in _values(source.call.arguments)
+        mentions(source.query, value) and not mentions(query, value) for value in values_in(source.call.arguments)
     ):
         return "value_lost"
     return None
@@ -453,30 +438,6 @@ def reworded(reply: str) -> str:
     """
     text = " ".join(reply.split()).removeprefix("User Query:").strip()
     return text[1:-1].strip() if len(text) > 1 and text[0] + text[-1] in _QUOTES else text
-
-
-def mentions(query: str, value: str) -> bool:
-    """Whether a query has a value word for word: not as a part of a longer word or number.
-
-    >>> mentions("90 days from 2022-10-14", "90"), mentions("190 days", "90")
-    (True, False)
-    """
-    value = " ".join(value.split())
-    return bool(value) and bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", " ".join(query.split())))
-
-
-def _values(value: JsonValue) -> Iterator[str]:
-    """The texts and numbers in a JSON value, as text."""
-    if isinstance(value, dict):
-        for one in value.values():
-            yield from _values(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _values(one)
-    elif isinstance(value, str):
-        yield value
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------

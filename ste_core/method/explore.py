@@ -17,7 +17,10 @@ where the next query is imagined. What each variant removes:
 Beyond the paper, each off by default: *constrained* (a reply of a trial is held to the form of a call of the tool, by
 its documented arguments and their types, or of a final answer: for small models that misspell long names), *novelty*
 (a query whose cosine to an earlier one of the tool exceeds the threshold is asked for again, up to `novelty_tries`
-times) and *rationale* (reflection gives a reason, which long-term memory keeps).
+times), *values_first* (values for the arguments are imagined before the query: weak models write requests without
+values, or copy the last one, where they are asked for the query alone; what holds too few of its values, or repeats a
+request that is in view, is asked for again, and of `QUERY_TRIES` replies the best is tried) and *rationale* (reflection
+gives a reason, which long-term memory keeps).
 
 Context budget (`context` tokens of prompt and answer, of which `max_tokens` are the answer's). A prompt shows at most
 the newest `memory_lines` lines, and of a result at most `observation_chars`. Where it does not fit yet, in this order:
@@ -43,10 +46,13 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from pydantic import JsonValue
+
 from ste_core.core import prompting, react
 from ste_core.core.config import Exploration, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Message, Step, Tool, Trial
+from ste_core.method.wording import share_held
 from ste_core.models import native, tool_formats
 from ste_core.models.base import (  # fmt: skip
     REFUSED,
@@ -66,6 +72,9 @@ if TYPE_CHECKING:  # needs scipy
 
 #: a reply that is no query is asked for again so many times
 QUERY_TRIES = 3
+
+#: the share of imagined values that a query has to hold, where they are imagined first
+SHARE_HELD = 0.5
 
 #: characters of a reason that long-term memory keeps
 REASON_CHARS = 200
@@ -146,6 +155,7 @@ class Remembered(NamedTuple):
     query: str
     solved: bool | None
     reflection: str | None
+    values: dict[str, JsonValue] | None = None
 
 
 @dataclass(slots=True)
@@ -180,7 +190,7 @@ class Past:
         self.episode.append(trial)
         self.trials += 1
         if trial.steps:
-            self.remembered.append(Remembered(trial.query, trial.solved, trial.reflection))
+            self.remembered.append(Remembered(trial.query, trial.solved, trial.reflection, trial.values))
         self.judged += trial.solved is not None
         self.solved += trial.solved is True
 
@@ -220,6 +230,10 @@ async def explore_tool(
         UserError: the model fails, or the context does not even hold the tool's documentation.
         BudgetSpent: a request could exceed the model's budget; the trials before it are done.
     """
+    if settings.values_first and style == "small":
+        raise UserError(
+            "exploration.values_first: needs the prompts of pretrained models; `prompts` of this model is small"
+        )
     own = measure(model, by_length)
     room = settings.context or context or own[1]
     explorer = _Explorer(
@@ -295,26 +309,57 @@ class _Explorer:
         newest = long_term[max(0, len(long_term) - most) :]
         refused: list[Message] = []
         useless = close = 0
+        best: tuple[tuple[bool, float], Trial] | None = None
         while True:
             messages, shown = self._asking(newest, episode, refused)
-            stop = ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style != "small" else ()))
-            reply = await self._ask(messages, trial, "imagine", useless + close, stop)
-            query = "" if reply is None else read_query(reply.text)
+            reply = await self._ask(messages, trial, "imagine", useless + close, self._stops())
+            query, values = self._imagined(reply)
             trial = trial.model_copy(
-                update={"query": query, "memory": shown, "remembered": len(long_term), "asked_again": useless + close}
-            )
+                update={
+                    "query": query, "memory": shown, "remembered": len(long_term), "asked_again": useless + close,
+                    "values": values,
+                }
+            )  # fmt: skip
             if reply is None:
                 return trial
-            if not self._tryable(trial):
-                self.tally.queries_too_long += bool(query)
+            worth = self._worth(trial, (*newest, *episode))
+            tryable = self._tryable(trial)
+            self.tally.queries_too_long += bool(query) and not tryable
+            if tryable and (best is None or worth > best[0]):
+                best = worth, trial
+            if not tryable or worth < (True, SHARE_HELD):
                 useless += 1
                 if useless == QUERY_TRIES:
-                    return trial
+                    return trial if best is None else best[1].model_copy(update={"asked_again": useless + close - 1})
             elif close < self.settings.novelty_tries and await self._too_close(query, earlier):
                 close += 1
                 refused += [prompting.assistant(query), prompting.imagine_again(self.style)]
             else:
                 return trial
+
+    def _stops(self) -> tuple[str, ...]:
+        """What ends a reply that imagines a query."""
+        if self.settings.values_first:
+            return ("\n\n", "Observation:", react.ACTION)
+        return ("Thought:", "Observation:", react.ACTION, *(("\n",) if self.style != "small" else ()))
+
+    def _imagined(self, reply: Choice | None) -> tuple[str, dict[str, JsonValue] | None]:
+        """The query in a reply, and the values before it where these were asked for first."""
+        if reply is None:
+            return "", None
+        if not self.settings.values_first:
+            return read_query(reply.text), None
+        said, mark, query = reply.text.partition(f"\n{prompting.REQUEST}")
+        call = f"{react.ACTION} {self.tool.name}\n{react.ACTION_INPUT} {said.partition(prompting.VALUES)[2]}"
+        values = react.parse(call, [self.tool.name], rule="lenient").arguments
+        return (read_query(query), values) if mark and isinstance(values, dict) else ("", None)
+
+    def _worth(self, trial: Trial, in_view: Sequence[Remembered | Trial]) -> tuple[bool, float]:
+        """How good a query is whose values came first: whether it is new, and the share of its values that it holds."""
+        if trial.values is None:
+            return True, 1.0
+        new = all(trial.query.casefold() != one.query.casefold() and trial.values != one.values for one in in_view)
+        return new, share_held(trial.query, trial.values)
 
     def _asking(
         self, memory: Sequence[Remembered], episode: Sequence[Trial], refused: Sequence[Message]
@@ -343,11 +388,11 @@ class _Explorer:
                 return [*self._said(episode), prompting.imagine_next(lines)]
             return [prompting.imagine(self.tool.documentation(), lines)]
         before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
-        told = [(one.query, _came_of(one, rationale)) for one in (*before, *episode)]
-        return prompting.imagine_in_turns(self.tool, told, self.style)
+        told = [prompting.Imagined(one.query, _came_of(one, rationale), one.values) for one in (*before, *episode)]
+        return prompting.imagine_in_turns(self.tool, told, self.style, self.settings.values_first)
 
     def _tryable(self, trial: Trial) -> bool:
-        return bool(trial.query) and self._fits(self._said([trial]))
+        return bool(trial.query) and _writable(trial) and self._fits(self._said([trial]))
 
     async def _too_close(self, query: str, earlier: Sequence[Remembered]) -> bool:
         if self.settings.novelty is None or not earlier:
@@ -466,6 +511,8 @@ class _Explorer:
                 options["form"] = self.model.form([self.tool], answer=answer)
             else:
                 options["form"] = react.form([self.tool], answer=answer, thought=thought)
+        if purpose == "imagine" and self.settings.values_first and self.settings.constrained:
+            options["form"] = f"{prompting.VALUES} {react.arguments_form(self.tool)}\n{prompting.REQUEST} [^\n]+"
         if purpose == "try" and self.style == "native":
             options["tools"] = [native.described(self.tool)]
         completion = await answer_or_refusal(

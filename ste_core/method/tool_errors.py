@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from ste_core.core.records import Call, Tool
 from ste_core.core.untrusted import LONGEST
-from ste_core.method.distill import mentions
+from ste_core.method.wording import mentions
 
 #: errors about the same arguments are one from this share of common words on
 ALIKE = 0.8
