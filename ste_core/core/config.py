@@ -223,6 +223,7 @@ class Exploration(Sampled):
     novelty: float | None = Field(None, gt=0, lt=1)
     novelty_tries: int = Field(3, ge=1)
     rationale: bool = False
+    remember_errors: bool = False  # long-term memory keeps the last error of a trial; pretrained models only
     values_first: bool = False  # write the values of a request before it; prompts of pretrained models only
     constrained: bool = False  # hold the replies of a trial to the form of a call or an answer; see `react.form`
     rule: Literal["strict", "lenient"] | None = None  # of `react`; default: strict for prompts `small`, else lenient

@@ -19,8 +19,8 @@ its documented arguments and their types, or of a final answer: for small models
 (a query whose cosine to an earlier one of the tool exceeds the threshold is asked for again, up to `novelty_tries`
 times), *values_first* (values for the arguments are imagined before the query: weak models write requests without
 values, or copy the last one, where they are asked for the query alone; what holds too few of its values, or repeats a
-request that is in view, is asked for again, and of `QUERY_TRIES` replies the best is tried) and *rationale* (reflection
-gives a reason, which long-term memory keeps).
+request that is in view, is asked for again, and of `QUERY_TRIES` replies the best is tried), *rationale* (reflection
+gives a reason, which long-term memory keeps) and *remember_errors* (long-term memory keeps the last error of a trial).
 
 Context budget (`context` tokens of prompt and answer, of which `max_tokens` are the answer's). A prompt shows at most
 the newest `memory_lines` lines, and of a result at most `observation_chars`. Where it does not fit yet, in this order:
@@ -75,6 +75,9 @@ QUERY_TRIES = 3
 
 #: the share of imagined values that a query has to hold, where they are imagined first
 SHARE_HELD = 0.5
+
+#: so much warmer a model is sampled each time it is asked again for what it has said before
+WARMER = 0.5
 
 #: characters of a reason that long-term memory keeps
 REASON_CHARS = 200
@@ -156,6 +159,7 @@ class Remembered(NamedTuple):
     solved: bool | None
     reflection: str | None
     values: dict[str, JsonValue] | None = None
+    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -190,7 +194,9 @@ class Past:
         self.episode.append(trial)
         self.trials += 1
         if trial.steps:
-            self.remembered.append(Remembered(trial.query, trial.solved, trial.reflection, trial.values))
+            self.remembered.append(
+                Remembered(trial.query, trial.solved, trial.reflection, trial.values, last_error(trial))
+            )
         self.judged += trial.solved is not None
         self.solved += trial.solved is True
 
@@ -312,7 +318,8 @@ class _Explorer:
         best: tuple[tuple[bool, float], Trial] | None = None
         while True:
             messages, shown = self._asking(newest, episode, refused)
-            reply = await self._ask(messages, trial, "imagine", useless + close, self._stops())
+            again = useless if self.settings.values_first else 0
+            reply = await self._ask(messages, trial, "imagine", useless + close, self._stops(), again)
             query, values = self._imagined(reply)
             trial = trial.model_copy(
                 update={
@@ -388,7 +395,7 @@ class _Explorer:
                 return [*self._said(episode), prompting.imagine_next(lines)]
             return [prompting.imagine(self.tool.documentation(), lines)]
         before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
-        told = [prompting.Imagined(one.query, _came_of(one, rationale), one.values) for one in (*before, *episode)]
+        told = [prompting.Imagined(one.query, _came_of(one, self.settings), one.values) for one in (*before, *episode)]
         return prompting.imagine_in_turns(self.tool, told, self.style, self.settings.values_first)
 
     def _tryable(self, trial: Trial) -> bool:
@@ -410,11 +417,11 @@ class _Explorer:
             if messages is None:
                 self.tally.trials_ended += 1
                 break
-            reply = await self._ask(messages, trial, "try", len(trial.steps), ("Observation:",))
-            if reply is None:
+            read = await self._attempt(messages, trial)
+            if read is None:
                 break
+            reply, parsed = read
             output = reply.text
-            parsed = self._read(output)
             self.tally.further_calls += parsed.more
             if parsed.kind == "final" and self._calls_first(trial):
                 parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
@@ -437,6 +444,21 @@ class _Explorer:
             if not self.variant.feedback:
                 break
         return trial
+
+    async def _attempt(self, messages: Sequence[Message], trial: Trial) -> tuple[Choice, react.Parsed] | None:
+        """The model's next reply in a trial, read. A pretrained model that repeats a call that has failed in this trial
+        is asked again, each time at a higher temperature: else it repeats it till the trial ends."""
+        failed = [step.call for step in trial.steps if step.ok is False]
+        for again in range(QUERY_TRIES):
+            reply = await self._ask(messages, trial, "try", len(trial.steps), ("Observation:",), again)
+            if reply is None:
+                return None
+            parsed = self._read(reply.text)
+            if self.style == "small" or parsed.kind != "call":
+                break
+            if Call(tool=parsed.tool or "", arguments=parsed.arguments) not in failed:
+                break
+        return reply, parsed
 
     def _read(self, output: str) -> react.Parsed:
         """What a reply says. In a model's own format, calls that could be read are ReAct text by now; what is left is
@@ -501,10 +523,16 @@ class _Explorer:
         return self.room is None or self.count(messages, *documented) <= self.room
 
     async def _ask(
-        self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str]
+        self, messages: Sequence[Message], trial: Trial, purpose: str, step: int, stop: Sequence[str], again: int = 0
     ) -> Choice | None:
-        """The model's reply; None if its server refuses the text, as a content filter does, and would again."""
+        """The model's reply; None if its server refuses the text, as a content filter does, and would again.
+
+        Asked `again` for what it has said before, it is sampled at a higher temperature each time.
+        """
         options = self.settings.sampling()
+        label: tuple[str | int, ...] = (purpose, step)
+        if again:
+            label = (*label, "again", again)
         if purpose == "try" and self.settings.constrained:
             answer, thought = not self._calls_first(trial), self.style == "small"
             if isinstance(self.model, native.NativeChat):
@@ -517,8 +545,8 @@ class _Explorer:
             options["tools"] = [native.described(self.tool)]
         completion = await answer_or_refusal(
             self.model, messages, replies=self.tally.replies,
-            temperature=self.settings.temperature, max_tokens=self.settings.max_tokens, stop=stop,
-            seed=request_seed(*self.label, trial.episode, trial.trial, purpose, step), **options,
+            temperature=self.settings.temperature + WARMER * again, max_tokens=self.settings.max_tokens, stop=stop,
+            seed=request_seed(*self.label, trial.episode, trial.trial, *label), **options,
         )  # fmt: skip
         choice = completion.choices[0]
         if choice.finish_reason == REFUSED and choice.refusal is None:  # by the server, not by the model
@@ -621,8 +649,17 @@ def _last_step(trial: Trial) -> Step | None:
     return next((step for step in reversed(trial.steps) if step.call is not None), None)
 
 
-def _came_of(trial: Trial | Remembered, rationale: bool) -> str:
-    return prompting.came_of(trial.solved, _reason(trial) if rationale else "")
+def last_error(trial: Trial) -> str | None:
+    """What the last call of a trial that failed was told, if it was told anything."""
+    return next((one.observation for one in reversed(trial.steps) if one.ok is False and one.observation), None)
+
+
+def _came_of(trial: Trial | Remembered, settings: Exploration) -> str:
+    reasons = [_reason(trial)] if settings.rationale else []
+    error = trial.error if isinstance(trial, Remembered) else last_error(trial)
+    if settings.remember_errors and error:
+        reasons.append(_cut(error, REASON_CHARS))
+    return prompting.came_of(trial.solved, " ".join(reasons))
 
 
 def _joined(messages: Sequence[Message], style: Style = "instruct") -> list[Message]:
