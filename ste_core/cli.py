@@ -345,8 +345,9 @@ def _figures(options: argparse.Namespace) -> int:
     for name in options.names or figures.FIGURES:
         spec = figures.FIGURES[name]
         study = _load(study_of(name))
-        if not any((study.tables / f"{table}.csv").exists() for table in spec.tables):
-            print(f"left {name}: the study {study.name} has not run here")
+        missing = [f"{table}.csv" for table in spec.tables if not (study.tables / f"{table}.csv").exists()]
+        if missing:
+            print(f"left {name}: the study {study.name} has no {' and no '.join(missing)} here")
             continue
         figures.make(name, study)
         print(f"made {name}")
