@@ -18,8 +18,8 @@ import torch
 #: of a prompt, so many tokens must be shared for them to be read once and kept
 SHARED = 16
 
-#: bytes of keys, values and states that are kept
-KEPT = 1_024 * 2**20
+#: bytes of keys, values and states that are kept: the conversations of fifty tools with a model of half a billion take two
+KEPT = 3 * 2**30
 
 
 @dataclass(eq=False, slots=True)
