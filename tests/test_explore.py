@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -330,6 +331,93 @@ def test_the_models_own_counter_is_used():
     assert len(run(Scripted(), plan(), count=lambda messages: 1, context=700)) == 6
 
 
+# --- pretrained models ------------------------------------------------------------------------------------------------
+
+
+class Pretrained(Scripted):
+    """The same, asked in the words for pretrained models."""
+
+    async def complete(self, messages, **options):
+        last = messages[-1]["content"]
+        what = "imagine" if "Think of a" in last or "Write a" in last else "reflect" if "Yes or No" in last else "try"
+        n = self.counts[what]
+        self.counts[what] += 1
+        self.asked.append((what, [dict(one) for one in messages], options))
+        return Completion((Choice(self.scripts[what][n % len(self.scripts[what])], "stop"),), 0, 0)
+
+
+def with_values(number, query):
+    return f'Values: {{"number": {number}}}\nRequest: {query}'
+
+
+def test_values_are_imagined_before_the_query_and_shown_with_it():
+    model = Pretrained(imagine=(with_values(3, "Twice 3?"), with_values(4, "Twice 4?")))
+    one, two = run(model, plan(episodes=1, trials=2, values_first=True, constrained=True), style="instruct")
+    assert (one.query, one.values, two.query, two.values) == ("Twice 3?", {"number": 3}, "Twice 4?", {"number": 4})
+    assert (one.asked_again, two.asked_again) == (0, 0)
+    second = model.prompts("imagine")[1]
+    assert second[-2] == prompting.assistant('Values: {"number": 3}\nRequest: Twice 3?')
+    (form,) = {options["form"] for what, _, options in model.asked if what == "imagine"}
+    assert re.fullmatch(form, with_values(3, "Twice 3?")) and not re.fullmatch(
+        form, 'Values: {"n": 3}\nRequest: Twice 3?'
+    )
+
+
+@pytest.mark.parametrize(
+    ("replies", "query", "asked_again"),
+    [
+        ((with_values(3, "Twice what?"), with_values(5, "Twice 5?")), "Twice 5?", 1),  # the value is missing
+        (("Twice 3?", "Values: {\nRequest: Twice 3?", with_values(5, "Twice 5?")), "Twice 5?", 2),  # no values at all
+        ((with_values(3, "Twice what?"),), "Twice what?", 2),  # nothing better came
+        (('Values: {"number": "\\ud800"}\nRequest: Twice?', with_values(5, "Twice 5?")), "Twice 5?", 1),
+    ],
+)
+def test_a_request_without_its_values_is_asked_for_again(replies, query, asked_again):
+    model = Pretrained(imagine=replies)
+    (trial,) = run(model, plan(episodes=1, trials=1, values_first=True), style="instruct")
+    assert (trial.query, trial.asked_again) == (query, asked_again)
+    warmth = [options["temperature"] for what, _, options in model.asked if what == "imagine"]
+    assert warmth == sorted(set(warmth))  # warmer each time
+
+
+def test_a_request_that_repeats_one_in_view_is_asked_for_again_and_one_out_of_view_is_not():
+    again = (with_values(3, "Twice 3?"),)
+    asked = {}
+    for variant in ("full", "no_long_term"):
+        trials = run(Pretrained(imagine=again), plan(trials=1, values_first=True), variant=variant, style="instruct")
+        asked[variant] = [one.asked_again for one in trials]
+        assert [one.query for one in trials] == ["Twice 3?"] * 2
+    assert asked == {"full": [0, 2], "no_long_term": [0, 0]}
+
+
+def test_values_first_needs_the_prompts_of_pretrained_models():
+    with pytest.raises(UserError, match=r"exploration.values_first"):
+        run(Scripted(), plan(values_first=True))
+
+
+def test_a_pretrained_model_that_repeats_a_failed_call_is_asked_again():
+    model = Pretrained(imagine=("Twice 3?",), attempt=(BAD_CALL, BAD_CALL, CALL, "Final Answer: 6"))
+    (trial,) = run(model, plan(episodes=1, trials=1), style="instruct")
+    assert [step.ok for step in trial.steps] == [False, True, None]  # the repeated call is no step
+    stubborn = Pretrained(imagine=("Twice 3?",), attempt=(BAD_CALL,))
+    (trial,) = run(stubborn, plan(episodes=1, trials=1), style="instruct")
+    assert [step.ok for step in trial.steps] == [False] * 4 and stubborn.counts["try"] == 1 + 3 * 3
+    small = Scripted(attempt=(BAD_CALL, BAD_CALL, CALL, "Final Answer: 6"))
+    (trial,) = run(small, plan(episodes=1, trials=1))
+    assert [step.ok for step in trial.steps] == [False, False, True, None]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_long_term_memory_may_keep_the_last_error_of_a_trial(kept):
+    model = Pretrained(imagine=("Twice 3?", "Twice 4?"), attempt=(BAD_CALL, CALL, "Final Answer: 6"))
+    run(model, plan(trials=1, remember_errors=kept), style="instruct")
+    (last,) = [messages for messages in model.prompts("imagine")[1:]]
+    assert ("Error: number: at most 99" in last[-1]["content"]) == kept
+    without = Pretrained(imagine=("Twice 3?", "Twice 4?"), attempt=(BAD_CALL,))
+    run(without, plan(trials=1, remember_errors=True), variant="no_feedback", style="instruct")
+    assert "at most 99" not in text([one for _, messages, _ in without.asked for one in messages])
+
+
 # --- hostile models ---------------------------------------------------------------------------------------------------
 
 NASTY = [
@@ -365,6 +453,11 @@ def test_any_text_becomes_a_trial(replies, variant, context):
     model = Scripted(imagine=replies, attempt=replies, reflect=replies)
     trials = run(model, plan(trials=2, context=context, rationale=True), variant=variant)
     assert len(trials) == 4
+    assert [Trial.model_validate(json.loads(one.model_dump_json())) for one in trials] == trials
+    values = [f"Values: {one}\nRequest: {one}" for one in replies]
+    model = Pretrained(imagine=[*replies, *values], attempt=replies, reflect=replies)
+    more = plan(trials=2, context=None if context is None else 2000, values_first=True, remember_errors=True)
+    trials = run(model, more, variant=variant, style="instruct")
     assert [Trial.model_validate(json.loads(one.model_dump_json())) for one in trials] == trials
 
 

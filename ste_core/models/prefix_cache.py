@@ -18,7 +18,7 @@ import torch
 #: of a prompt, so many tokens must be shared for them to be read once and kept
 SHARED = 16
 
-#: bytes of keys, values and states that are kept: the conversations of fifty tools with a model of half a billion take two
+#: bytes of keys, values and states that are kept; fifty tools' conversations with half a billion weights take 2 GiB
 KEPT = 3 * 2**30
 
 

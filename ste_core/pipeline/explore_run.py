@@ -61,6 +61,9 @@ SETTINGS = (
     "rationale", "constrained",
 )  # fmt: skip
 
+#: the same of settings that came later: noted where they are on, so that older trials stay what they are
+LATER_SETTINGS = ("values_first", "remember_errors")
+
 #: templates that exploration fills
 TEMPLATES = ("imagine", "imagine_next", "imagine_again", "memory", "try", "observation", "reflect", "reflect_reason")
 
@@ -436,6 +439,7 @@ class _Runner:
             "encoder": None if settings.novelty is None else "TF-IDF" if encoder is None else encoder.name,
             "prompts": store.digest(small if style == "small" else prompting.texts(style))[:16],
             **settings.sampling(),
+            **{name: True for name in LATER_SETTINGS if getattr(settings, name)},
         }
 
     async def _pair(self, variant: str, seed: int, shelves: Sequence["_Shelf"], watch: "_Watch") -> RunRecord:
