@@ -242,7 +242,7 @@ def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_p
     assert gains["metric"].tolist() == ["correct_call"] and gains["difference"].tolist() == [50]
     assert compare.expectation(gains)["difference"].iloc[0] == 50
     text = headline.headline(table, claims_embedded.embedded(table, gains))
-    assert "right call" in text and "right result" not in text and "50.0 [" in text
+    assert "call accuracy" in text and "execution accuracy" not in text and "50.0 [" in text
     examples, families = pd.Series({"look": 3.0}), pd.Series({"look": ""})
     tools = compare.tools(rows, examples, families)
     assert not {"correct_execution", "task_success"} & set(tools)
@@ -253,7 +253,7 @@ def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_p
     for name in ("embedded_correctness", "embedded_tools"):
         alt = figures.show(name, made).alt
         drawn = next(made.results.rglob(f"{name}.svg")).read_text()
-        assert "ight result" not in drawn + alt and "right call" in drawn
+        assert "xecution accuracy" not in drawn + alt and "call accuracy" in drawn
 
 
 def test_a_study_chooses_how_replies_are_read(tmp_path, monkeypatch):

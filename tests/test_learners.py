@@ -144,7 +144,7 @@ def test_the_tables_hold_both_learners_and_the_references(study):
         assert row.n in (9, 18)  # trainings with the same verdicts throughout count once
         assert row.difference == pytest.approx(own[row.model, "FT"] - own[row.model, "ICL"])
     said = learners.sensitivity(pd.concat([table, marks]), different)
-    assert len(said) == 2 and said[0].startswith("micro: its baseline selects the right tool in ")
+    assert len(said) == 2 and said[0].startswith("micro: its baseline selects the tool in ")
 
 
 def test_the_figure_shows_each_seed(study):

@@ -235,7 +235,7 @@ def test_a_request_shows_each_error_once_and_calls_that_ran():
 
 
 def test_without_notes_every_request_is_what_it_was():
-    """Digests noted before there were forms (of texts: since examples of requests hold values): answers that are paid for
+    """Digests noted before there were forms (of texts: with values in requests): answers that are paid for
     are found again."""
     known = tools.toolbox().tools
     shown = [("Two and three?", Call(tool="add", arguments={"a": 2, "b": 3}))]

@@ -20,9 +20,9 @@ SETTINGS = {"baseline": "no experience (baseline)", "ICL": "shown in context (IC
 
 
 def head_metrics(correctness: pd.DataFrame) -> dict[str, str]:
-    """The metrics of the headline, by their names there: the right tool, and what the study's verdicts rest on."""
+    """The metrics of the headline, by their names there: tool selection, and what the study's verdicts rest on."""
     right = score.right(correctness["metric"])
-    return {"api_match_all": "right tool", right: score.RIGHT[right]}
+    return {"api_match_all": "tool selection", right: score.RIGHT[right]}
 
 
 @dataclass(frozen=True, slots=True)

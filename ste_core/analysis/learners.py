@@ -170,7 +170,7 @@ def sensitivity(main: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
                if (own[own["contrast"] == f"{setting} - baseline"]["verdict"] == "higher").any()]  # fmt: skip
         reads = row.value > tfidf
         said.append(
-            f"{row.model}: its baseline selects the right tool in {row.value:.1f} % of items, TF-IDF in {tfidf:.1f} %; "
+            f"{row.model}: its baseline selects the tool in {row.value:.1f} % of items, TF-IDF in {tfidf:.1f} %; "
             f"{' and '.join(won) if won else 'neither ICL nor FT'} gain{'' if len(won) != 1 else 's'} over it. "
             + (
                 "Parts of the method can be judged with it."

@@ -80,7 +80,7 @@ def _executed(spec: FigureSpec, study: Study) -> bool:
 
 def _of_calls(text: str) -> str:
     """A figure's text where verdicts rest on calls instead."""
-    return text.replace("ight result", "ight call")
+    return text.replace("Execution accuracy", "Call accuracy").replace("execution accuracy", "call accuracy")
 
 
 def save(figure: Figure, stem: Path) -> None:
@@ -207,9 +207,9 @@ def _judge(tables: Tables) -> pd.DataFrame:
 # --- the microworld ---------------------------------------------------------------------------------------------------
 
 _REFERENCE = {
-    "api_match_all": "right tool",
-    "correct_rule": "right call (string rule)",
-    "correct_execution": "right result (execution)",
+    "api_match_all": "tool selection",
+    "correct_rule": "call accuracy (string rule)",
+    "correct_execution": "execution accuracy",
     "task_success": "task success",
 }
 
@@ -339,7 +339,7 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "audit_selection": FigureSpec(
         ("intervals", "marks"), _selection, plots_audit.selection_points,
-        "How often each system names the right API and makes the right call, between chance, TF-IDF and the oracle.",
+        "Tool selection and call accuracy of every system, between chance, TF-IDF and the oracle.",
     ),
     "audit_apis": FigureSpec(
         ("by_api",), _apis, plots_audit.api_heatmap,
@@ -377,15 +377,16 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "embedded_tools": FigureSpec(
         ("embedded_tools",), _tools, plots.tool_heatmap,
-        "Right results of every tool with nothing, with demonstrations, and fine-tuned, and the examples each had.",
+        "Execution accuracy of every tool with nothing, with demonstrations and fine-tuned, and the examples it had.",
     ),
     "embedded_amount": FigureSpec(
         ("amount",), _amount, plots.amount_lines,
-        "Right results against the number of episodes explored, with demonstrations and fine-tuned, with intervals.",
+        "Execution accuracy against episodes explored, with demonstrations and fine-tuned, with intervals.",
     ),
     "embedded_ablations": FigureSpec(
         ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
-        "Change of right results when a part of the method is left out, at all data and at equal size, with intervals; "
+        "Change of execution accuracy when a part of the method is left out, at all data and at equal size, with "
+        "intervals; "
         "in a panel of its own the paper's changes, reported and recomputed.",
     ),
     "embedded_errors": FigureSpec(
@@ -398,7 +399,7 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "micro_skills": FigureSpec(
         ("skills",), _skills, plots.gated_points,
-        "Skills of the trained small language model on held-out tools, with intervals, beside the project's gates.",
+        "Skills of the trained small language model on held-out tools, with intervals, beside the thresholds set.",
     ),
     "continual_matrices": FigureSpec(
         ("continual_matrix",), _matrices, plots.continual_matrices,

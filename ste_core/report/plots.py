@@ -17,6 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
@@ -29,6 +30,11 @@ def style() -> AbstractContextManager[None]:
     return plt.style.context(str(resources.files("ste_core.report").joinpath("style.mplstyle")))
 
 
+def light_scale() -> Colormap:
+    """A scale from white to a light blue, on which black figures can be read in every cell."""
+    return LinearSegmentedColormap.from_list("light", ["#ffffff", "#6fb3dd"])
+
+
 def points(
     axes: Axes, data: pd.DataFrame, *, colour: str | Sequence[str] = BLUE, label: str | None = None, offset: float = 0.0
 ) -> Axes:
@@ -37,15 +43,13 @@ def points(
     colours = [colour] * len(data) if isinstance(colour, str) else list(colour)
     for row, height, paint in zip(data.itertuples(), y, colours, strict=True):
         axes.plot([row.ci_low, row.ci_high], [height, height], color=paint, solid_capstyle="round", zorder=2)
-    axes.scatter(data["value"], y, color=colours, s=36, zorder=3, label=label)
+    axes.scatter(data["value"], y, color=colours, s=36, zorder=3, label=label, clip_on=False)  # whole at 0, too
     return axes
 
 
 def _reported(axes: Axes, x: pd.Series, y: pd.Series) -> None:
-    """Reported figures: hollow diamonds, drawn over the points."""
-    axes.scatter(
-        x, y, marker="D", s=30, facecolors="none", edgecolors="black", linewidths=1.1, zorder=4, label="reported"
-    )
+    """Reported figures: short upright lines, which leave the points visible that they cross."""
+    axes.scatter(x, y, marker="|", s=150, color="black", linewidths=1.4, zorder=4, label="reported")
 
 
 def _title(figure: Figure, text: str) -> None:
@@ -160,8 +164,8 @@ def forgetting_matrices(data: pd.DataFrame) -> Figure:
         matrix = part.pivot(index="round", columns="batch", values="value")
         cells = [f"{row.value:.0f}\n[{row.ci_low:.0f}, {row.ci_high:.0f}]" for row in part.itertuples()]
         labels = part.assign(cell=cells).pivot(index="round", columns="batch", values="cell").fillna("")
-        sns.heatmap(matrix, annot=labels, fmt="", vmin=0, vmax=100, cmap="cividis", cbar=False, square=True,
-                    linewidths=1.5, ax=axes, annot_kws={"fontsize": 9})  # fmt: skip
+        sns.heatmap(matrix, annot=labels, fmt="", vmin=0, vmax=100, cmap=light_scale(), cbar=False, square=True,
+                    linewidths=1.5, ax=axes, annot_kws={"fontsize": 9, "color": "black"})  # fmt: skip
         axes.set_title(strategy.capitalize())
         axes.set_xlabel("batch of tools")
         axes.set_ylabel("after learning batch" if axes is panels[0][0] else "")
@@ -294,51 +298,57 @@ def setting_points(data: pd.DataFrame) -> Figure:
         lower.set_xlabel("% of 750 items (95 % interval over APIs)")
         lower.legend(loc="upper left", bbox_to_anchor=(0, -0.12), ncols=4, handletextpad=0.3, columnspacing=1.2)
     results = here[here["metric"] == list(dict.fromkeys(here["metric"]))[:3][-1]].set_index("system")["value"]
-    _title(figure, "Right results here: " + ", ".join(f"{name} {value:.0f} %" for name, value in results.items()))
+    _title(figure, "Execution accuracy here: " + ", ".join(f"{name} {value:.0f} %" for name, value in results.items()))
     figure.tight_layout()
     return figure
 
 
 def tool_heatmap(data: pd.DataFrame) -> Figure:
-    """Right results of every tool in every setting, tools in columns by family, with the examples each had above.
+    """Execution accuracy of every tool in every setting: a row a tool, by family, with the examples it had.
 
     Args:
         data: `tool, family, examples, setting, value` (percent), in drawing order.
     """
     import seaborn as sns
 
-    tools, settings = list(dict.fromkeys(data["tool"])), list(dict.fromkeys(data["setting"]))
-    values = data.pivot(index="setting", columns="tool", values="value").reindex(index=settings, columns=tools)
-    about = data.drop_duplicates("tool").set_index("tool").reindex(tools)
-    figure, (upper, lower) = plt.subplots(
-        2, 1, figsize=(9.6, 4.6), height_ratios=[1, 0.55 * len(settings)], sharex=True
+    settings = list(dict.fromkeys(data["setting"]))
+    values = data.pivot(index="tool", columns="setting", values="value")[settings]
+    about = data.drop_duplicates("tool").set_index("tool")
+    # within a family, tools on which experience gained most stand first
+    gain = (values[settings[-1]] - values[settings[0]]).rename("gain")
+    order = about.assign(gain=gain).sort_values(["family", "gain"], ascending=[True, False], kind="stable").index
+    families = list(dict.fromkeys(about.loc[order, "family"]))
+    halves = [families[: -(-len(families) // 2)], families[-(-len(families) // 2) :]]
+    columns = [[tool for tool in order if about.at[tool, "family"] in half] for half in halves if half]
+    tallest = max(map(len, columns))
+    figure, panels = plt.subplots(
+        1, len(columns), figsize=(9.6, 0.22 * tallest + 1.7), squeeze=False, gridspec_kw={"wspace": 0.9}
     )
-    middle = np.arange(len(tools)) + 0.5
-    upper.bar(middle, about["examples"], color=[RED if one == 0 else GREY for one in about["examples"]], width=0.8)
-    upper.scatter(middle[about["examples"] == 0], np.zeros((about["examples"] == 0).sum()), marker="x", s=14, color=RED)
-    upper.set_ylabel("examples")
-    upper.grid(axis="y")
-    sns.heatmap(values, vmin=0, vmax=100, cmap="cividis", linewidths=0.4, cbar=False, ax=lower)
-    lower.set_xticks(middle, [one.replace("_", " ") for one in tools], rotation=90, fontsize=6.5)
-    lower.set_xlabel("")
-    lower.set_ylabel("")
-    lower.tick_params(left=False, bottom=False)
-    lower.tick_params(axis="y", rotation=0)
-    families = about["family"].to_numpy()
-    borders = [0, *(at for at in range(1, len(tools)) if families[at] != families[at - 1]), len(tools)]
-    for start, end in itertools.pairwise(borders):
-        lower.axvline(start, color="white", linewidth=2)
-        upper.annotate(families[start], ((start + end) / 2, 1.04), xycoords=("data", "axes fraction"), ha="center",
-                       fontsize=7)  # fmt: skip
-    any_right = [f"{setting} {(values.loc[setting] > 0).sum()}" for setting in settings]
-    _title(figure, f"Tools with any right result, of {len(tools)}: {', '.join(any_right)}")
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
-    bar = figure.colorbar(
-        lower.collections[0], cax=figure.add_axes((0.72, 0.075, 0.25, 0.02)), orientation="horizontal"
-    )
-    bar.set_label("right results, %", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+    for axes, tools in zip(panels[0], columns, strict=True):
+        part = values.loc[tools]
+        sns.heatmap(part, annot=True, fmt=".0f", vmin=0, vmax=100, cmap=light_scale(), cbar=False, linewidths=0.6,
+                    ax=axes, annot_kws={"fontsize": 7, "color": "black"})  # fmt: skip
+        shown = [f"{tool.replace('_', ' ')}  ({about.at[tool, 'examples']:.0f})" for tool in tools]
+        axes.set_yticks(np.arange(len(tools)) + 0.5, shown, fontsize=7.5, rotation=0)
+        axes.set(xlabel="", ylabel="", ylim=(tallest, 0))
+        axes.xaxis.tick_top()
+        axes.tick_params(left=False, top=False, labelsize=8)
+        for start, end in itertools.pairwise(_borders([about.at[tool, "family"] for tool in tools])):
+            axes.axhline(start, color="black", linewidth=0.6, clip_on=False)
+            axes.annotate(about.at[tools[start], "family"], (1.03, (start + end) / 2), fontsize=8, va="center",
+                          xycoords=("axes fraction", "data"))  # fmt: skip
+    none = values.index[about.loc[values.index, "examples"] == 0]
+    known = values.drop(index=none)
+    means = ", ".join(f"{setting} {known[setting].mean():.0f}" for setting in settings)
+    _title(figure, f"Tools with examples ({len(known)} of {len(values)}), execution accuracy in %: {means}")
+    figure.text(0.01, 0.01, "in brackets: examples that exploration found of the tool", fontsize=8)
+    figure.subplots_adjust(left=0.2, right=0.9, top=1 - 0.75 / figure.get_figheight(), bottom=0.05)
     return figure
+
+
+def _borders(names: Sequence[str]) -> list[int]:
+    """Where runs of equal names begin, and where the last one ends."""
+    return [0, *(at for at in range(1, len(names)) if names[at] != names[at - 1]), len(names)]
 
 
 def ablation_forests(data: pd.DataFrame) -> Figure:
@@ -371,7 +381,7 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
         if len(reported):
             _reported(axes, reported["value"], reported["position"])
         _rows(axes, labels, range(len(labels)))
-        axes.set_title("Here, right results" if panel == "here" else "The paper, its own rule", fontsize=10)
+        axes.set_title("Here, execution accuracy" if panel == "here" else "The paper, its own rule", fontsize=10)
         axes.set_xlabel(f"points (95 % interval over {'tools' if panel == 'here' else 'APIs'}; * p < 0.05, Holm)",
                         fontsize=8)  # fmt: skip
         axes.margins(x=0.14)
@@ -410,7 +420,7 @@ def amount_lines(data: pd.DataFrame) -> Figure:
     axes.set_xlabel(
         "episodes explored a tool (examples they left); 0 is the baseline, which is shown the documentation"
     )
-    axes.set_ylabel("right results, % of items\n(95 % interval over tools)")
+    axes.set_ylabel("execution accuracy, % of items\n(95 % interval over tools)")
     axes.margins(x=0.07)
     ends = [f"{setting} {part['value'].iloc[0]:.0f} to {part['value'].iloc[-1]:.0f} %"
             for setting, part in known.groupby("setting", sort=False)]  # fmt: skip
@@ -542,7 +552,7 @@ def coverage_lines(data: pd.DataFrame) -> Figure:
 
 
 def gated_points(data: pd.DataFrame) -> Figure:
-    """Measured skills with intervals, beside the gates the project set for itself.
+    """Measured skills with intervals, beside the thresholds the project set for itself.
 
     Args:
         data: `skill, value, ci_low, ci_high, gate`, in drawing order.
@@ -550,11 +560,11 @@ def gated_points(data: pd.DataFrame) -> Figure:
     data = data.assign(position=np.arange(len(data), dtype=float))
     met = data["value"] >= data["gate"]
     figure, axes = plt.subplots(figsize=(8.6, 0.42 * len(data) + 1.5))
-    for kind, colour, label in ((met, BLUE, "measured, gate met"), (~met, ORANGE, "measured, gate missed")):
+    for kind, colour, label in ((met, BLUE, "measured, threshold met"), (~met, ORANGE, "measured, threshold missed")):
         if kind.any():
             points(axes, data[kind], colour=colour, label=label)
     axes.scatter(
-        data["gate"], data["position"], marker="|", s=160, color="black", linewidths=1.4, label="gate", zorder=4
+        data["gate"], data["position"], marker="|", s=160, color="black", linewidths=1.4, label="threshold", zorder=4
     )
     for row in data.itertuples():
         axes.annotate(f"{row.value:.1f}", (row.value, row.position), (0, 7), textcoords="offset points", ha="center",
@@ -563,7 +573,7 @@ def gated_points(data: pd.DataFrame) -> Figure:
     axes.set_xlim(0, 101)
     axes.set_xlabel("% of items, tools never seen (95 % interval)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.12), ncols=3, handletextpad=0.3)
-    _title(figure, f"The small model meets {met.sum()} of the {len(data)} gates set for it")
+    _title(figure, f"The small model meets {met.sum()} of the {len(data)} thresholds set for it")
     figure.tight_layout()
     return figure
 
@@ -590,8 +600,8 @@ def continual_matrices(data: pd.DataFrame) -> Figure:
         labels = (
             part.assign(cell=cells).pivot(index="round", columns="position", values="cell").reindex(rounds).fillna("")
         )
-        sns.heatmap(values, annot=labels, fmt="", vmin=0, vmax=100, cmap="cividis", cbar=False, linewidths=1.2, ax=axes,
-                    annot_kws={"fontsize": 7}, xticklabels=list(names),
+        sns.heatmap(values, annot=labels, fmt="", vmin=0, vmax=100, cmap=light_scale(), cbar=False, linewidths=1.2,
+                    ax=axes, annot_kws={"fontsize": 7, "color": "black"}, xticklabels=list(names),
                     yticklabels=["base", *rounds[1:]])  # fmt: skip
         axes.set_title(arm.replace("_", " "), fontsize=9, color=ORANGE if arm.startswith("paper") else "black")
         axes.set_xlabel("batch" if axes in panels[-1] else "")

@@ -228,9 +228,9 @@ EXECUTION_METRICS = {
 #: what counts as right, the better first, and what readers call it: the same result, the same call, or what the
 #: release's string rule lets pass
 RIGHT = {
-    "correct_execution": "right result",
-    "correct_call": "right call",
-    "correct_rule": "right call (string rule)",
+    "correct_execution": "execution accuracy",
+    "correct_call": "call accuracy",
+    "correct_rule": "call accuracy (string rule)",
 }
 
 
