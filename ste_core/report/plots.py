@@ -313,7 +313,7 @@ def tool_heatmap(data: pd.DataFrame) -> Figure:
 
     settings = list(dict.fromkeys(data["setting"]))
     values = data.pivot(index="tool", columns="setting", values="value")[settings]
-    about = data.drop_duplicates("tool").set_index("tool")
+    about = data.assign(family=data["family"].astype(object).fillna("")).drop_duplicates("tool").set_index("tool")
     # within a family, tools on which experience gained most stand first
     gain = (values[settings[-1]] - values[settings[0]]).rename("gain")
     order = about.assign(gain=gain).sort_values(["family", "gain"], ascending=[True, False], kind="stable").index
