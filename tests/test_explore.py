@@ -411,7 +411,7 @@ def test_a_pretrained_model_that_repeats_a_failed_call_is_asked_again():
 def test_long_term_memory_may_keep_the_last_error_of_a_trial(kept):
     model = Pretrained(imagine=("Twice 3?", "Twice 4?"), attempt=(BAD_CALL, CALL, "Final Answer: 6"))
     run(model, plan(trials=1, remember_errors=kept), style="instruct")
-    (last,) = [messages for messages in model.prompts("imagine")[1:]]
+    (last,) = model.prompts("imagine")[1:]
     assert ("Error: number: at most 99" in last[-1]["content"]) == kept
     without = Pretrained(imagine=("Twice 3?", "Twice 4?"), attempt=(BAD_CALL,))
     run(without, plan(trials=1, remember_errors=True), variant="no_feedback", style="instruct")

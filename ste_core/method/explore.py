@@ -337,7 +337,7 @@ class _Explorer:
             if not tryable or worth < (True, SHARE_HELD):
                 useless += 1
                 if useless == QUERY_TRIES:
-                    return trial if best is None else best[1].model_copy(update={"asked_again": useless + close - 1})
+                    return trial if best is None else best[1].model_copy(update={"asked_again": trial.asked_again})
             elif close < self.settings.novelty_tries and await self._too_close(query, earlier):
                 close += 1
                 refused += [prompting.assistant(query), prompting.imagine_again(self.style)]
@@ -427,7 +427,7 @@ class _Explorer:
                 parsed = react.Parsed("malformed", reason=f"call {self.tool.name} before you answer")
             if parsed.kind == "final":
                 return _with(trial, Step(output=output)).model_copy(update={"answer": parsed.answer})
-            call = None if parsed.tool is None else Call(tool=parsed.tool, arguments=parsed.arguments)
+            call = _call_of(parsed)
             if call is None or not _writable(_with(trial, Step(output=output, call=call))):
                 problem = parsed.reason or "the arguments are not plain JSON"
                 if reply.missing:
@@ -448,15 +448,13 @@ class _Explorer:
     async def _attempt(self, messages: Sequence[Message], trial: Trial) -> tuple[Choice, react.Parsed] | None:
         """The model's next reply in a trial, read. A pretrained model that repeats a call that has failed in this trial
         is asked again, each time at a higher temperature: else it repeats it till the trial ends."""
-        failed = [step.call for step in trial.steps if step.ok is False]
+        failed = [] if self.style == "small" else [step.call for step in trial.steps if step.ok is False]
         for again in range(QUERY_TRIES):
             reply = await self._ask(messages, trial, "try", len(trial.steps), ("Observation:",), again)
             if reply is None:
                 return None
             parsed = self._read(reply.text)
-            if self.style == "small" or parsed.kind != "call":
-                break
-            if Call(tool=parsed.tool or "", arguments=parsed.arguments) not in failed:
+            if _call_of(parsed) not in failed:
                 break
         return reply, parsed
 
@@ -642,6 +640,11 @@ def _tried(trial: Trial, style: Style, documentation: str | None = None) -> list
         if step.observation is not None:
             messages.append(prompting.observation(step.observation))
     return messages
+
+
+def _call_of(parsed: react.Parsed) -> Call | None:
+    """The call in a reply, if there is one."""
+    return None if parsed.tool is None else Call(tool=parsed.tool, arguments=parsed.arguments)
 
 
 def _last_step(trial: Trial) -> Step | None:

@@ -318,7 +318,8 @@ def tool_heatmap(data: pd.DataFrame) -> Figure:
     gain = (values[settings[-1]] - values[settings[0]]).rename("gain")
     order = about.assign(gain=gain).sort_values(["family", "gain"], ascending=[True, False], kind="stable").index
     families = list(dict.fromkeys(about.loc[order, "family"]))
-    halves = [families[: -(-len(families) // 2)], families[-(-len(families) // 2) :]]
+    middle = -(-len(families) // 2)
+    halves = [families[:middle], families[middle:]]
     columns = [[tool for tool in order if about.at[tool, "family"] in half] for half in halves if half]
     tallest = max(map(len, columns))
     figure, panels = plt.subplots(
@@ -337,8 +338,7 @@ def tool_heatmap(data: pd.DataFrame) -> Figure:
             axes.axhline(start, color="black", linewidth=0.6, clip_on=False)
             axes.annotate(about.at[tools[start], "family"], (1.03, (start + end) / 2), fontsize=8, va="center",
                           xycoords=("axes fraction", "data"))  # fmt: skip
-    none = values.index[about.loc[values.index, "examples"] == 0]
-    known = values.drop(index=none)
+    known = values[about.loc[values.index, "examples"] != 0]
     means = ", ".join(f"{setting} {known[setting].mean():.0f}" for setting in settings)
     _title(figure, f"Tools with examples ({len(known)} of {len(values)}), execution accuracy in %: {means}")
     figure.text(0.01, 0.01, "in brackets: examples that exploration found of the tool", fontsize=8)
