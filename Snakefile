@@ -166,12 +166,6 @@ def audited(*names):
     return [path for both in places for path in [one for one in both if Path(one).is_file()][:1]]
 
 
-def records_beside(pattern):
-    """The records of other studies that have run here."""
-    return sorted(f"{seen(STUDY.results.parent)}/{path.parent.name}/run.json"
-                  for path in STUDY.results.parent.glob(f"{pattern}/run.json"))  # fmt: skip
-
-
 def models(*sections):
     """The models that these sections of the study load into the process, by path or hub name."""
     named = [getattr(section, key, None) for section in sections for key in ("model", "paraphraser")]
@@ -322,7 +316,7 @@ STAGES = [
           per=SEED, loads=models(STUDY.finetuning), without=SHOWN),
     Stage("forgetting", "notebooks/62_forgetting.ipynb", STUDY.continual,
           [*(f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS),
-           *audited("forgetting", "forgetting_matrix"), *records_beside(f"{STUDY.name}_gold")],
+           *audited("forgetting", "forgetting_matrix")],
           ["continual_matrix", "continual_summary", "continual_differences", *EXAMINED],
           ["continual_matrices", "continual_replay", *EXAMINED], without=MAKING),
     Stage("own_tools", "notebooks/70_own_tools.ipynb", OWN_TOOLS, [], ["learnt", "learnt_notes"],
@@ -338,7 +332,7 @@ def tables_of(*names):
 
 STAGES += [
     Stage("story", "notebooks/00_story.ipynb", CONCLUDES,
-          [*tables_of("exploration", "correctness", "ablations", "continual", "forgetting"), *tables(*CONTROL),
+          [*tables_of("exploration", "correctness", "learners", "ablations", "continual", "forgetting"), *tables(*CONTROL),
            *audited("claims")],
           ["embedded_claims"]),
     Stage("open_questions", "notebooks/80_open_questions.ipynb", ASKS,

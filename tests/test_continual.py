@@ -554,15 +554,3 @@ def test_the_notebooks_run(whole):
         "continual_general",
     }
     assert len(list((where / "results" / "tiny" / "figures").glob("continual_*.png"))) == 3
-
-
-@pytest.mark.parametrize("main", ["full"])
-def test_the_control_learns_gold_examples_and_changes_nothing_else(main):
-    base, other = config.load(main), config.load(f"{main}_gold")
-    assert other.continual.gold and not base.continual.gold and other.source == base.results
-    assert other.continual.least_steps == base.finetuning.least_steps
-    same = {"name", "experience", "ablations", "exploitation", "continual"}
-    assert other.model_dump(exclude=same) == base.model_dump(exclude=same)
-    changed = {"gold", "least_steps", "arms"}
-    assert other.continual.model_dump(exclude=changed) == base.continual.model_dump(exclude=changed)
-    assert {arm.general for arm in other.continual.arms} <= {arm.general for arm in base.continual.arms}

@@ -320,20 +320,12 @@ def by_words(metric: str) -> float:
     return cell("microworld/tables/reference", "value", system="nearest documentation", metric=metric) / 100
 
 
-def explored(trials: float, tools: float) -> bool:
-    """Whether calls ran in such shares of the trials and of the tools of the full study's full method."""
-    ran = cell("full/tables/exploration", "value", variant="full", measure="a call runs") / 100
-    by_tool = tables()["results/full/tables/exploration_tools.csv"]["ran"]
-    return abs(ran - trials) < 0.05 and abs((by_tool > 0).mean() - tools) < 0.05
-
-
 #: a sentence with a share in words -> whether the tables agree
 SHARES: list[tuple[str, Callable[[re.Match[str]], bool]]] = [
     (r"meets ((?:\w+) of the (?:\w+)) (?:gates|thresholds)", lambda found: found[1] == met()),
     (r"Two thirds of ToolLLaMA's correct calls", lambda _: abs(rescued() - 2 / 3) < 0.05),
     (r"names the right tool in half of the cases", lambda _: abs(by_words("api_match_all") - 0.5) < 0.05),
     (r"gets one result in ten right", lambda _: abs(by_words("correct_execution") - 0.1) < 0.02),
-    (r"calls run in a third of the trials and in three quarters of the tools", lambda _: explored(1 / 3, 3 / 4)),
 ]
 
 

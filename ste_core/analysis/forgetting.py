@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ste_core.core import store
-from ste_core.core.config import Arm, Study, load, path_of, project_root
+from ste_core.core.config import Arm, Study, project_root
 from ste_core.core.records import Prediction
 from ste_core.pipeline import continual_run, curriculum, resources
 from ste_core.scoring import error_types, execution, score, stats, verdicts
@@ -193,15 +193,6 @@ def _paired(a: ToolChanges, b: ToolChanges) -> list[NDArray[np.float64]]:
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
-
-
-def side_study(study: Study) -> Study | None:
-    """The side study `<name>_gold`, whose rounds learn gold examples, if its tables are there."""
-    name = f"{study.name}_gold"
-    if not path_of(name).is_file():
-        return None
-    found = load(name)
-    return found if (found.tables / "continual_summary.csv").is_file() else None
 
 
 def matrix(rows: pd.DataFrame, study: Study) -> pd.DataFrame:

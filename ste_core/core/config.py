@@ -462,6 +462,19 @@ class Study(Section):
     _learner: str | None = PrivateAttr(None)
 
     @model_validator(mode="after")
+    def _pretrained_explore(self) -> Self:
+        """What helps a pretrained explorer is asked for in prompts that small models do not have."""
+        asked = self.exploration
+        if asked is not None and asked.model in self.models and self.style(asked.model) == "small":
+            for name in ("values_first", "remember_errors"):
+                if getattr(asked, name):
+                    raise ValueError(
+                        f"exploration.{name}: needs the prompts of pretrained models, and 'models.{asked.model}' has "
+                        "prompts: small; set prompts: instruct there, or leave it out"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _forms_have_what_they_need(self) -> Self:
         """Forms of experience need experience, a model that can write, and fine-tuning where weights are one."""
         if self.forms is None:

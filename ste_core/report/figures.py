@@ -409,10 +409,6 @@ FIGURES: dict[str, FigureSpec] = {
         ("continual_summary",), _replay, plots.replay_curve,
         "Final average and drop from best against the share of old examples that is replayed, with intervals.",
     ),
-    "continual_gold": FigureSpec(
-        ("continual_matrix",), _matrices, plots.continual_matrices,
-        "The same matrices where rounds learn gold examples, and the paper's matrices beside.",
-    ),
     "continual_general": FigureSpec(
         ("continual_general",), _general, plots.general_lines,
         "General ability of the model after each round of continual learning, by arm, with intervals.",

@@ -7,20 +7,20 @@ from ste_core.core.config import Study
 #: the embedded study whose figures stand in `figures/`; those of the others stay beside their results
 EMBEDDED = "full"
 
-#: the study whose tables a figure shows, by the first word of its name; of single figures by the whole of it
+#: the study whose tables a figure shows, by the first word of its name
 STUDIES = {
     "audit": "audit", "microworld": "microworld", "micro": "micro", "gold": "gold", "exploration": EMBEDDED,
-    "embedded": EMBEDDED, "continual": EMBEDDED, "continual_gold": f"{EMBEDDED}_gold",
+    "embedded": EMBEDDED, "continual": EMBEDDED,
 }  # fmt: skip
 
 
 def study_of(name: str) -> str:
     """The name of the study that a figure shows.
 
-    >>> study_of("audit_judge"), study_of("continual_gold")
-    ('audit', 'full_gold')
+    >>> study_of("audit_judge"), study_of("continual_replay")
+    ('audit', 'full')
     """
-    return STUDIES[name] if name in STUDIES else STUDIES[name.partition("_")[0]]
+    return STUDIES[name.partition("_")[0]]
 
 
 def where(name: str, study: Study) -> Path:
