@@ -304,7 +304,7 @@ def cell(path: str, column: str, **row: str) -> float:
 
 
 def met() -> str:
-    number, asked = card.gates(pd.read_csv(card.SKILLS))
+    number, asked = card.thresholds(pd.read_csv(card.SKILLS))
     return f"{['none', *UNITS][number]} of the {UNITS[asked - 1]}"
 
 

@@ -70,6 +70,11 @@ def load(tmp_path, text):
             "exploration: {model: m, values_first: true}\n",
             r"exploration\.values_first: .*'models\.m' has prompts: small; set prompts: instruct",
         ),
+        (
+            "name: t\nmodels: {m: {kind: local, path: x, prompts: small}}\n"
+            "distillation: {model: m}\nablations: {hindsight: true}\n",
+            r"ablations\.hindsight: .*'models\.m' has prompts: small",
+        ),
         ("name: &a [*a]\n", r"nests too deep"),
         ("name: ../up\n", r"name: "),
         ("- a list\n", r"expected keys and values, found list"),
