@@ -234,6 +234,26 @@ def test_hostile_notebook_is_text(built, reader):
     assert built.left_out[0].endswith("40_icl_full_seed0.ipynb: the notebook failed")
 
 
+# --- tools ------------------------------------------------------------------------------------------------------------
+
+
+def test_tools_are_searched_and_lead_to_their_trials(reader):
+    page = reader.open("tools.html")
+    tools = page.locator("section.tool")
+    assert tools.count() == len(load("quick").exploration.tools) + 2, "those of the study, and two that were explored"
+    said = page.locator("#look_up").inner_text()
+    assert f"6 × Error: word: none, {HOSTILE}" in said and "6 trials, in 6 a call ran" in said
+    page.get_by_label("Search").fill("ADD_days first")
+    visible = [one.get_attribute("id") for one in tools.all() if one.is_visible()]
+    assert "add_days" in visible and "look_up" not in visible, "its convention: the day first"
+    assert page.locator("#count").inner_text() == f"{len(visible)} of {tools.count()} tools"
+    page.get_by_label("Search").fill("")
+    page.get_by_role("link", name="Read them: recite").click()
+    page.wait_for_selector(".trial")
+    assert page.locator("#count").inner_text() == "6 of 6 trials of recite"
+    reader.check()
+
+
 # --- trajectories and verdicts ----------------------------------------------------------------------------------------
 
 
