@@ -36,7 +36,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -463,7 +463,7 @@ class _Desk:
         self._waiting: list[JournalLine] = []
         self._writing = asyncio.Lock()
         self._identities: dict[int, asyncio.Task[str]] = {}
-        self._replies = {kind: Replies("distillation.max_tokens") for kind in ("judge", "paraphrase")}
+        self._replies = {kind: Replies("distillation.max_tokens") for kind in get_args(Kind)}
 
     async def ask(
         self, kind: Kind, model: ChatModel, messages: list[Message], trial: Trial, number: int
