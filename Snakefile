@@ -60,7 +60,8 @@ LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "too
 ABLATES = bool(STUDY.ablations and EXPLOITS and STUDY.finetuning and len(VARIANTS) > 1)
 EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
 PARTS = STUDY.ablations.parts(EXPLORATION.episodes) if STUDY.ablations and EXPLOITS else []
-CONTROL = ["control"] if "gold" in PARTS else []
+HINDSIGHT = "hindsight" in PARTS
+CONTROL = ["control"] if HINDSIGHT or "gold" in PARTS else []
 CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
 EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
@@ -108,6 +109,11 @@ def explored(variant=None, seed=None):
 
 def distilled(variant="{variant}", seed="{seed}"):
     return f"{SOURCE}/distilled/{variant}/seed{seed}/examples.jsonl"
+
+
+def in_hindsight(seed="{seed}"):
+    """The examples that are written in hindsight, if the study wants them."""
+    return [distilled("full", f"{seed}/hindsight")] if HINDSIGHT else []
 
 
 def predicted(*settings, variants=("full",), seeds=None, learner=STUDY):
@@ -271,6 +277,8 @@ STAGES = [
           lambda wildcards: explored(wildcards.variant, wildcards.seed),
           leaves=[f"{RESULTS}/distilled/{{variant}}/seed{{seed}}/{name}" for name in ("examples.jsonl", "card.csv")],
           per=VARIANT_SEED, loads=models(STUDY.distillation)),
+    Stage("hindsight", "notebooks/34_distill.ipynb", HINDSIGHT, [distilled("full")], leaves=in_hindsight(),
+          per={"part": "hindsight", "seed": "{seed}"}, loads=models(STUDY.distillation)),
     *(Stage(f"icl{mark}", "notebooks/40_icl.ipynb", EXPLOITS, [distilled()],
             leaves=predicted("icl", variants=["{variant}"], seeds=["{seed}"], learner=learner),
             per=VARIANT_SEED | about, loads=models(learner.exploitation), without=TUNED)
@@ -291,7 +299,8 @@ STAGES = [
     Stage("correctness", "notebooks/44_correctness.ipynb", EXPLOITS, [*exploited(), *audited("correctness")],
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
-    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", PARTS, [distilled("full", STUDY.experience_seed(seed))],
+    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", PARTS,
+            [distilled("full", STUDY.experience_seed(seed)), *in_hindsight(STUDY.experience_seed(seed))],
             leaves=[path for setting in settings for path in fewer(setting, [seed], learner)],
             per={"seed": str(seed)} | about, more={"settings": ",".join(settings)},
             loads=models(learner.exploitation, learner.finetuning), without=GENERAL)
@@ -338,7 +347,7 @@ def tables_of(*names):
 
 STAGES += [
     Stage("story", "notebooks/00_story.ipynb", CONCLUDES,
-          [*tables_of("exploration", "correctness", "ablations", "continual", "forgetting"), *tables(*CONTROL),
+          [*tables_of("exploration", "correctness", "learners", "ablations", "continual", "forgetting"), *tables(*CONTROL),
            *audited("claims")],
           ["embedded_claims"]),
     Stage("open_questions", "notebooks/80_open_questions.ipynb", ASKS,

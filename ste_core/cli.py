@@ -311,10 +311,15 @@ def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> st
 
 
 def _report(study: "Study") -> None:
-    """Where to look, and the headline table."""
+    """Where to look, whether the committed tables came out again, and the headline table."""
+    from ste_core.core.store import changes
+
     print(f"\ntables     {os.path.relpath(study.tables)}/\nnotebooks  {os.path.relpath(study.results / 'notebooks')}/")
     own = study.results / "figures"  # where they are unless the study is one whose figures stand in figures/
     print(f"figures    {os.path.relpath(own if own.is_dir() else study.figures)}/\n")
+    if (changed := changes(study.tables)) is not None:
+        tables = os.path.relpath(study.tables)
+        print(f"{changed} committed tables differ: git diff {tables}\n" if changed else "as the committed tables\n")
     headline = study.results / "headline.txt"
     if headline.exists():
         print(headline.read_text(encoding="utf-8"), end="")

@@ -72,7 +72,7 @@ def test_another_seed_cuts_otherwise():
 
 @pytest.mark.parametrize("part", ["", "0ep", "ep", "-1ep", "half", "1.5ep"])
 def test_an_unknown_part_is_named(part):
-    with pytest.raises(UserError, match=f"part: '{part}': must be 'all', 'equal', 'gold' or"):
+    with pytest.raises(UserError, match=f"part: '{part}': must be 'all', 'equal', 'hindsight', 'gold' or"):
         stages.episodes_of(part)
 
 
@@ -181,6 +181,22 @@ def test_the_control_is_the_development_set_and_no_test_item(tmp_path, monkeypat
     assert stages.amounts(made) == ["1ep", "2ep"] and stages.parts(made) == ["1ep", "2ep", "gold"]
     tested = {one.query for one in resources.items(made, "test")}
     assert not tested & {one.query for one in gold}
+
+
+def test_examples_of_hindsight_stand_beside_the_others(tmp_path, monkeypatch):
+    made = make(tmp_path, monkeypatch)
+    asked = made.ablations.model_copy(update={"hindsight": True})
+    made = made.model_copy(update={"ablations": asked})
+    assert stages.parts(made) == ["1ep", "2ep", "hindsight", "gold"] and stages.amounts(made) == ["1ep", "2ep"]
+    with pytest.raises(UserError, match=r"hindsight/examples\.jsonl: not there; distil variant full"):
+        stages.examples(made, "full", 0, "hindsight")
+    own = stages.distilled_folder(made, "full", 0)
+    (own / "hindsight").mkdir()
+    (own / "hindsight" / "examples.jsonl").write_text((own / "examples.jsonl").read_text().partition("\n")[0] + "\n")
+    assert len(stages.examples(made, "full", 0, "hindsight")) == 1 < len(stages.examples(made, "full", 0))
+    assert stages.label("tuned", "hindsight") == "FT, hindsight" and stages.episodes_of("hindsight") is None
+    runs = ablations.control_runs(made)
+    assert [part for setting, _, part in runs if setting == "icl"] == ["all", "hindsight", "gold"]
 
 
 def test_a_control_needs_development_queries(tmp_path):

@@ -78,12 +78,12 @@ def reword(prompt, seed):
     return f"Please: {source(prompt)} ({seed % 1000})"
 
 
-def run(trials, judge=YES, words=reword, *, journal=None, **options):
+def run(trials, judge=YES, words=reword, *, journal=None, styles=("small", "small"), **options):
     """`distill` with scripted models: a text or function that judges, and one that paraphrases (None: neither)."""
     judging = Scripted(judge if callable(judge) else lambda prompt, seed: judge) if judge is not None else None
     wording = Scripted(words) if words is not None else None
     chosen = Distillation(**{"judge": judge is not None, "max_paraphrases": 6 if words else 0} | options)
-    return asyncio.run(distill(trials, TOOLS, judging, wording, chosen, journal=journal))
+    return asyncio.run(distill(trials, TOOLS, judging, wording, chosen, journal=journal, styles=styles))
 
 
 def row(distilled, tool=TOTAL):
@@ -94,11 +94,45 @@ def row(distilled, tool=TOTAL):
 
 def balanced(card):
     for one in card.to_dict("records"):
-        reasons = ("no_query", "no_answer", "no_call", "unsolved", "judged_no", "unread", "duplicate", "sources")
-        assert one["trials"] == sum(one[reason] for reason in reasons)
+        reasons = ("no_query", "no_answer", "no_call", "unsolved", "judged_no", "unread", "ungrounded", "duplicate")
+        assert one["trials"] == sum(one[reason] for reason in (*reasons, "sources"))
         faults = ("empty", "cut_off", "same", "too_long", "value_lost", "paraphrases")
         assert one["asked"] == sum(one[fault] for fault in faults)
         assert one["examples"] == one["sources"] + one["paraphrases"]
+
+
+# --- beyond the paper -------------------------------------------------------------------------------------------------
+
+
+def test_grounded_examples_have_queries_that_hold_the_values_of_their_call():
+    astray = trial(number=1, query="What is the sum of 20 and some more?")
+    found = run([trial(), astray], words=None, grounded=True)
+    assert [one.query for one in found.examples] == ["How much is 20 and 35?"]
+    assert row(found)["ungrounded"] == 1
+    balanced(found.card)
+    assert len(run([trial(), astray], words=None).examples) == 2, "the judge lets it pass"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("What do 20 and 35 make?", True),
+        ("What do 20 and 36 make?", False),
+        ("Call add with 20 and 35.", False),
+        ("", False),
+        ("\ud800", False),
+    ],
+)
+def test_hindsight_writes_the_query_of_a_call_that_went_astray(said, kept):
+    failed = trial(number=2, query="And 3?", steps=(Step(output="...", call=Call(tool="add", arguments={}), ok=False),))
+    trials = [trial(), trial(number=1, query="What is the sum of 20 and some more?"), failed]
+    options = {"grounded": True, "hindsight": True, "max_paraphrases": 0, "styles": ("small", "instruct")}
+    found = run(trials, words=lambda prompt, seed: said, **options)
+    assert [one.query for one in found.examples if one.trial == 0] == ["How much is 20 and 35?"]
+    written = [one for one in found.examples if one.trial == 1]
+    assert [(one.query, one.imagined) for one in written] == ([(said, trials[1].query)] if kept else [])
+    counted = row(found)
+    assert counted["hindsight_asked"] == 1 and counted.get("hindsight", 0) == kept, "a call that failed is none to keep"
 
 
 # --- the stages -------------------------------------------------------------------------------------------------------

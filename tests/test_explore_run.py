@@ -481,11 +481,13 @@ def test_a_dry_run_tells_what_it_takes_and_asks_nothing(make, tmp_path, capsys):
     at = make(model={"prices": [1.0, 4.0], "requests_per_minute": 120.0}, variants=["full", "no_feedback"])
     assert cli.main(["explore", str(tmp_path / "trial.yaml"), "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("40 trials to go: about 140 requests (at most 220), ") and "at 2.0 requests a second" in said
+    assert said.startswith("40 trials to go: about 140 requests (at most 620), ") and "at 2.0 requests a second" in said
     assert not at.results.exists()
     likely = expected_cost(at)
     assert likely.cost == pytest.approx((likely.prompt_tokens + 4 * likely.completion_tokens) / 1e6)
     assert expected_cost(at, variants=["full"], tools=known_tools()[:2]).trials == 8
+    pretrained = expected_cost(make(model={"prompts": "instruct"}, values_first=True, novelty=0.9))
+    assert pretrained.most_requests == 20 * (3 + 3 + 4 * 3 + 1)  # asked again for queries, close ones and calls
     unknown = expected_cost(make(), shard=(1, 5)).text()
     assert unknown.endswith(", time unknown before the first requests, no prices in the study file")
 

@@ -210,6 +210,9 @@ def test_every_link_resolves(built):
             name, _, anchor = urllib.parse.unquote(html.unescape(link)).partition("#")
             there = os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path
             assert (built.folder / there).is_file(), f"{path}: {link}"
+            if "=" in anchor:  # what the form of a page shows: it fills itself in
+                assert there == "trajectories.html" and "study=quick" in anchor, f"{path}: {link}"
+                continue
             assert not anchor or there not in pages or f'id="{anchor}"' in pages[there], f"{path}: {link}"
         assert "data-missing" not in text, path
 
@@ -232,6 +235,26 @@ def test_hostile_notebook_is_text(built, reader):
     assert "window.harmed=1</script>" in page.locator("main pre").last.inner_text()
     reader.check()
     assert built.left_out[0].endswith("40_icl_full_seed0.ipynb: the notebook failed")
+
+
+# --- tools ------------------------------------------------------------------------------------------------------------
+
+
+def test_tools_are_searched_and_lead_to_their_trials(reader):
+    page = reader.open("tools.html")
+    tools = page.locator("section.tool")
+    assert tools.count() == 50 + 2, "those of the study, and two that were explored"
+    said = page.locator("#look_up").inner_text()
+    assert f"6 × Error: word: none, {HOSTILE}" in said and "6 trials, in 6 a call ran" in said
+    page.get_by_label("Search").fill("ADD_days first")
+    visible = [one.get_attribute("id") for one in tools.all() if one.is_visible()]
+    assert "add_days" in visible and "look_up" not in visible, "its convention: the day first"
+    assert page.locator("#count").inner_text() == f"{len(visible)} of {tools.count()} tools"
+    page.get_by_label("Search").fill("")
+    page.get_by_role("link", name="Read them: recite").click()
+    page.wait_for_selector(".trial")
+    assert page.locator("#count").inner_text() == "6 of 6 trials of recite"
+    reader.check()
 
 
 # --- trajectories and verdicts ----------------------------------------------------------------------------------------

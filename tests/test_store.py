@@ -107,3 +107,20 @@ def test_p_values_keep_three_digits_and_never_become_zero(tmp_path):
     back = store.write_table(frame, tmp_path / "table.csv")
     assert (tmp_path / "table.csv").read_text() == "value,p,p_holm\n1.235,3.2e-09,0.0312\n2.000,,1\n"
     assert back["p"].iloc[0] == 3.2e-9 and pd.isna(back["p"].iloc[1])
+
+
+def test_a_run_says_how_many_committed_tables_differ(tmp_path, monkeypatch):
+    assert store.changes(tmp_path) is None, "of no repository"
+    monkeypatch.setattr(store, "__file__", str(tmp_path / "ste_core" / "core" / "store.py"))
+    (tmp_path / "tables").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "tables" / f"{name}.csv").write_text("1\n")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    assert store.changes(tmp_path / "tables") is None, "nothing is committed"
+    for command in (["add", "tables"], ["commit", "-q", "-m", "tables"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True)
+    (tmp_path / "tables" / "new.csv").write_text("1\n")
+    assert store.changes(tmp_path / "tables") == 0
+    (tmp_path / "tables" / "b.csv").write_text("2\n")
+    assert store.changes(tmp_path / "tables") == 1

@@ -104,6 +104,19 @@ def test_the_headline_has_every_setting_and_claim():
     assert max(map(len, text.splitlines())) <= 100
 
 
+def test_the_headline_shows_every_learner_and_says_whose_the_claims_are():
+    own = correctness(baseline=10, ICL=25)
+    named = own.replace({"metric": {"api_match_all": "tool_selection", "correct_execution": "execution"}})
+    learners = pd.concat([named.assign(model="one"), named.assign(model="two", value=named["value"] + 1)])
+    learners.loc[len(learners) + 1] = {"model": "chance", "setting": "baseline", "metric": "tool_selection"}
+    claims = claims_embedded.embedded(own, gains(15, 30))
+    text = headline.headline(own.assign(system="one"), claims, learners)
+    parts = text.split("\n\n")
+    assert [part.splitlines()[0].strip() for part in parts[1:3]] == ["one", "two"] and "chance" not in text
+    assert "25.0 [21.0, 29.0]" in parts[1] and "26.0 [21.0, 29.0]" in parts[2] and len(parts[2].splitlines()) == 3
+    assert parts[3].startswith("the five claims, one ")
+
+
 @pytest.mark.parametrize("column", ["notebook", "question"])
 def test_every_notebook_has_a_question(column):
     table = headline.notebooks()

@@ -304,7 +304,7 @@ def cell(path: str, column: str, **row: str) -> float:
 
 
 def met() -> str:
-    number, asked = card.gates(pd.read_csv(card.SKILLS))
+    number, asked = card.thresholds(pd.read_csv(card.SKILLS))
     return f"{['none', *UNITS][number]} of the {UNITS[asked - 1]}"
 
 
@@ -331,7 +331,7 @@ def explored(trials: float, tools: float) -> bool:
 SHARES: list[tuple[str, Callable[[re.Match[str]], bool]]] = [
     (r"meets ((?:\w+) of the (?:\w+)) (?:gates|thresholds)", lambda found: found[1] == met()),
     (r"Two thirds of ToolLLaMA's correct calls", lambda _: abs(rescued() - 2 / 3) < 0.05),
-    (r"names the right tool in half of the cases", lambda _: abs(by_words("api_match_all") - 0.5) < 0.05),
+    (r"selects the tool in half of the cases", lambda _: abs(by_words("api_match_all") - 0.5) < 0.05),
     (r"gets one result in ten right", lambda _: abs(by_words("correct_execution") - 0.1) < 0.02),
     (r"calls run in a third of the trials and in three quarters of the tools", lambda _: explored(1 / 3, 3 / 4)),
 ]

@@ -65,6 +65,16 @@ def load(tmp_path, text):
         ("name: t\nexploration: {model: m, seeds: [0, 0]}\n", r"exploration\.seeds: one stands there twice"),
         ("name: t\nexploration: {model: m, seeds: [-1]}\n", r"exploration\.seeds\.0: .* not -1"),
         ("name: t\nexploration: {model: m, novelty: 2.0}\n", r"exploration\.novelty: .* not 2\.0"),
+        (
+            "name: t\nmodels: {m: {kind: local, path: x, prompts: small}}\n"
+            "exploration: {model: m, values_first: true}\n",
+            r"exploration\.values_first: .*'models\.m' has prompts: small; set prompts: instruct",
+        ),
+        (
+            "name: t\nmodels: {m: {kind: local, path: x, prompts: small}}\n"
+            "distillation: {model: m}\nablations: {hindsight: true}\n",
+            r"ablations\.hindsight: .*'models\.m' has prompts: small",
+        ),
         ("name: &a [*a]\n", r"nests too deep"),
         ("name: ../up\n", r"name: "),
         ("- a list\n", r"expected keys and values, found list"),

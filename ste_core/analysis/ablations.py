@@ -23,7 +23,7 @@ from ste_core.analysis import compare
 from ste_core.analysis.compare import DIFFERENCE, Condition
 from ste_core.core.config import Study
 from ste_core.pipeline import stages
-from ste_core.pipeline.stages import ALL, EQUAL, FULL, GOLD, NO_VARIANT
+from ste_core.pipeline.stages import ALL, EQUAL, FULL, NO_VARIANT
 from ste_core.scoring import score, verdicts
 from ste_core.scoring.stats import LEVEL
 
@@ -72,9 +72,10 @@ def amount_runs(study: Study) -> list[Condition]:
 
 
 def control_runs(study: Study) -> list[Condition]:
-    """What examples without a fault are judged by: the experience of the full method; in context and fine-tuned."""
+    """What examples with less fault are judged by: the experience of the full method; in context and fine-tuned."""
     found: list[Condition] = []
-    for part in (ALL, GOLD) if GOLD in stages.parts(study) else ():
+    controls = [part for part in stages.CONTROLS if part in stages.parts(study)]
+    for part in (ALL, *controls) if controls else ():
         found.append(("icl", FULL, part))
         if study.finetuning is not None:
             found.append(("tuned", FULL, part))
@@ -204,7 +205,7 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
 
 
 def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """What examples without a fault would give, beside what experience gives.
+    """What examples with less fault would give, written in hindsight or gold, beside what experience gives.
 
     Args:
         rows: `compare.answer_outcomes` of `control_runs`.
@@ -241,7 +242,7 @@ def _said(row: Any, level: float) -> str:
 
 
 def describe_control(made: pd.DataFrame, metric: str | None = None, level: float = LEVEL) -> list[str]:
-    """What examples without a fault give beside experience, a sentence a setting.
+    """What examples with less fault give beside experience, a sentence a setting.
 
     Args:
         made: of `control`.

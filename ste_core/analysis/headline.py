@@ -35,6 +35,7 @@ class Findings:
     ablations: pd.DataFrame | None
     amount: pd.DataFrame | None
     control: pd.DataFrame | None
+    learners: pd.DataFrame | None
     continual: tuple[pd.DataFrame, pd.DataFrame] | None
 
 
@@ -48,7 +49,7 @@ def of(study: Study) -> Findings:
     summary, differences = read("continual_summary"), read("continual_differences")
     return Findings(
         exploration=read("exploration"), correctness=read("embedded_correctness"), gains=read("embedded_gains"),
-        ablations=read("ablations"), amount=read("amount"), control=read("control"),
+        ablations=read("ablations"), amount=read("amount"), control=read("control"), learners=read("main"),
         continual=None if summary is None or differences is None else (summary, differences),
     )  # fmt: skip
 
@@ -63,20 +64,36 @@ def shown(value: float, low: float, high: float, *, sign: bool = False) -> str:
     return f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
-def headline(correctness: pd.DataFrame, claims: pd.DataFrame) -> str:
-    """The main table and the verdicts in plain text, as a run prints them at its end."""
+def headline(correctness: pd.DataFrame, claims: pd.DataFrame, learners: pd.DataFrame | None = None) -> str:
+    """The main table and the verdicts in plain text, as a run prints them at its end.
+
+    Args:
+        learners: where several models learn, their table; `correctness` is that of the first.
+    """
     heads = head_metrics(correctness)
     lines = [f"{'test items, %':<28}" + "".join(f"{name:>24}" for name in heads.values())]
-    for setting, name in SETTINGS.items():
-        own = correctness[correctness["setting"] == setting].set_index("metric")
-        if own.empty:
-            continue
-        cells = (shown(*own.loc[metric, ["value", "ci_low", "ci_high"]]) for metric in heads)
-        lines.append(f"{name:<28}" + "".join(f"{cell:>24}" for cell in cells))
-    lines += ["", f"{'the five claims':<28}{'verdict here':>24}"]
+    if learners is None:
+        lines += _settings(correctness, list(heads))
+    else:
+        metrics = ["tool_selection", "execution"]
+        for model, own in learners.groupby("model", sort=False):
+            if model != "chance":  # known: one in so many candidates
+                lines += ["", f"{model}", *_settings(own, metrics)]
+    of = "" if learners is None else f", {correctness['system'].iloc[0]}"
+    lines += ["", f"{f'the five claims{of}':<28}{'verdict here':>24}"]
     for row in claims[claims["part"] == "as worded"].itertuples():
         lines.append(f"{f'claim {row.claim}':<28}{row.verdict:>24}")
     return "\n".join(lines) + "\n"
+
+
+def _settings(table: pd.DataFrame, metrics: list[str]) -> list[str]:
+    lines = []
+    for setting, name in SETTINGS.items():
+        own = table[table["setting"] == setting].set_index("metric")
+        if not own.empty:
+            cells = (shown(*own.loc[metric, ["value", "ci_low", "ci_high"]]) for metric in metrics)
+            lines.append(f"{name:<28}" + "".join(f"{cell:>24}" for cell in cells))
+    return lines
 
 
 def notebooks() -> pd.DataFrame:

@@ -18,18 +18,24 @@ from ste_core.core.react import render_call
 from ste_core.core.records import Prediction, TestItem
 from ste_core.method import retrieve
 from ste_core.pipeline import resources, stages
-from ste_core.pipeline.stages import FULL, GOLD
+from ste_core.pipeline.stages import FULL
 from ste_core.scoring import execution, score, verdicts
 
 #: what tables show, by the verdict it is made of
 VERDICT_OF_METRIC = {"tool_selection": "api_match", "execution": "correct_execution"}
 
 #: settings of tables by the label of predictions
-SHORT = {"ICL, gold examples": "ICL gold", "FT, gold examples": "FT gold"}
+SHORT = {
+    f"{setting}, {label}": f"{setting} {short}"
+    for setting in ("ICL", "FT")
+    for label, short in (("hindsight", "hindsight"), ("gold examples", "gold"))
+}
 
-#: contrasts of settings; gold examples in place of experience are a control
+#: contrasts of settings; gold examples in place of experience are a control, hindsight is a way to mend it
 CONTRASTS = (
     ("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL"),
+    ("ICL hindsight", "baseline"), ("FT hindsight", "baseline"), ("FT hindsight", "ICL hindsight"),
+    ("ICL hindsight", "ICL"), ("FT hindsight", "FT"),
     ("ICL gold", "baseline"), ("FT gold", "baseline"), ("FT gold", "ICL gold"),
     ("ICL gold", "ICL"), ("FT gold", "FT"),
 )  # fmt: skip
@@ -38,12 +44,13 @@ CONTRASTS = (
 def learner_outcomes(study: Study) -> pd.DataFrame:
     """A row an answer of each learner: `model, setting, decoding, seed, tool, item`, and a column for each verdict.
 
-    Settings are those of the full method's experience, and of gold examples if the study has them.
+    Settings are those of the full method's experience, and of the controls that the study has (`stages.CONTROLS`).
 
     Raises:
         UserError: a learner has no predictions.
     """
-    runs = [*compare.MAIN, *([("icl", FULL, GOLD), ("tuned", FULL, GOLD)] if GOLD in stages.parts(study) else [])]
+    controls = [part for part in stages.CONTROLS if part in stages.parts(study)]
+    runs = [*compare.MAIN, *((setting, FULL, part) for part in controls for setting in ("icl", "tuned"))]
     found = []
     for one in study.of_learners():
         assert one.exploitation is not None

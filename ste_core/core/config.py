@@ -243,6 +243,7 @@ class Distillation(Sampled):
     temperature: float = Field(1.0, ge=0)  # of paraphrases and hindsight
     judge_temperature: float = Field(1.0, ge=0)
     hindsight: bool = False  # beyond the paper: the query of a call that ran and does not serve its query, written anew
+    grounded: bool = False  # beyond the paper: drop an example whose query does not hold every value of its call
     seed: int = Field(0, ge=0)
     concurrency: int = Field(64, ge=1)  # requests under way
 
@@ -328,13 +329,14 @@ class Ablations(Section):
     equal_size: bool = False  # fine-tune each variant again, on as many examples as the variant with the fewest has
     icl: bool = False  # show each variant's experience in context as well
     amounts: list[Annotated[int, Field(ge=0)]] = []  # episodes: use what the first so many of the full method left
+    hindsight: bool = False  # use the full method's calls that ran, under queries that hold their values, instead
     gold: bool = False  # use the development queries and their gold calls instead: examples without a fault
 
     def parts(self, episodes: int) -> list[str]:
         """What is used instead of all the full method left, as parts of its experience are named: the amounts that are
-        some of an exploration's episodes but not all, in order, and `gold`."""
+        some of an exploration's episodes but not all, in order, `hindsight` and `gold`."""
         less = [f"{one}ep" for one in sorted(set(self.amounts)) if 0 < one < episodes]
-        return [*less, "gold"] if self.gold else less
+        return [*less, *(name for name in ("hindsight", "gold") if getattr(self, name))]
 
 
 #: what experience is turned into; see `ste_core.method.forms`
@@ -460,6 +462,26 @@ class Study(Section):
 
     _root: Path = PrivateAttr(default_factory=Path)
     _learner: str | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _prompts_are_there(self) -> Self:
+        """What helps pretrained models is asked for in prompts that small models do not have."""
+        asked: list[tuple[str, str]] = []
+        if self.exploration is not None:
+            names = ("values_first", "remember_errors")
+            own = [f"exploration.{name}" for name in names if getattr(self.exploration, name)]
+            asked += [(name, self.exploration.model) for name in own]
+        if self.distillation is not None:
+            where = {"distillation.hindsight": self.distillation, "ablations.hindsight": self.ablations}
+            own = [name for name, section in where.items() if section is not None and section.hindsight]
+            asked += [(name, self.distillation.paraphraser or self.distillation.model) for name in own]
+        for name, model in asked:
+            if model in self.models and self.style(model) == "small":
+                raise ValueError(
+                    f"{name}: needs the prompts of pretrained models, and 'models.{model}' has prompts: small; set "
+                    "prompts: instruct there, or leave it out"
+                )
+        return self
 
     @model_validator(mode="after")
     def _forms_have_what_they_need(self) -> Self:

@@ -262,6 +262,14 @@ def provenance(configuration: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def changes(folder: Path) -> int | None:
+    """How many committed files of a folder are not as they were committed; None if none of it is committed here."""
+    inside = str(folder.resolve())
+    if not _git("ls-files", "--", inside):
+        return None
+    return len((_git("status", "--porcelain", "--untracked-files=no", "--", inside) or "").splitlines())
+
+
 def read_benchmark(path: Path) -> dict[str, float]:
     """Wall-clock seconds and peak memory (MB) of a job, from Snakemake's benchmark file; empty if there is none."""
     with path.open(encoding="utf-8") as file:

@@ -22,7 +22,8 @@ shuffle. Departures:
 
 Beyond the paper, off by default: *hindsight*. A weak explorer reads errors well and drifts from its query: a call runs
 in the end that no longer serves what was imagined, and the judge drops the trial. Then the query is asked for anew, to
-fit the call and its result, and kept if every value of the call stands in it.
+fit the call and its result, and kept if every value of the call stands in it. A weak judge says yes to nearly all;
+*grounded* drops what it lets pass where the query does not hold every value of the call, so that hindsight mends it.
 
 Every request has a seed of its own, from its labels, so results depend neither on order nor on concurrency.
 """
@@ -35,7 +36,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -62,8 +63,8 @@ TOTAL = "(all)"
 #: the card's columns after `tool`, see `Distilled`
 STAGES = (
     "trials", "no_query", "no_answer", "no_call", "unsolved", "judged", "judged_no", *(f"not_{one.lower()}" for one in
-    prompting.ASPECTS), "unread", "duplicate", "sources", "asked", "empty", "cut_off", "same", "too_long", "value_lost",
-    "paraphrases", "hindsight_asked", "hindsight", "examples",
+    prompting.ASPECTS), "unread", "ungrounded", "duplicate", "sources", "asked", "empty", "cut_off", "same", "too_long",
+    "value_lost", "paraphrases", "hindsight_asked", "hindsight", "examples",
 )  # fmt: skip
 
 
@@ -119,9 +120,9 @@ class Distilled:
         verdicts: one a judged trial, in the order of tool, episode and trial.
         card: one row a tool and one of totals (`tool` is `TOTAL`), with a count for each of `STAGES`. A trial is
             dropped for one reason, the first that applies: trials = no_query + no_answer + no_call + unsolved +
-            judged_no + unread + duplicate + sources. Aspects denied (`not_informative` ...) may overlap within
-            `judged_no`. Likewise asked = empty + cut_off + same + too_long + value_lost + paraphrases, and
-            examples = sources + paraphrases; `hindsight` of the sources were written in hindsight.
+            judged_no + unread + ungrounded + duplicate + sources; those that hindsight brings back (`hindsight` of the
+            sources) are counted twice. Aspects denied (`not_informative` ...) may overlap within `judged_no`. Likewise
+            asked = empty + cut_off + same + too_long + value_lost + paraphrases, and examples = sources + paraphrases.
     """
 
     examples: list[Example]
@@ -260,6 +261,10 @@ async def _one_tool(
             elif None in said:
                 counts["unread"] += 1
         candidates = [one for one, verdict in zip(candidates, verdicts, strict=True) if verdict.kept]
+    if options.grounded:
+        held = [one for one in candidates if holds_values(one[1].query, one[1].call.arguments)]
+        counts["ungrounded"] += len(candidates) - len(held)
+        candidates = held
     if options.hindsight and paraphraser is not None:
         kept = {_key(trial) for trial, _ in candidates}
         lost = [trial for trial in trials if _key(trial) not in kept]
@@ -458,7 +463,7 @@ class _Desk:
         self._waiting: list[JournalLine] = []
         self._writing = asyncio.Lock()
         self._identities: dict[int, asyncio.Task[str]] = {}
-        self._replies = {kind: Replies("distillation.max_tokens") for kind in ("judge", "paraphrase")}
+        self._replies = {kind: Replies("distillation.max_tokens") for kind in get_args(Kind)}
 
     async def ask(
         self, kind: Kind, model: ChatModel, messages: list[Message], trial: Trial, number: int

@@ -16,7 +16,7 @@ from typing import Self
 from ste_core.core import prompting
 from ste_core.core.config import Exploration, Style
 from ste_core.core.records import Message, Tool, Trial
-from ste_core.method.explore import CHARACTERS_A_TOKEN, VARIANTS, Variant, conversation
+from ste_core.method.explore import CHARACTERS_A_TOKEN, QUERY_TRIES, VARIANTS, Variant, conversation
 
 #: templates whose length counts
 FRAMES = ("imagine", "imagine_next", "try", "reflect")
@@ -167,8 +167,9 @@ def _instruct_sizes(
         return sum(len(message["content"]) / CHARACTERS_A_TOKEN + 4 for message in messages)
 
     blank = Trial(tool=tool.name, variant="", seed=0, episode=0, trial=0, query="", steps=())
-    asked = tokens(prompting.imagine_in_turns(tool, []))
-    told = usual.query + len(prompting.template("imagine_told", "instruct")) / CHARACTERS_A_TOKEN + 12
+    asked = tokens(prompting.imagine_in_turns(tool, [], values_first=settings.values_first))
+    next_one = "imagine_values_next" if settings.values_first else "imagine_told"
+    told = usual.query + len(prompting.template(next_one, "instruct")) / CHARACTERS_A_TOKEN + 12
     before = number % settings.trials if switches.short_term_memory else 0
     remembered = lines if switches.long_term_memory else before
     trying = tokens(conversation(tool, [blank], style="instruct")) + usual.query
@@ -182,7 +183,10 @@ def _instruct_sizes(
     return _summed(prompts, settings, usual, context, replies, verdict)
 
 
-def most_requests(settings: Exploration, variant: str) -> int:
-    """The requests that a trial may take, but for queries that cannot be used."""
+def most_requests(settings: Exploration, variant: str, style: Style = "small") -> int:
+    """The requests that a trial may take: pretrained models are asked again for a query and a call of no use. Of small
+    ones a query that cannot be used, which is rare, counts beyond."""
+    tries = 1 if style == "small" else QUERY_TRIES
     reflects = VARIANTS[variant].reflection and VARIANTS[variant].feedback
-    return 1 + settings.calls + reflects + (settings.novelty_tries if settings.novelty is not None else 0)
+    novelty = settings.novelty_tries if settings.novelty is not None else 0
+    return tries + novelty + settings.calls * tries + reflects

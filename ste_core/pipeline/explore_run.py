@@ -287,13 +287,13 @@ def expected_cost(
 
     usual = Usual.of(earlier())
     done = most = 0
+    style = study.style(settings.model)
     sizes: list[tuple[float, float, float]] = []
     for variant, seed in pairs:
         for tool in chosen:
             numbers = range(there[variant, seed, tool.name], settings.episodes * settings.trials)
             done += there[variant, seed, tool.name]
-            most += len(numbers) * most_requests(settings, variant)
-            style = study.style(settings.model)
+            most += len(numbers) * most_requests(settings, variant, style)
             sizes += (
                 trial_sizes(tool, settings, variant, number, usual, settings.context, style) for number in numbers
             )
@@ -490,7 +490,7 @@ class _Runner:
         ]
         tokens = max((shown + written for _, shown, written in sizes), default=0.0)
         slots = self.settings.concurrency or max(1, len(shelves))
-        return _Gate(self.budget, slots, most_requests(self.settings, variant), CAUTION * tokens)
+        return _Gate(self.budget, slots, most_requests(self.settings, variant, style), CAUTION * tokens)
 
 
 @dataclass(slots=True)

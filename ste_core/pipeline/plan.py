@@ -14,6 +14,7 @@ import copy
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -287,9 +288,10 @@ class _Work:
                 continue
             room = None if section.context is None else section.context - section.max_tokens
             length = to_go[0][3] if room is None else min(to_go[0][3], room)
-            count = len(to_go) * self._items()
+            each = self._items(section.items)
+            count = len(to_go) * each
             of = "" if variant == NO_VARIANT else f", {variant}"
-            what = _times(f"{setting}{of}: {self._items():,} items, {shown} tools shown", len(to_go))
+            what = _times(f"{setting}{of}: {each:,} items, {shown} tools shown", len(to_go))
             written = min(section.max_tokens, 45)
             rows.append(self._asked("predict", what, section.model, count, count * length, count * written))
         return rows
@@ -311,7 +313,8 @@ class _Work:
                 examples = sum(self._examples(variant, one) for one in to_train) * share
                 rows.append(self._training("finetune", variant + part, options, examples, len(to_train), len(to_train)))
             if asked:
-                rows.append(self._answers(f"tuned{part}, {variant}", options, len(asked) * self._items(), len(asked)))
+                each = self._items(self.study.exploitation.items if self.study.exploitation else None)
+                rows.append(self._answers(f"tuned{part}, {variant}", options, len(asked) * each, len(asked)))
         return rows
 
     def learn_in_turn(self) -> list[StageCost]:
@@ -340,8 +343,7 @@ class _Work:
             again = arm.replay * whole * (plan.batches - 1) / 2 if arm.kind == "sequential" else 0.0
             examples = whole + again + arm.general * plan.batches * len(to_go)
             rows.append(self._training("continual", arm.name, options, examples, len(to_go), 1))
-            each = round(len(self.tools) * min(plan.items or math.inf, self._items() / max(1, len(self.tools))))
-            asked = (rounds + 1) * (each + plan.exam_items) * len(to_go)
+            asked = (rounds + 1) * (self._items(plan.items) + plan.exam_items) * len(to_go)
             rows.append(self._answers(f"continual, {arm.name}", options, asked, len(to_go)))
         return rows
 
@@ -430,6 +432,8 @@ class _Work:
 
     def _share(self, part: str, episodes: int) -> float:
         """How many examples a part has, by how many there are in all."""
+        if part == "hindsight":  # what is lost is written anew: about as many
+            return 1.0
         if part != "gold":
             return int(part.removesuffix("ep")) / episodes
         examples = self._examples("full", 0)
@@ -454,8 +458,12 @@ class _Work:
     def _sources(self, trials: int) -> float:
         return trials * self.assumed.kept * self.assumed.accepted
 
-    def _items(self) -> int:
-        return len(self.items) or round(len(self.tools) * self.assumed.items)
+    def _items(self, most: int | None) -> int:
+        """Test items to answer, at most so many of each tool."""
+        most = math.inf if most is None else most
+        if self.items:
+            return sum(min(most, there) for there in Counter(one.gold.tool for one in self.items).values())
+        return round(len(self.tools) * min(most, self.assumed.items))
 
     def _documentation(self) -> float:
         lengths = [len(tool.documentation()) / CHARACTERS_A_TOKEN for tool in self.tools.values()]

@@ -40,7 +40,10 @@ from ste_core.pipeline import explore_run, finetune_job, resources
 FULL = "full"
 
 #: parts of an experience, or what stands in its place; another kind is `<k>ep`
-ALL, EQUAL, GOLD = "all", "equal", "gold"
+ALL, EQUAL, HINDSIGHT, GOLD = "all", "equal", "hindsight", "gold"
+
+#: of these what examples with less fault are, made of the same trials or of none
+CONTROLS = (HINDSIGHT, GOLD)
 _EPISODES = re.compile(r"([1-9]\d*)ep")
 
 #: settings in the order of tables and figures, by the name that results give them
@@ -55,13 +58,17 @@ def distilled_folder(study: Study, variant: str, seed: int) -> Path:
     return study.source / "distilled" / variant / f"seed{seed}"
 
 
-def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
+def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Distilled:
     """Make training examples of the trials of a variant and seed, and write them.
+
+    The part `hindsight` is made of the same trials, with the settings `hindsight` and `grounded`.
 
     Raises:
         UserError: nothing was explored, or no model to judge with.
     """
     section = resources.needed_section(study, "distillation")
+    if part == HINDSIGHT:
+        section = section.model_copy(update={"hindsight": True, "grounded": True})
     if study.source != study.results:  # the examples there are another study's, made by its own settings
         raise UserError(
             f"study '{study.name}': distillation: examples come from study '{study.experience}'; distil that"
@@ -84,7 +91,7 @@ def distil(study: Study, variant: str, seed: int) -> distill.Distilled:
             styles=(study.style(section.model), study.style(section.paraphraser or section.model)),
         )
     )
-    made.write(folder)
+    made.write(folder / HINDSIGHT if part == HINDSIGHT else folder)
     return made
 
 
@@ -100,7 +107,8 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
     if part == GOLD:
         return resources.gold_examples(_explored(study, resources.items(study, "dev")))
     seed = study.experience_seed(seed)
-    path = distilled_folder(study, variant, seed) / "examples.jsonl"
+    folder = distilled_folder(study, variant, seed)
+    path = (folder / HINDSIGHT if part == HINDSIGHT else folder) / "examples.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)")
     found = store.read_jsonl(path, Example)
@@ -142,21 +150,22 @@ def episodes_of(part: str) -> int | None:
     Raises:
         UserError: no such part.
     """
-    if part in (ALL, EQUAL, GOLD):
+    if part in (ALL, EQUAL, *CONTROLS):
         return None
-    named = _EPISODES.fullmatch(part)
-    if named is None:
-        raise UserError(f"part: {part!r}: must be '{ALL}', '{EQUAL}', '{GOLD}' or a number of episodes as '2ep'")
-    return int(named[1])
+    number = _EPISODES.fullmatch(part)
+    if number is None:
+        named = ", ".join(f"'{one}'" for one in (ALL, EQUAL, *CONTROLS))
+        raise UserError(f"part: {part!r}: must be {named} or a number of episodes as '2ep'")
+    return int(number[1])
 
 
 def amounts(study: Study) -> list[str]:
     """The parts of the full method's experience to compare with the whole: fewer episodes, but some, in order."""
-    return [part for part in parts(study) if part != GOLD]
+    return [part for part in parts(study) if part not in CONTROLS]
 
 
 def parts(study: Study) -> list[str]:
-    """What the study uses instead of all that the full method left: `amounts`, and `gold` if it asks for it."""
+    """What the study uses instead of all that the full method left: `amounts`, and `CONTROLS` if it asks for them."""
     if study.ablations is None or study.exploration is None:
         return []
     return study.ablations.parts(study.exploration.episodes)
@@ -171,7 +180,8 @@ def label(setting: Setting, part: str = ALL) -> str:
     episodes = episodes_of(part)
     if episodes is not None:
         return f"{predict.LABELS[setting]}, {episodes} episode{'s' if episodes > 1 else ''}"
-    return predict.LABELS[setting] + {ALL: "", EQUAL: ", equal size", GOLD: ", gold examples"}[part]
+    named = {ALL: "", EQUAL: ", equal size", HINDSIGHT: ", hindsight", GOLD: ", gold examples"}
+    return predict.LABELS[setting] + named[part]
 
 
 # --- prediction -------------------------------------------------------------------------------------------------------

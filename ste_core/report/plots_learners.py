@@ -15,6 +15,9 @@ from ste_core.report.plots import BLUE, SETTING_COLOURS, _title
 #: marks that need no language model, by the line they are drawn with
 _LINES = {"TF-IDF": "--", "chance": ":"}
 
+#: the inner colour of points by what stands in the place of experience
+_FACES = {"gold": "white", "hindsight": "0.8"}
+
 
 def gold_points(data: pd.DataFrame) -> Figure:
     """Settings of each learner, a panel a learner and metric; filled marks decode constrained, hollow ones freely.
@@ -99,20 +102,24 @@ def learner_points(data: pd.DataFrame) -> Figure:
 
 
 def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
-    """A learner's settings: points with intervals, small dots for single seeds; settings with gold examples hollow."""
+    """A learner's settings: points with intervals, small dots for single seeds; settings with gold examples hollow,
+    with those of hindsight grey within."""
     whole = own[own["seed"].isna()]
     settings = list(whole["setting"])
     for place, row in enumerate(whole.itertuples()):
-        colour = SETTING_COLOURS[row.setting.removesuffix(" gold")]
+        name, _, control = row.setting.partition(" ")
+        colour = SETTING_COLOURS[name]
         axes.errorbar(
             place, row.value, yerr=[[row.value - row.ci_low], [row.ci_high - row.value]], fmt="o", color=colour,
-            capsize=3, markersize=7, markerfacecolor="white" if row.setting.endswith("gold") else colour, zorder=3,
+            capsize=3, markersize=7, markerfacecolor=_FACES.get(control, colour), zorder=3,
         )  # fmt: skip
         seeds = own[own["seed"].notna() & (own["setting"] == row.setting)]["value"]
         if len(seeds) > 1:
             axes.scatter(np.full(len(seeds), place + 0.22), seeds, s=10, color=colour, alpha=0.8, zorder=2)
         axes.annotate(f"{row.value:.0f}", (place, row.value), (7, 4), textcoords="offset points", fontsize=8)
-    axes.set_xticks(range(len(settings)), [one.replace(" gold", "\ngold") for one in settings])
+    axes.set_xticks(
+        range(len(settings)), [one.replace(" ", "\n") for one in settings], fontsize=8 if len(settings) > 5 else None
+    )
     axes.set_xlim(-0.6, len(settings) - 0.4)
 
 

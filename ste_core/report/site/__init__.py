@@ -28,12 +28,12 @@ from ste_core.core import config, store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
 from ste_core.report import figures, places, plots
-from ste_core.report.site import browsing, reading
+from ste_core.report.site import browsing, reading, tools
 
 #: a study that shows nothing to a reader
 LEFT_OUT = {"smoke"}
 
-ASSETS = ("icon.svg", "style.css", "page.js", "trajectories.js", "verdicts.js")
+ASSETS = ("icon.svg", "style.css", "page.js", "trajectories.js", "verdicts.js", "tools.js")
 
 #: a tag with links, as cleaned HTML writes it (text has no "<" there)
 _TAG = re.compile(r'<(a|img)((?:\s+[\w-]+="[^"]*")+)\s*/?>')
@@ -154,7 +154,9 @@ class _Site:
         how = "How to run it and carry on"
         run = Page("run.html", how, reading.markdown(f"# {how}\n\n{rest}"), "README.md")
         self.pages[str(self.root / "README.md")] = run
-        look = Chapter("Look closer", "", [[self._gallery()], [self._trajectories()], [self._verdicts()]])
+        look = Chapter(
+            "Look closer", "", [[self._gallery()], [self._tools()], [self._trajectories()], [self._verdicts()]]
+        )
         docs = Chapter("Judge it, use it", "", [[run], *([page] for page in documents)])
         index = Page("index.html", "What this study found", self._index(readme, chapters), "README.md")
         self.chapters = [*chapters, look, docs]
@@ -235,6 +237,14 @@ class _Site:
                  "height": height, "study": study}
             )  # fmt: skip
         return Page("figures.html", "Every figure, with its data", _template("gallery.html").render(figures=shown))
+
+    def _tools(self) -> Page:
+        """The tools of the study that readers see, else of the first one here that explored some."""
+        first = sorted(self.studies, key=lambda one: one.name != places.EMBEDDED)
+        found = ((one.name, rows) for one in first if (rows := tools.tool_rows(one)))
+        name, rows = next(found, (places.EMBEDDED, []))
+        body = _template("tools.html").render(study=name, tools=rows)
+        return Page("tools.html", "Tools: what was known, tried and learnt of each", body)
 
     def _trajectories(self) -> Page:
         titles = [
