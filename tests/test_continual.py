@@ -157,7 +157,7 @@ def files(folder):
 
 def answered(results):
     """The answers and records of a run, but for losses (of another machine's threads)."""
-    return {name: data for name, data in files(results / "continual").items() if not name.endswith(".part")}
+    return {name: data for name, data in files(results / "continual").items() if "/.run/" not in name}
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +267,8 @@ def test_kills_at_any_moment_change_nothing(whole, base, tmp_path):
     )
     env = os.environ | {"STE_RESULTS": str(tmp_path / "results"), "OMP_NUM_THREADS": "1"}
     results, kills = tmp_path / "results" / "tiny" / "continual", 0
-    for wanted in ("replay/seed0/round0.jsonl.part", "replay/seed0/round1.done.json", "no_replay/seed0/round2.jsonl"):
+    moments = "replay/seed0/.run/round0.answers.jsonl", "replay/seed0/round1.done.json", "no_replay/seed0/round2.jsonl"
+    for wanted in moments:
         process = subprocess.Popen([sys.executable, "-c", script, str(path)], cwd=ROOT, env=env)
         until = time.monotonic() + 240
         while not (results / wanted).exists() and process.poll() is None and time.monotonic() < until:

@@ -94,7 +94,7 @@ def ask(model, path, setting="icl", items=ITEMS, **options):
 
 
 def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 # --- what is asked, what is kept ---
@@ -116,7 +116,7 @@ def test_each_setting_has_its_prompt(tmp_path):
         assert [(one.item, one.query, one.gold) for one in made] == [(one.item, one.query, one.gold) for one in ITEMS]
         assert {(one.system, one.setting) for one in made} == {("scripted", predict.LABELS[setting])}
         assert store.read_jsonl(tmp_path / f"{setting}.jsonl", Prediction) == made
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+    assert sorted(files(tmp_path)) == sorted(
         f"{setting}{end}" for setting in expected for end in (".jsonl", ".summary.json")
     )
 
@@ -188,7 +188,8 @@ def test_another_request_is_asked_anew(tmp_path, change):
     elif change == "name":
         options["system"] = "another"
     made = ask(model, tmp_path / "a.jsonl", items=items, **options)
-    assert len(model.asked) == 40 and (made == first) == (change == "model")
+    assert len(model.asked) == (0 if change in ("gold", "name") else 40)  # what was asked before is not asked again
+    assert (made == first) == (change == "model")
     assert store.read_jsonl(tmp_path / "a.jsonl", Prediction) == made
 
 
@@ -203,7 +204,7 @@ def test_a_spent_budget_keeps_what_was_answered(tmp_path):
     ask(Scripted(), whole)
     with pytest.raises(BudgetSpent):
         ask(Scripted(limit=15), half)
-    assert not half.exists() and len(half.with_name("a.jsonl.part").read_bytes().splitlines()) == 15
+    assert not half.exists() and len(predict.answers_path(half).read_bytes().splitlines()) == 15
     rest = Scripted(order=1)
     ask(rest, half)
     assert len(rest.asked) == 25 and files(whole.parent) == files(half.parent)
@@ -218,8 +219,8 @@ def test_a_part_of_other_requests_is_not_believed(tmp_path):
     assert len(model.asked) == 40 and files(tmp_path / "a") == files(tmp_path / "b")
 
 
-@pytest.mark.parametrize("damage", ["prediction", "summary", "gone"])
-def test_a_damaged_file_is_made_anew(tmp_path, damage):
+@pytest.mark.parametrize("damage", ["prediction", "summary", "gone", "deleted"])
+def test_a_damaged_file_is_made_anew_without_asking(tmp_path, damage):
     path = tmp_path / "a.jsonl"
     ask(Scripted(), path)
     before = files(tmp_path)
@@ -229,8 +230,11 @@ def test_a_damaged_file_is_made_anew(tmp_path, damage):
         predict.summary_path(path).write_text('{"system": 1')
     else:
         predict.summary_path(path).unlink()
-    ask(Scripted(), path)
-    assert files(tmp_path) == before
+    if damage == "deleted":  # as Snakemake does before it runs a job again
+        path.unlink()
+    model = Scripted()
+    ask(model, path)
+    assert files(tmp_path) == before and not model.asked
 
 
 WORKER = """
@@ -268,7 +272,7 @@ def work(path, mode="run"):
 
 def test_a_killed_run_ends_in_the_same_bytes(tmp_path):
     path = tmp_path / "killed" / "a.jsonl"
-    part = path.with_name("a.jsonl.part")
+    part = predict.answers_path(path)
     process = work(path)
     deadline = time.monotonic() + 60
     while (not part.exists() or part.read_bytes().count(b"\n") < 8) and time.monotonic() < deadline:
@@ -290,7 +294,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path):
     path = tmp_path / "a.jsonl"
     out, errors = (process := work(path, "full")).communicate(timeout=100)
     assert process.returncode and "cannot be written" in one_line(errors) and not out
-    assert not path.exists() and len(store.read_jsonl(tmp_path / "a.jsonl.part", predict.Answer)) > 4
+    assert not path.exists() and len(store.read_jsonl(predict.answers_path(tmp_path / "a.jsonl"), predict.Answer)) > 4
     model = Scripted()
     ask(model, path)
     assert 0 < len(model.asked) < 40
@@ -470,7 +474,7 @@ def test_a_failing_model_keeps_the_answers_before(tmp_path):
 
     with pytest.raises(UserError, match=r"^model failing: no$"):
         ask(Failing(), tmp_path / "a.jsonl")
-    assert len(store.read_jsonl(tmp_path / "a.jsonl.part", predict.Answer)) == 20
+    assert len(store.read_jsonl(predict.answers_path(tmp_path / "a.jsonl"), predict.Answer)) == 20
 
 
 # --- the release's format ---

@@ -210,6 +210,9 @@ def test_every_link_resolves(built):
             name, _, anchor = urllib.parse.unquote(html.unescape(link)).partition("#")
             there = os.path.normpath(os.path.join(os.path.dirname(path), name)) if name else path
             assert (built.folder / there).is_file(), f"{path}: {link}"
+            if "=" in anchor:  # what the form of a page shows: it fills itself in
+                assert there == "trajectories.html" and "study=quick" in anchor, f"{path}: {link}"
+                continue
             assert not anchor or there not in pages or f'id="{anchor}"' in pages[there], f"{path}: {link}"
         assert "data-missing" not in text, path
 

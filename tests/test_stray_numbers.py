@@ -324,7 +324,7 @@ def by_words(metric: str) -> float:
 SHARES: list[tuple[str, Callable[[re.Match[str]], bool]]] = [
     (r"meets ((?:\w+) of the (?:\w+)) (?:gates|thresholds)", lambda found: found[1] == met()),
     (r"Two thirds of ToolLLaMA's correct calls", lambda _: abs(rescued() - 2 / 3) < 0.05),
-    (r"names the right tool in half of the cases", lambda _: abs(by_words("api_match_all") - 0.5) < 0.05),
+    (r"selects the tool in half of the cases", lambda _: abs(by_words("api_match_all") - 0.5) < 0.05),
     (r"gets one result in ten right", lambda _: abs(by_words("correct_execution") - 0.1) < 0.02),
 ]
 

@@ -74,7 +74,7 @@ def amount_runs(study: Study) -> list[Condition]:
 def control_runs(study: Study) -> list[Condition]:
     """What examples with less fault are judged by: the experience of the full method; in context and fine-tuned."""
     found: list[Condition] = []
-    controls = [part for part in stages.CONTROLS if part in stages.parts(study)]
+    controls = stages.controls(study)
     for part in (ALL, *controls) if controls else ():
         found.append(("icl", FULL, part))
         if study.finetuning is not None:

@@ -26,9 +26,9 @@ VERDICT_OF_METRIC = {"tool_selection": "api_match", "execution": "correct_execut
 
 #: settings of tables by the label of predictions
 SHORT = {
-    f"{setting}, {label}": f"{setting} {short}"
-    for setting in ("ICL", "FT")
-    for label, short in (("hindsight", "hindsight"), ("gold examples", "gold"))
+    stages.label(setting, part): f"{stages.label(setting)} {part}"
+    for setting in ("icl", "tuned")
+    for part in stages.CONTROLS
 }
 
 #: contrasts of settings; gold examples in place of experience are a control, hindsight is a way to mend it
@@ -49,8 +49,7 @@ def learner_outcomes(study: Study) -> pd.DataFrame:
     Raises:
         UserError: a learner has no predictions.
     """
-    controls = [part for part in stages.CONTROLS if part in stages.parts(study)]
-    runs = [*compare.MAIN, *((setting, FULL, part) for part in controls for setting in ("icl", "tuned"))]
+    runs = [*compare.MAIN, *((setting, FULL, part) for part in stages.controls(study) for setting in ("icl", "tuned"))]
     found = []
     for one in study.of_learners():
         assert one.exploitation is not None

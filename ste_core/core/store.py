@@ -280,7 +280,12 @@ def read_benchmark(path: Path) -> dict[str, float]:
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", *arguments], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+            ["git", *arguments],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return None  # installed from an archive

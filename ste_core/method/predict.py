@@ -7,7 +7,8 @@
 [Prediction(system='micro', setting='ICL', item=0, ...), ...]
 
 The file is JSON Lines of `Prediction` in the order of the items, as the scorer reads it; a summary stands beside it.
-Answers are kept as they come (`<path>.part`), so a killed run goes on where it stopped and ends in the same bytes.
+Answers are kept as they come (`answers_path`) and stay there: a killed run goes on where it stopped and ends in the
+same bytes, and a file that is lost or out of date is made again without asking what was asked before.
 Prompt forms and limits follow the release (`llama-recipes/demo_retrieve.ipynb`, `llama-recipes/inference`): greedy, at
 most 96 new tokens; for hosted models it sampled at temperature 1.0. The release's own prediction files are read and
 written by `ste_core.release.formats.from_release` and `to_release`.
@@ -38,7 +39,7 @@ STOP = "Observation:"
 
 
 class Answer(Record):
-    """A model's reply to one request, as `<path>.part` keeps it; `request` digests all that the reply depends on."""
+    """A model's reply to one request, as `answers_path` keeps it; `request` digests all that the reply depends on."""
 
     tool: str
     item: int
@@ -201,8 +202,8 @@ async def predict(
         return finished
 
     replies = Replies("exploitation.max_tokens")
-    part = path.with_name(f"{path.name}.part")
-    known = {(one.tool, one.item, one.request): one for one in store.read_jsonl(part, Answer)}
+    kept = answers_path(path)
+    known = {(one.tool, one.item, one.request): one for one in store.read_jsonl(kept, Answer)}
 
     async def ask(number: int) -> Answer:
         item, request = items[number], requests[number]
@@ -215,7 +216,7 @@ async def predict(
                 finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
                 completion_tokens=reply.completion_tokens,
             )  # fmt: skip
-            store.append_jsonl(part, [answer])
+            store.append_jsonl(kept, [answer])
         done()
         return answer
 
@@ -237,8 +238,13 @@ async def predict(
     )  # fmt: skip
     store.write_text(path, "".join(one.model_dump_json() + "\n" for one in predictions))
     store.write_text(summary_path(path), summary.model_dump_json(indent=1) + "\n")
-    part.unlink(missing_ok=True)
     return predictions
+
+
+def answers_path(path: Path) -> Path:
+    """Where the answers to a prediction file's requests stay: apart from it, since Snakemake deletes what a job makes
+    before it runs the job again."""
+    return path.parent / ".run" / f"{path.stem}.answers.jsonl"
 
 
 def summary_path(path: Path) -> Path:

@@ -53,9 +53,10 @@ SETTING_OF_LABEL = {label: name for name, label in predict.LABELS.items()}
 # --- distillation -----------------------------------------------------------------------------------------------------
 
 
-def distilled_folder(study: Study, variant: str, seed: int) -> Path:
-    """Where the examples of a variant and seed lie."""
-    return study.source / "distilled" / variant / f"seed{seed}"
+def distilled_folder(study: Study, variant: str, seed: int, part: str = ALL) -> Path:
+    """Where the examples of a variant and seed lie; those of hindsight in a folder of their own within."""
+    folder = study.source / "distilled" / variant / f"seed{seed}"
+    return folder / HINDSIGHT if part == HINDSIGHT else folder
 
 
 def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Distilled:
@@ -91,7 +92,7 @@ def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Di
             styles=(study.style(section.model), study.style(section.paraphraser or section.model)),
         )
     )
-    made.write(folder / HINDSIGHT if part == HINDSIGHT else folder)
+    made.write(distilled_folder(study, variant, seed, part))
     return made
 
 
@@ -107,8 +108,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
     if part == GOLD:
         return resources.gold_examples(_explored(study, resources.items(study, "dev")))
     seed = study.experience_seed(seed)
-    folder = distilled_folder(study, variant, seed)
-    path = (folder / HINDSIGHT if part == HINDSIGHT else folder) / "examples.jsonl"
+    path = distilled_folder(study, variant, seed, part) / "examples.jsonl"
     if not path.is_file():
         raise UserError(f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)")
     found = store.read_jsonl(path, Example)
@@ -162,6 +162,11 @@ def episodes_of(part: str) -> int | None:
 def amounts(study: Study) -> list[str]:
     """The parts of the full method's experience to compare with the whole: fewer episodes, but some, in order."""
     return [part for part in parts(study) if part not in CONTROLS]
+
+
+def controls(study: Study) -> list[str]:
+    """What the study uses of `CONTROLS`."""
+    return [part for part in parts(study) if part in CONTROLS]
 
 
 def parts(study: Study) -> list[str]:

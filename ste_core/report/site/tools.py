@@ -29,15 +29,13 @@ def tool_rows(study: Study) -> list[dict[str, Any]]:
     Raises:
         UserError: a file that is no file of trials.
     """
-    explored: dict[str, list[Trial]] = defaultdict(list)
-    seed = None
-    for variant, number, records in browsing.explorations(study):
-        if variant == FULL and seed in (None, number):
-            seed = number
-            for trial in records:
-                explored[trial.tool].append(trial)
-    if not explored:
+    first = next(((seed, records) for variant, seed, records in browsing.explorations(study) if variant == FULL), None)
+    seed, records = first or (None, [])
+    if not records:
         return []
+    explored: dict[str, list[Trial]] = defaultdict(list)
+    for trial in records:
+        explored[trial.tool].append(trial)
     try:
         listed = {name: tool.documentation() for name, tool in resources.listing(study).tools.items()}
     except UserError:  # a server of tools that is not there now
