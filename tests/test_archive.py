@@ -4,11 +4,12 @@ import io
 import tarfile
 from collections import Counter
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 from support import one_line, run_ste
 
-from ste_core.analysis import compare
+from ste_core.analysis import compare, learners
 from ste_core.core import config, store
 from ste_core.core.errors import UserError
 from ste_core.pipeline import archive, explore_run
@@ -138,3 +139,8 @@ def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_p
             assert len(trials) == 50 and set(trials.values()) == {plan.episodes * plan.trials}
     found = store.write_table(compare.correctness(compare.answer_outcomes(full), full), tmp_path / "again.csv")
     assert len(found) and (tmp_path / "again.csv").read_bytes() == (committed / "embedded_correctness.csv").read_bytes()
+    rows = learners.learner_outcomes(full)
+    main = pd.concat([learners.setting_table(rows, full), learners.references(full)], ignore_index=True)
+    for table, name in ((main, "main"), (learners.setting_differences(rows, full), "differences")):
+        store.write_table(table, tmp_path / "again.csv")
+        assert (tmp_path / "again.csv").read_bytes() == (committed / f"{name}.csv").read_bytes(), name

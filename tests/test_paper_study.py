@@ -215,7 +215,7 @@ def test_a_missing_package_is_noticed_before_anything_is_spent(monkeypatch):
         assert config.load(name).exploitation.encoder == retrieve.PAPER_ENCODER
         says = f"study '{name}': exploitation.encoder: needs the package sentence-transformers: "
         assert any(line.startswith(says) for line in resources.lacking(config.load(name)))
-    assert resources.lacking(config.load("quick")) == []
+    assert resources.lacking(config.load("smoke")) == []
 
 
 @pytest.mark.release
