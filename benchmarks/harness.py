@@ -40,8 +40,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: in the order of the page, quick ones first within a kind
 NAMES = (
-    "explore_concurrency", "explore_bound", "generate", "predict_batching", "finetune_packing", "retrieve_batching",
-    "rescore", "pipeline", "growth_explore", "growth_finetune", "growth_store",
+    "explore_concurrency", "explore_bound", "served", "generate", "predict_batching", "finetune_packing",
+    "retrieve_batching", "rescore", "pipeline", "growth_explore", "growth_finetune", "growth_store",
 )  # fmt: skip
 
 #: where results go; a folder of one's own by STE_BENCH

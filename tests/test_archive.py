@@ -140,7 +140,8 @@ def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_p
     found = store.write_table(compare.correctness(compare.answer_outcomes(full), full), tmp_path / "again.csv")
     assert len(found) and (tmp_path / "again.csv").read_bytes() == (committed / "embedded_correctness.csv").read_bytes()
     rows = learners.learner_outcomes(full)
-    main = pd.concat([learners.setting_table(rows, full), learners.references(full)], ignore_index=True)
+    own = learners.setting_table(rows, full)
+    main = pd.concat([own, learners.gold_rows(own, full), learners.references(full)], ignore_index=True)
     for table, name in ((main, "main"), (learners.setting_differences(rows, full), "differences")):
         store.write_table(table, tmp_path / "again.csv")
         assert (tmp_path / "again.csv").read_bytes() == (committed / f"{name}.csv").read_bytes(), name

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from ste_core.analysis import baselines, compare
-from ste_core.core import aio
-from ste_core.core.config import Study
+from ste_core.core import aio, store
+from ste_core.core.config import Study, load
 from ste_core.core.react import render_call
 from ste_core.core.records import Prediction, TestItem
 from ste_core.method import retrieve
 from ste_core.pipeline import resources, stages
-from ste_core.pipeline.stages import FULL
+from ste_core.pipeline.stages import FULL, GOLD
 from ste_core.scoring import execution, score, verdicts
 
 #: what tables show, by the verdict it is made of
@@ -81,6 +81,21 @@ def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     shares = 100 * rows.groupby(["model", "setting", "decoding", "seed"], sort=False)[list(named)].mean()
     table = shares.rename(columns=named).rename_axis(columns="metric").stack().rename("value").reset_index()
     return table[["model", "setting", "decoding", "metric", "seed", "value"]]
+
+
+def gold_rows(main: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Of the study `gold`, what the same learners make of gold examples, on as many items decoded the same way, as rows
+    of `setting_table`: the settings `ICL gold` and `FT gold` of a study that has no such part of its own.
+
+    The items and candidates are the same; how long fine-tuning trains is that study's own.
+    """
+    path = load(GOLD).tables / "main.csv"
+    if GOLD in stages.controls(study) or not path.is_file():
+        return main.iloc[:0]
+    rows = store.read_table(path)
+    rows = rows[rows["setting"].isin(["ICL", "FT"])].assign(setting=rows["setting"] + f" {GOLD}")
+    same = ["model", "decoding", "metric", "n"]
+    return rows.merge(main.loc[main["setting"] == "baseline", same])[list(main.columns)]
 
 
 def references(study: Study) -> pd.DataFrame:

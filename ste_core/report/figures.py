@@ -285,7 +285,10 @@ def _amount(tables: Tables) -> pd.DataFrame:
 
 
 def _errors(tables: Tables) -> pd.DataFrame:
-    return tables["embedded_errors"][["setting", "category", "percent"]]
+    order = list(plots.SETTING_COLOURS)
+    table = tables["embedded_errors"][["setting", "category", "percent"]]
+    place = {name: order.index(name) if name in order else len(order) for name in table["setting"]}
+    return table.sort_values("setting", key=lambda names: names.map(place), kind="stable")
 
 
 # --- continual learning -----------------------------------------------------------------------------------------------

@@ -498,7 +498,8 @@ def variant_panels(data: pd.DataFrame) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("% of trials (95 % interval over tools)", fontsize=8)
     ran = data[data["measure"] == measures[1]].set_index("variant")["value"]
-    _title(figure, f"While exploring, {measures[1]} in {ran.min():.0f} to {ran.max():.0f} % of trials, by variant")
+    shares = " to ".join(dict.fromkeys(f"{value:.0f}" for value in (ran.min(), ran.max())))
+    _title(figure, f"While exploring, {measures[1]} in {shares} % of trials")
     figure.tight_layout()
     return figure
 
@@ -512,7 +513,8 @@ def _variant_lines(data: pd.DataFrame, x: str, xlabel: str, ylabel: str) -> tupl
         axes.fill_between(part[x], part["ci_low"], part["ci_high"], color=colour, alpha=0.1, linewidth=0)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
+    if data["variant"].nunique() > 1:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=5, handletextpad=0.4, columnspacing=1.2)
     return figure, axes
 
 
@@ -539,7 +541,7 @@ def coverage_lines(data: pd.DataFrame) -> Figure:
     Args:
         data: `variant, trials, value, ci_low, ci_high`.
     """
-    shown = "different argument values in calls that ran\n(mean of tools, band: 95 % interval)"
+    shown = "argument values in calls that ran\n(mean of tools, band: 95 % interval)"
     figure, axes = _variant_lines(data, "trials", "trials of a tool", shown)
     axes.set_ylim(bottom=0)
     ends = data.sort_values("trials").groupby("variant", sort=False)["value"].last()
