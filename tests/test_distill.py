@@ -19,6 +19,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Step, Tool, Trial
 from ste_core.core.store import append_jsonl, read_jsonl, read_table
 from ste_core.method.distill import (
+    HINDSIGHT_TRIES,
     STAGES,
     TOTAL,
     Distillation,
@@ -120,6 +121,7 @@ def test_grounded_examples_have_queries_that_hold_the_values_of_their_call():
         ("What do 20 and 36 make?", False),
         ("Call add with 20 and 35.", False),
         ("", False),
+        ("I'm sorry, but I can't assist with 20 and 35.", False),
         ("\ud800", False),
     ],
 )
@@ -133,6 +135,21 @@ def test_hindsight_writes_the_query_of_a_call_that_went_astray(said, kept):
     assert [(one.query, one.imagined) for one in written] == ([(said, trials[1].query)] if kept else [])
     counted = row(found)
     assert counted["hindsight_asked"] == 1 and counted.get("hindsight", 0) == kept, "a call that failed is none to keep"
+
+
+def test_hindsight_asks_again_for_a_query_that_leaves_a_value_out():
+    astray = trial(number=1, query="What is the sum of 20 and some more?")
+    said: dict[int, str] = {}
+
+    def words(prompt, seed):
+        return said.setdefault(seed, ["I cannot help with that.", "What do 20 and 35 make?"][len(said) > 0])
+
+    found = run([astray], words=words, grounded=True, hindsight=True, max_paraphrases=0, styles=("small", "instruct"))
+    assert [one.query for one in found.examples] == ["What do 20 and 35 make?"] and len(said) == 2
+    asked = []
+    never = run([astray], words=lambda prompt, seed: asked.append(seed) or "No.", grounded=True, hindsight=True,
+                max_paraphrases=0, styles=("small", "instruct"))  # fmt: skip
+    assert never.examples == [] and len(set(asked)) == len(asked) == HINDSIGHT_TRIES and set(said) < set(asked)
 
 
 # --- the stages -------------------------------------------------------------------------------------------------------

@@ -43,8 +43,8 @@ import pandas as pd
 from ste_core.core import prompting, store
 from ste_core.core.config import Distillation, Style
 from ste_core.core.errors import UserError
-from ste_core.core.records import Example, Message, Record, Step, Tool, Trial
-from ste_core.method.wording import holds_values, mentions, values_in
+from ste_core.core.records import Call, Example, Message, Record, Step, Tool, Trial
+from ste_core.method.wording import holds_values, mentions, refuses, values_in
 from ste_core.models.base import ChatModel, gather, known_as, request_seed
 from ste_core.models.replies import Replies, answer_or_refusal
 
@@ -69,6 +69,9 @@ STAGES = (
 
 
 Kind = Literal["judge", "paraphrase", "hindsight"]
+
+#: how often a query is written for a call until one holds its values: small models refuse, or leave some out
+HINDSIGHT_TRIES = 4
 
 
 class JournalLine(Record):
@@ -317,31 +320,26 @@ def _first(pair: tuple[Trial, Example]) -> tuple[str, str, int, int, int]:
 async def _hindsight(
     trials: Sequence[Trial], tool: Tool, writer: ChatModel, desk: "_Desk", counts: Counter[str]
 ) -> list[tuple[Trial, Example]]:
-    """Examples of trials whose last call ran, with a query that fits the call, if it holds the call's values."""
-    ran = [
-        (trial, step, step.call)
-        for trial in trials
-        if (step := _last_call(trial)) is not None and step.ok and step.call is not None
-    ]
-    replies = await gather(
-        [
-            desk.ask(
-                "hindsight", writer, prompting.hindsight(tool, call, step.observation or "", desk.wording), trial, 0
-            )
-            for trial, step, call in ran
-        ]
-    )
+    """Examples of trials whose last call ran, with a query written for it, if one of a few holds the call's values."""
+
+    async def written(trial: Trial, step: Step, call: Call) -> tuple[Trial, Example] | None:
+        messages = prompting.hindsight(tool, call, step.observation or "", desk.wording)
+        for number in range(HINDSIGHT_TRIES):
+            reply = await desk.ask("hindsight", writer, messages, trial, number)
+            query = reworded(reply.text)
+            named = mentions(query.casefold(), tool.name.casefold())
+            wrong = not query or named or refuses(query) or reply.finish_reason == "length"
+            if not wrong and holds_values(query, call.arguments):
+                return trial, Example(
+                    tool=trial.tool, episode=trial.episode, trial=trial.trial, paraphrase=0, query=query, call=call,
+                    observation=step.observation or "", answer="", imagined=trial.query,
+                )  # fmt: skip
+        return None
+
+    last = [(trial, _last_call(trial)) for trial in trials]
+    ran = [(trial, step, step.call) for trial, step in last if step is not None and step.ok and step.call is not None]
+    found = [one for one in await gather([written(*one) for one in ran]) if one is not None]
     counts["hindsight_asked"] += len(ran)
-    found = []
-    for (trial, step, call), reply in zip(ran, replies, strict=True):
-        query = reworded(reply.text)
-        named = mentions(query.casefold(), tool.name.casefold())
-        if query and reply.finish_reason != "length" and not named and holds_values(query, call.arguments):
-            example = Example(
-                tool=trial.tool, episode=trial.episode, trial=trial.trial, paraphrase=0, query=query, call=call,
-                observation=step.observation or "", answer="", imagined=trial.query,
-            )  # fmt: skip
-            found.append((trial, example))
     counts["hindsight"] += len(found)
     return found
 

@@ -18,12 +18,31 @@ def share_held(query: str, arguments: Mapping[str, JsonValue]) -> float:
 
 
 def holds_values(query: str, arguments: Mapping[str, JsonValue]) -> bool:
-    """Whether every text and number of a call stands in a query.
+    """Whether every text and number of a call stands in a query; of a text of several words, half of its words: people
+    say "Paris" for "Europe/Paris", and "from 1971 to 1973" for "1971/1973".
 
     >>> holds_values("Is 17.5 kg too much in cabin m?", {"weight": 17.5, "cabin": "M"})
     True
+    >>> holds_values("What time is it in Paris?", {"zone": "Europe/Paris"})
+    True
     """
-    return share_held(query, arguments) == 1
+    said = _plain(query)
+    return all(_told(said, _plain(value.removesuffix(".0"))) for value in values_in(dict(arguments)))
+
+
+def _told(said: str, value: str) -> bool:
+    words = [] if re.fullmatch(r"[-+]?[\d.]+", value) else re.findall(r"\w+", value)
+    return mentions(said, value) or (len(words) > 1 and 2 * sum(mentions(said, word) for word in words) >= len(words))
+
+
+def refuses(text: str) -> bool:
+    """Whether a model declines instead of writing what it is asked for.
+
+    >>> refuses("I'm sorry, but I can't assist with that."), refuses("I can't find a train to Rome.")
+    (True, False)
+    """
+    declined = r"(i['’]m|i am) (sorry|unable)|i (can['’]t|cannot) (assist|help|provide|fulfil)|as an ai"
+    return bool(re.match(declined, text.casefold().strip()))
 
 
 def _plain(text: str) -> str:
