@@ -416,7 +416,7 @@ if STUDY.exam:
         output:
             tables("skills"),
         params:
-            items=STUDY.exam.items,
+            each=STUDY.exam.items,
             weights=dependencies.weights(STUDY, ["microworld/checkpoint"], Path(".snakemake/weights.json")),
         shell:
-            "{PYTHON:q} -m microworld.language.exam --out {output:q} --items {params.items}"
+            "{PYTHON:q} -m microworld.language.exam --out {output:q} --items {params.each}"

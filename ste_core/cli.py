@@ -277,7 +277,7 @@ def _jobs(command: list[str], environment: dict[str, str]) -> int:
     """Print how many jobs of each rule there are to run."""
     done = subprocess.run([*command, "--dry-run"], env=environment, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise UserError(f"the jobs cannot be planned: {' '.join(done.stderr.split())[-500:]}")
+        raise UserError(f"the jobs cannot be planned: {' '.join((done.stderr.strip() or done.stdout).split())[-500:]}")
     _, there, rest = done.stdout.partition("Job stats:\n")
     print("jobs\n" + rest.split("\n\n")[0] if there else "jobs: none, all is done")
     return 0

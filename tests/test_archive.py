@@ -131,6 +131,9 @@ def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_p
     monkeypatch.setenv("STE_RESULTS", str(tmp_path))
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "run.tar.xz").write_bytes((committed.parent / "run.tar.xz").read_bytes())
+    gold = tmp_path / "gold" / "tables"
+    gold.mkdir(parents=True)
+    (gold / "main.csv").write_bytes((committed.parents[1] / "gold" / "tables" / "main.csv").read_bytes())
     archive.unpack(full)
     plan = full.exploration
     for variant in plan.variants:
