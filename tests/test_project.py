@@ -12,7 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from support import ROOT
+from support import ROOT, run_ste
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = {
@@ -77,6 +77,12 @@ def test_style():
             [sys.executable, "-m", "ruff", *command], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("study", ["micro", "gold"])
+def test_a_study_that_no_test_runs_can_be_planned(study, tmp_path):
+    done = run_ste("run", study, "--dry-run", STE_RESULTS=tmp_path)
+    assert done.returncode == 0 and re.search(r"^total +\d+$", done.stdout, re.MULTILINE), done.stderr
 
 
 def test_readme_links_resolve():

@@ -32,6 +32,7 @@ from microworld.language import card
 from ste_core.analysis import claims
 from ste_core.core import config
 from ste_core.core.config import Exam, Exploration, Finetuning, LocalModel, Statistics
+from ste_core.models import weights
 from ste_core.pipeline import plan
 from ste_core.release import paper
 from ste_core.report import figures, places
@@ -187,6 +188,7 @@ FACTS: list[tuple[str, Callable[[], Collection[float]] | None]] = [
     (r"#B\b", lambda: [float(one) for name, _ in paper.FILES.values() for one in re.findall(r"-(\d+)B\b", name)]),
     (r"#(?: and \d+)? bit\b", lambda: [float(one[0]) for one in get_args(get_args(load_in())[0])]),
     (r"\d and # bit\b", lambda: [float(one[0]) for one in get_args(get_args(load_in())[0])]),
+    (r"weights \(# GB\)", lambda: [round(sum(one.bytes for one in weights.TABLE.values()) / 1e9, 1)]),
     (r"# is linear\b", lambda: [1]),  # of a fitted exponent
     (r"# % of the queries held out", lambda: [100 * Finetuning.model_fields["validation"].default]),
     (r"\(default: an at # %\)", lambda: [round(100 * plan.Assumptions().gpu_tflops / A100)]),
