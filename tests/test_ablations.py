@@ -147,7 +147,7 @@ def main_tables(made):
     return {
         "embedded_correctness": compare.correctness(rows, made),
         "embedded_gains": compare.gains(rows, made),
-        "embedded_errors": compare.errors(rows),
+        "embedded_errors": compare.errors(rows, made),
         "embedded_tools": compare.tools(rows, compare.examples_by_tool(made), families),
         "paper_correctness": compare.paper_correctness(made),
     }

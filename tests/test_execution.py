@@ -246,7 +246,7 @@ def test_without_recorded_results_nothing_is_executed_and_the_rule_decides(tmp_p
     examples, families = pd.Series({"look": 3.0}), pd.Series({"look": ""})
     tools = compare.tools(rows, examples, families)
     assert not {"correct_execution", "task_success"} & set(tools)
-    assert "baseline: most often wrong value" in compare.reasons(compare.errors(rows), tools)[0]
+    assert "baseline: most often wrong value" in compare.reasons(compare.errors(rows, made), tools)[0]
     paper = compare.paper_correctness(made)
     for name, one in (("embedded_correctness", table), ("embedded_tools", tools), ("paper_correctness", paper)):
         store.write_table(one, made.tables / f"{name}.csv")

@@ -170,11 +170,20 @@ def estimated(found: stats.Estimate, study: Study) -> tuple[float, ...]:
     return found.value, found.low, found.high, found.se, found.df, found.p(), found.detectable(level)
 
 
-def errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """The share of each category of `taxonomy.CATEGORIES` in every setting and variant, percent of its items."""
-    groups = rows.groupby(["setting", "variant"], sort=False)["category"]
-    shares = 100 * groups.value_counts(normalize=True)
-    return shares.rename("percent").reset_index()
+def errors(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """The share of each category of `taxonomy.CATEGORIES` in every setting and variant, with intervals over tools.
+
+    Returns:
+        `setting, variant, category, percent, ci_low, ci_high`; a setting's commonest category first.
+    """
+    found = []
+    for (setting, variant), group in rows.groupby(["setting", "variant"], sort=False):
+        by = [group[key] for key in (["tool", "seed"] if group["seed"].nunique() > 1 else ["tool"])]
+        sizes = group.groupby(by).size()
+        for category in group["category"].value_counts().index:
+            one = score.share((group["category"] == category).groupby(by).sum(), sizes, study)
+            found.append((setting, variant, category, one.value, one.low, one.high))
+    return pd.DataFrame(found, columns=["setting", "variant", "category", "percent", "ci_low", "ci_high"])
 
 
 def tools(rows: pd.DataFrame, examples: pd.Series, families: pd.Series) -> pd.DataFrame:

@@ -286,7 +286,7 @@ def _amount(tables: Tables) -> pd.DataFrame:
 
 def _errors(tables: Tables) -> pd.DataFrame:
     order = list(plots.SETTING_COLOURS)
-    table = tables["embedded_errors"][["setting", "category", "percent"]]
+    table = tables["embedded_errors"].rename(columns={"percent": "value"}).drop(columns="variant")
     place = {name: order.index(name) if name in order else len(order) for name in table["setting"]}
     return table.sort_values("setting", key=lambda names: names.map(place), kind="stable")
 
@@ -393,8 +393,8 @@ FIGURES: dict[str, FigureSpec] = {
         "in a panel of its own the paper's changes, reported and recomputed.",
     ),
     "embedded_errors": FigureSpec(
-        ("embedded_errors",), _errors, plots.error_bars,
-        "What the answers of each setting get wrong, in shares of the test items.",
+        ("embedded_errors",), _errors, plots.error_points,
+        "What the answers of each setting get wrong, in shares of the test items, with intervals.",
     ),
     "micro_learning": FigureSpec(
         ("learning_curve",), _learning, plots.learning_curves,

@@ -283,14 +283,13 @@ def setting_points(data: pd.DataFrame) -> Figure:
             here the system is the setting, and the paper has no metric but its own.
     """
     here, paper = data[data["panel"] == "here"], data[data["panel"] == "paper"]
-    heights = [0.9 * here["system"].nunique() + 0.6, *([0.3 * _height(paper)] if len(paper) else [])]
+    heights = [1.1 * here["system"].nunique() + 0.6, *([0.3 * _height(paper)] if len(paper) else [])]
     figure, panels = plt.subplots(
         len(heights), 1, figsize=(8.6, sum(heights) + 2.2), height_ratios=heights, squeeze=False
     )
     upper = panels[0, 0]
-    _metrics(upper, here)
+    _settings(upper, here)
     upper.set_title("Here: this study's tools and model" if len(paper) else "", fontsize=10)
-    upper.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=4, handletextpad=0.3, columnspacing=1.2)
     if len(paper):
         lower = panels[1, 0]
         _systems(lower, paper)
@@ -301,6 +300,24 @@ def setting_points(data: pd.DataFrame) -> Figure:
     _title(figure, "Execution accuracy here: " + ", ".join(f"{name} {value:.0f} %" for name, value in results.items()))
     figure.tight_layout()
     return figure
+
+
+def _settings(axes: Axes, data: pd.DataFrame) -> None:
+    """Settings in groups of rows, each in its colour, a row a metric that is named beside its point."""
+    settings, metrics = list(dict.fromkeys(data["system"])), list(dict.fromkeys(data["metric"]))
+    apart = len(metrics) + 0.6
+    for number, setting in enumerate(settings):
+        part = data[data["system"] == setting]
+        part = part.assign(position=[apart * number + metrics.index(metric) for metric in part["metric"]])
+        colour = SETTING_COLOURS.get(setting, OTHER)
+        points(axes, part, colour=colour)
+        for row in part.itertuples():
+            _note(axes, f"{row.metric} {row.value:.1f}", row.ci_high, row.position, colour)
+    middle = (len(metrics) - 1) / 2
+    _rows(axes, settings, [apart * number + middle for number in range(len(settings))])
+    axes.set_ylim(apart * len(settings) - 0.9, -0.8)
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("% of items (95 % interval over tools)")
 
 
 def tool_heatmap(data: pd.DataFrame) -> Figure:
@@ -432,36 +449,29 @@ def amount_lines(data: pd.DataFrame) -> Figure:
     return figure
 
 
-def error_bars(data: pd.DataFrame) -> Figure:
-    """Shares of each category of outcome, one stacked bar a setting.
+def error_points(data: pd.DataFrame) -> Figure:
+    """Shares of each category of outcome with intervals, categories in rows, settings in colours.
 
     Args:
-        data: `setting, category, percent`.
+        data: `setting, category, value, ci_low, ci_high`.
     """
-    import seaborn as sns
-
     settings = list(dict.fromkeys(data["setting"]))
-    order = data[data["category"] != "right"].groupby("category")["percent"].sum().sort_values(ascending=False).index
-    categories = [*(["right"] if "right" in set(data["category"]) else []), *order]
-    colours = dict(zip(categories, [GREEN, *sns.color_palette("colorblind", 12)[3:], *sns.color_palette("pastel")],
-                       strict=False))  # fmt: skip
-    figure, axes = plt.subplots(figsize=(8.6, 0.7 * len(settings) + 2.0))
-    left = np.zeros(len(settings))
-    for category in categories:
-        part = data[data["category"] == category].set_index("setting")["percent"].reindex(settings).fillna(0).to_numpy()
-        axes.barh(settings, part, left=left, color=colours[category], label=category, height=0.62)
-        for row, (width, start) in enumerate(zip(part, left, strict=True)):
-            if width >= 4:
-                axes.annotate(f"{width:.0f}", (start + width / 2, row), ha="center", va="center", fontsize=8)
-        left = left + part
-    axes.invert_yaxis()
-    axes.set_xlim(0, 100)
-    axes.set_xlabel("% of test items")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.28), ncols=4, handletextpad=0.4, columnspacing=1.2)
     wrong = data[data["category"] != "right"]
-    worst = {name: part.loc[part["percent"].idxmax()] for name, part in wrong.groupby("setting", sort=False)}
-    shown = ", ".join(f"{name}: {row['category']} ({row['percent']:.0f} %)" for name, row in worst.items())
-    _title(figure, f"The commonest error of {shown}")
+    order = wrong.groupby("category")["value"].sum().sort_values(ascending=False).index
+    categories = [*(["right"] if "right" in set(data["category"]) else []), *order]
+    others = iter([GREEN, RED, "black", OTHER] * len(settings))
+    figure, axes = plt.subplots(figsize=(8.6, 0.62 * len(categories) + 1.5))
+    for number, setting in enumerate(settings):
+        part = data[data["setting"] == setting]
+        part = part.assign(position=[float(categories.index(category)) for category in part["category"]])
+        colour = SETTING_COLOURS.get(setting) or next(others)
+        points(axes, part, colour=colour, label=setting, offset=0.6 * ((number + 0.5) / len(settings) - 0.5))
+    _rows(axes, categories, range(len(categories)))
+    axes.set_xlim(left=0)
+    axes.set_xlabel("% of test items (95 % interval over tools)")
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=4, handletextpad=0.4, columnspacing=1.2)
+    worst = {name: part.loc[part["value"].idxmax(), "category"] for name, part in wrong.groupby("setting", sort=False)}
+    _title(figure, "Commonest errors: " + ", ".join(f"{category} ({name})" for name, category in worst.items()))
     figure.tight_layout()
     return figure
 
