@@ -8,12 +8,10 @@ machine with the same weights in the same precision. Calls are compared as the s
 rounding alone is counted with the rest. `quick` needs the weights of SmolLM2-135M, `full` those of Qwen2.5-Coder-0.5B.
 """
 
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ import torch
 import yaml
 
 from benchmarks.harness import Row, main
-from benchmarks.work import BASE, ROOT, items, shown
+from benchmarks.work import BASE, ROOT, free_port, items, listening, shown
 from microworld.tools import toolbox
 from ste_core.core import aio, react
 from ste_core.core.config import Prompts, ToolFormat, load
@@ -59,24 +57,18 @@ def serving(folder: str) -> Iterator[str]:
     Raises:
         UserError: it does not start.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [Path(sys.executable).with_name("transformers"), "serve", folder, "--host", "127.0.0.1", "--port", port]
     command += ["--device", "cpu", "--dtype", "float32", "--model-timeout", 3_600]
     with tempfile.TemporaryFile("w+") as log:
         server = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT, text=True)
         try:
-            for _ in range(240):
-                if server.poll() is not None:
-                    log.seek(0)
-                    last = (log.read().strip() or "no reason given").splitlines()[-1]
-                    raise UserError(f"transformers serve: did not start: {last}")
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-                    break
-                except OSError:
-                    time.sleep(0.5)
+            try:
+                listening(port, server)
+            except AssertionError:
+                log.seek(0)
+                last = (log.read().strip() or "no reason given").splitlines()[-1]
+                raise UserError(f"transformers serve: did not start: {last}") from None
             yield f"http://127.0.0.1:{port}/v1"
         finally:
             server.terminate()

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))
 
 from faults import chat_server  # noqa: E402  (the server that the tests fault)
+from support import free_port, listening  # noqa: E402, F401  (how the tests start servers)
 
 #: the model that is measured; another by STE_BENCH_BASE
 BASE = os.environ.get("STE_BENCH_BASE") or str(ROOT / "microworld" / "checkpoint")

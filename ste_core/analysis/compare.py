@@ -178,10 +178,8 @@ def errors(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     found = []
     for (setting, variant), group in rows.groupby(["setting", "variant"], sort=False):
-        by = [group[key] for key in (["tool", "seed"] if group["seed"].nunique() > 1 else ["tool"])]
-        sizes = group.groupby(by).size()
         for category in group["category"].value_counts().index:
-            one = score.share((group["category"] == category).groupby(by).sum(), sizes, study)
+            one = score.share_of(group.assign(hit=group["category"] == category), "hit", study)
             found.append((setting, variant, category, one.value, one.low, one.high))
     return pd.DataFrame(found, columns=["setting", "variant", "category", "percent", "ci_low", "ci_high"])
 

@@ -205,8 +205,7 @@ def matrix(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     for (arm, kind, number, batch, position), part in rows.groupby(
         ["arm", "kind", "round", "batch", "position"], sort=False
     ):
-        group = part.groupby(["tool", "seed"] if part["seed"].nunique() > 1 else "tool")["correct"]
-        cell = score.share(group.sum(), group.size(), study)
+        cell = score.share_of(part, "correct", study)
         found.append((arm, kind, number, batch, position, len(part), cell.value, cell.low, cell.high))
     columns = ["arm", "kind", "round", "batch", "position", "n", "value", "ci_low", "ci_high"]
     paper = _paper("forgetting_matrix")
@@ -275,8 +274,7 @@ def general_ability(exam: pd.DataFrame, study: Study) -> pd.DataFrame:
     """
     found, tasks = [], {arm.name: arm.general for arm in curriculum.continual_section(study).arms}
     for (arm, kind, number), part in exam.groupby(["arm", "kind", "round"], sort=False):
-        group = part.groupby(["item", "seed"] if part["seed"].nunique() > 1 else "item")["correct"]
-        one = score.share(group.sum(), group.size(), study)
+        one = score.share_of(part, "correct", study, cluster="item")
         found.append((arm, kind, tasks[arm], number, len(part), one.value, one.low, one.high))
     return pd.DataFrame(found, columns=["arm", "kind", "general", "round", "n", "value", "ci_low", "ci_high"])
 

@@ -64,9 +64,7 @@ def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     found: list[dict[str, Any]] = []
     for (model, setting, decoding), group in rows.groupby(["model", "setting", "decoding"], sort=False):
         for metric, verdict in VERDICT_OF_METRIC.items():
-            by = ["tool", "seed"] if group["seed"].nunique() > 1 else "tool"
-            counts = group.groupby(by)[verdict].agg(["sum", "size"])
-            interval = score.share(counts["sum"], counts["size"], study)
+            interval = score.share_of(group, verdict, study)
             found.append(
                 {"model": model, "setting": setting, "decoding": decoding, "metric": metric, "n": len(group),
                  "seeds": group["seed"].nunique(), "value": interval.value, "ci_low": interval.low,

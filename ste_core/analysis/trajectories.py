@@ -104,8 +104,7 @@ def reflection_table(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _share(group: pd.DataFrame, name: str, study: Study) -> dict[str, float]:
-    counts = group.groupby(["tool", "seed"] if group["seed"].nunique() > 1 else "tool")[name].agg(["sum", "size"])
-    found = score.share(counts["sum"], counts["size"], study)
+    found = score.share_of(group, name, study)
     return {"n": len(group), "value": found.value, "ci_low": found.low, "ci_high": found.high}
 
 

@@ -276,6 +276,13 @@ def share(k: pd.Series, n: pd.Series, study: Study) -> stats.Estimate:
     return stats.percent(k, n, level=study.statistics.level)
 
 
+def share_of(rows: pd.DataFrame, column: str, study: Study, cluster: str = "tool") -> stats.Estimate:
+    """The share of rows that a boolean column marks, in percent, with its interval over clusters, and over seeds where
+    the rows have several."""
+    counted = rows.groupby([cluster, "seed"] if rows["seed"].nunique() > 1 else cluster)[column].agg(["sum", "size"])
+    return share(counted["sum"], counted["size"], study)
+
+
 # --- judges -----------------------------------------------------------------------------------------------------------
 
 
