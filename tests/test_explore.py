@@ -418,6 +418,36 @@ def test_long_term_memory_may_keep_the_last_error_of_a_trial(kept):
     assert "at most 99" not in text([one for _, messages, _ in without.asked for one in messages])
 
 
+def test_the_imagined_values_may_be_the_first_call_and_memory_shows_those_that_ran():
+    """The first trial's values fail and the call is mended; the next request is asked for with the call that ran."""
+    imagined = ('Values: {"number": 300}\nRequest: Twice 300?', 'Values: {"number": 4}\nRequest: Twice 4?')
+    model = Pretrained(imagine=imagined, attempt=(CALL, "Final Answer: 6", "Final Answer: 8"))
+    first, second = run(model, plan(episodes=1, trials=2, values_first=True, call_first=True), style="instruct")
+    assert [step.ok for step in first.steps] == [False, True, None]
+    assert [step.call.arguments for step in first.steps if step.call] == [{"number": 300}, {"number": 3}]
+    assert [step.call and step.call.arguments for step in second.steps] == [{"number": 4}, None]
+    assert model.counts["try"] == 3  # no first call is asked for
+    (shown,) = [one["content"] for one in model.prompts("imagine")[1] if "Twice 300?" in one["content"]]
+    assert shown == 'Values: {"number": 3}\nRequest: Twice 300?'
+
+
+def test_a_call_that_ran_is_none_to_imagine_again():
+    mended = ('Values: {"number": 300}\nRequest: Twice 300?', 'Values: {"number": 3}\nRequest: Twice 3?',
+              'Values: {"number": 4}\nRequest: Twice 4?')  # fmt: skip
+    model = Pretrained(imagine=mended, attempt=(CALL, "Final Answer: 6"))
+    _, second = run(model, plan(episodes=1, trials=2, values_first=True, call_first=True), style="instruct")
+    assert second.values == {"number": 4} and second.asked_again == 1
+    options = {"episodes": 2, "trials": 1, "values_first": True, "memory_lines": 0, "call_first": True}
+    model = Pretrained(imagine=mended, attempt=(CALL, "Final Answer: 6"))
+    _, later = run(model, plan(**options), style="instruct")
+    assert later.values == {"number": 4}  # nor where memory shows no line of it
+
+
+def test_values_are_called_only_where_they_are_imagined():
+    with pytest.raises(ValueError, match="call_first: needs values_first: true"):
+        plan(call_first=True)
+
+
 # --- hostile models ---------------------------------------------------------------------------------------------------
 
 NASTY = [
@@ -456,7 +486,10 @@ def test_any_text_becomes_a_trial(replies, variant, context):
     assert [Trial.model_validate(json.loads(one.model_dump_json())) for one in trials] == trials
     values = [f"Values: {one}\nRequest: {one}" for one in replies]
     model = Pretrained(imagine=[*replies, *values], attempt=replies, reflect=replies)
-    more = plan(trials=2, context=None if context is None else 2000, values_first=True, remember_errors=True)
+    more = plan(
+        trials=2, context=None if context is None else 2000, values_first=True, remember_errors=True,
+        call_first=context is None,
+    )  # fmt: skip
     trials = run(model, more, variant=variant, style="instruct")
     assert [Trial.model_validate(json.loads(one.model_dump_json())) for one in trials] == trials
 

@@ -89,6 +89,8 @@ def test_a_learner_is_the_study_with_other_keys(written):
         ({"learners": {"other": {"exploitation": {"demonstration": 3}}}},
          "learners.other.exploitation.demonstration: no such key; did you mean 'demonstrations'?"),
         ({"learners": {"other": {"finetuning": {"epochs": 0}}}}, "learners.other.finetuning.epochs: "),
+        ({"learners": {"other": {"ablations": {"golden": True}}}},
+         "learners.other.ablations.golden: no such key; did you mean 'gold'?"),
         ({"learners": {"other": {"finetune": {}}}}, "learners.other.finetune: no such key"),
     ],
 )  # fmt: skip
@@ -187,6 +189,23 @@ def archive_names(path):
 
     with tarfile.open(path) as file:
         return file.getnames()
+
+
+def test_a_learner_has_ablations_of_its_own(written):
+    this = loaded(written, ablations={"gold": True}, learners={"other": {"ablations": {"gold": False, "amounts": [0]}}})
+    assert stages.parts(this) == ["gold"] and stages.parts(this.as_learner("other")) == []
+    this = loaded(written, ablations=None, learners={"other": {"ablations": {"hindsight": True}}},
+                  models={name: {"kind": "local", "path": "x"} for name in ("micro", "other")})  # fmt: skip
+    assert stages.parts(this) == [] and stages.parts(this.as_learner("other")) == ["hindsight"]
+    done = run_ste("run", str(written[0]), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.replace(" ", "")
+    assert "hindsight1" in said and "amounts_2_0" in said and "amounts_0" not in said
+
+
+def test_a_study_may_have_fewer_learners_than_the_one_it_extends(tmp_path):
+    store.write_text(tmp_path / "alone.yaml", json.dumps({"extends": "full", "name": "alone", "learners": None}))
+    assert load("full").learners and load(tmp_path / "alone.yaml").learners == {}
 
 
 def test_the_command_line_names_jobs_of_each_learner(written):

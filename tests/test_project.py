@@ -79,7 +79,7 @@ def test_style():
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("study", ["micro", "gold"])
+@pytest.mark.parametrize("study", ["full", "micro", "gold"])
 def test_a_study_that_no_test_runs_can_be_planned(study, tmp_path):
     done = run_ste("run", study, "--dry-run", STE_RESULTS=tmp_path)
     assert done.returncode == 0 and re.search(r"^total +\d+$", done.stdout, re.MULTILINE), done.stderr

@@ -44,15 +44,16 @@ CONTRASTS = (
 def learner_outcomes(study: Study) -> pd.DataFrame:
     """A row an answer of each learner: `model, setting, decoding, seed, tool, item`, and a column for each verdict.
 
-    Settings are those of the full method's experience, and of the controls that the study has (`stages.CONTROLS`).
+    Settings are those of the full method's experience, and of the controls that the learner has (`stages.CONTROLS`).
 
     Raises:
         UserError: a learner has no predictions.
     """
-    runs = [*compare.MAIN, *((setting, FULL, part) for part in stages.controls(study) for setting in ("icl", "tuned"))]
     found = []
     for one in study.of_learners():
         assert one.exploitation is not None
+        controls = [(setting, FULL, part) for part in stages.controls(one) for setting in ("icl", "tuned")]
+        runs = [*compare.MAIN, *controls]
         rows = compare.answer_outcomes(one, runs)
         decoding = "constrained" if one.exploitation.constrained else "free"
         found.append(rows.assign(model=one.learner, decoding=decoding, setting=rows["setting"].replace(SHORT)))
@@ -149,7 +150,8 @@ def setting_differences(
 
     Returns:
         `model, decoding, contrast, metric, n, difference, ci_low, ci_high, p, detectable, p_holm, verdict`, points;
-        Holm's correction over the whole table, the verdict by `scoring.verdicts`.
+        Holm's correction over all contrasts of the method's settings, apart from those with controls, which are other
+        questions; the verdict by `scoring.verdicts`.
     """
     found = []
     for model, own in rows.groupby("model", sort=False):
@@ -168,7 +170,8 @@ def setting_differences(
                 about = {"model": model, "decoding": decoding, "contrast": contrast, "metric": metric}
                 found.append(about | _difference(parts[first], parts[second], verdict, study))
     table = pd.DataFrame(found)
-    table = table.assign(p_holm=verdicts.holm(table["p"]))
+    controls = table["contrast"].str.contains("|".join(f" {part}" for part in stages.CONTROLS))
+    table = table.assign(p_holm=verdicts.holm(table["p"], controls))
     words = [verdicts.contrast(row.difference, row.p_holm, study.statistics.level) for row in table.itertuples()]
     return table.assign(verdict=words)
 

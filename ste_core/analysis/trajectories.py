@@ -17,18 +17,20 @@ from ste_core.core.config import Study
 from ste_core.core.records import Call, Tool, Trial
 from ste_core.method.distill import NO_FEEDBACK
 from ste_core.method.retrieve import Tfidf
+from ste_core.method.wording import mentions, values_in
 from ste_core.scoring import score, stats
 from ste_core.scoring.verdicts import holm
 
 #: cosine (TF-IDF) to an earlier query of the tool from which on a query is a repetition
 REPETITION = 0.9
 
-#: what is measured, and of which trials it is a share: all, those told that the first call failed, those that could
-#: answer, that were judged, that had a query before them
+#: what is measured, and of which trials it is a share: all, those told that the first call failed, those that overcame
+#: it, that could answer, that were judged, that had a query before them
 TRIAL_MEASURES = {
     "first_ran": ("first call runs", "all"),
     "ran": ("a call runs", "all"),
     "corrected": ("first error overcome", "first_failed"),
+    "echoed": ("overcome with a value of the error's own", "corrected"),
     "answered": ("ends in a final answer", "may_answer"),
     "solved": ("agent says solved", "judged"),
     "repeats": ("query repeats an earlier one", "later"),
@@ -47,7 +49,8 @@ def trial_frame(trials: Sequence[Trial]) -> pd.DataFrame:
         rows.append(
             {"variant": one.variant, "seed": one.seed, "tool": one.tool, "episode": one.episode, "trial": one.trial,
              "query": one.query, "calls": len(outcomes), "first_ran": first, "ran": any(outcomes),
-             "first_failed": failed, "corrected": failed and any(outcomes), "answered": one.answer is not None,
+             "first_failed": failed, "corrected": failed and any(outcomes), "echoed": failed and _echoes(one),
+             "answered": one.answer is not None,
              "may_answer": told, "solved": bool(one.solved), "judged": one.solved is not None,
              "memory": one.memory, "remembered": one.remembered}
         )  # fmt: skip
@@ -55,6 +58,20 @@ def trial_frame(trials: Sequence[Trial]) -> pd.DataFrame:
     nearest = [_nearest(group) for _, group in table.groupby(["variant", "seed", "tool"], sort=False)]
     table["nearest"] = pd.concat(nearest) if nearest else np.nan
     return table.assign(all=True, later=table["nearest"].notna(), repeats=table["nearest"] > REPETITION)
+
+
+def _echoes(trial: Trial) -> bool:
+    """Whether the first call of a trial that ran has a value which an error before it names, as an example or a choice,
+    and which neither the query nor the call before has: it serves the error, and perhaps no longer the query."""
+    told, before, query = "", set[str](), trial.query.casefold()
+    for step in trial.steps:
+        if step.call is None:
+            continue
+        values = set(values_in(step.call.arguments))
+        if step.ok:
+            return any(mentions(told, one) and not mentions(query, one.casefold()) for one in values - before)
+        told, before = f"{told} {step.observation or ''}", values
+    return False
 
 
 def _nearest(group: pd.DataFrame) -> pd.Series:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
 import yaml
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -225,9 +226,16 @@ class Exploration(Sampled):
     rationale: bool = False
     remember_errors: bool = False  # long-term memory keeps the last error of a trial; pretrained models only
     values_first: bool = False  # write the values of a request before it; prompts of pretrained models only
+    call_first: bool = False  # ... call them as they are, and show earlier requests with the values that ran
     constrained: bool = False  # hold the replies of a trial to the form of a call or an answer; see `react.form`
     rule: Literal["strict", "lenient"] | None = None  # of `react`; default: strict for prompts `small`, else lenient
     budget: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _values_are_there_to_call(self) -> Self:
+        if self.call_first and not self.values_first:
+            raise ValueError("call_first: needs values_first: true, whose values it calls")
+        return self
 
 
 class Distillation(Sampled):
@@ -365,6 +373,7 @@ class Learner(Section):
 
     exploitation: dict[str, JsonValue] = {}
     finetuning: dict[str, JsonValue] = {}
+    ablations: dict[str, JsonValue] = {}
     ablates: bool = False  # whether it too learns from the variants of the method, not from the full method only
 
 
@@ -452,7 +461,8 @@ class Study(Section):
     exploitation: Exploitation | None = None
     scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
-    learners: dict[str, Learner] = {}  # keys of `models`: others that learn beside `exploitation.model`
+    #: keys of `models`: others that learn beside `exploitation.model`; null takes away those of an extended study
+    learners: Annotated[dict[str, Learner], BeforeValidator(lambda given: {} if given is None else given)] = {}
     ablations: Ablations | None = None
     forms: Forms | None = None
     gold: Gold | None = None
@@ -468,7 +478,7 @@ class Study(Section):
         """What helps pretrained models is asked for in prompts that small models do not have."""
         asked: list[tuple[str, str]] = []
         if self.exploration is not None:
-            names = ("values_first", "remember_errors")
+            names = ("values_first", "remember_errors", "call_first")
             own = [f"exploration.{name}" for name in names if getattr(self.exploration, name)]
             asked += [(name, self.exploration.model) for name in own]
         if self.distillation is not None:
@@ -552,6 +562,8 @@ class Study(Section):
             changed["ablations"] = self.ablations.model_copy(update={"equal_size": False, "icl": False})
             assert self.exploration is not None
             changed["exploration"] = self.exploration.model_copy(update={"variants": ["full"]})
+        if chosen.ablations:
+            changed["ablations"] = _changed(changed.get("ablations") or self.ablations or Ablations(), chosen.ablations)
         study = self.model_copy(update=changed)
         study._root, study._learner = self._root, name
         return study
@@ -735,9 +747,8 @@ def _check_learners(loaded: Study, shown: str) -> None:
         try:
             loaded.as_learner(name)
         except ValidationError as error:
-            section = type(loaded.exploitation) if error.title == "Exploitation" else Finetuning
-            part = "exploitation" if section is Exploitation else "finetuning"
-            raise UserError(f"{shown}: learners.{name}.{part}.{explain(error, section)}") from None
+            section = {one.__name__: one for one in (Exploitation, Ablations)}.get(error.title, Finetuning)
+            raise UserError(f"{shown}: learners.{name}.{section.__name__.lower()}.{explain(error, section)}") from None
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -20,7 +20,9 @@ its documented arguments and their types, or of a final answer: for small models
 times), *values_first* (values for the arguments are imagined before the query: weak models write requests without
 values, or copy the last one, where they are asked for the query alone; what holds too few of its values, or repeats a
 request that is in view, is asked for again, and of `QUERY_TRIES` replies the best is tried), *rationale* (reflection
-gives a reason, which long-term memory keeps) and *remember_errors* (long-term memory keeps the last error of a trial).
+gives a reason, which long-term memory keeps), *remember_errors* (long-term memory keeps the last error of a trial) and
+*call_first* (the values imagined are the trial's first call, and an earlier query is shown with the values that ran: a
+weak model that is asked to mend a call copies the example out of the error, but goes on well from a call that ran).
 
 Context budget (`context` tokens of prompt and answer, of which `max_tokens` are the answer's). A prompt shows at most
 the newest `memory_lines` lines, and of a result at most `observation_chars`. Where it does not fit yet, in this order:
@@ -160,6 +162,7 @@ class Remembered(NamedTuple):
     reflection: str | None
     values: dict[str, JsonValue] | None = None
     error: str | None = None
+    ran: Call | None = None
 
 
 @dataclass(slots=True)
@@ -195,7 +198,9 @@ class Past:
         self.trials += 1
         if trial.steps:
             self.remembered.append(
-                Remembered(trial.query, trial.solved, trial.reflection, trial.values, last_error(trial))
+                Remembered(
+                    trial.query, trial.solved, trial.reflection, trial.values, last_error(trial), call_that_ran(trial)
+                )
             )
         self.judged += trial.solved is not None
         self.solved += trial.solved is True
@@ -329,7 +334,7 @@ class _Explorer:
             )  # fmt: skip
             if reply is None:
                 return trial
-            worth = self._worth(trial, (*newest, *episode))
+            worth = self._worth(trial, (*(long_term if self.settings.call_first else newest), *episode))
             tryable = self._tryable(trial)
             self.tally.queries_too_long += bool(query) and not tryable
             if tryable and (best is None or worth > best[0]):
@@ -366,7 +371,14 @@ class _Explorer:
         if trial.values is None:
             return True, 1.0
         new = all(trial.query.casefold() != one.query.casefold() and trial.values != one.values for one in in_view)
+        if self.settings.call_first:  # a call that ran is none to make again
+            new = new and all(trial.values != self._values_shown(one) for one in in_view)
         return new, share_held(trial.query, trial.values)
+
+    def _values_shown(self, one: Remembered | Trial) -> dict[str, JsonValue] | None:
+        """The values that an earlier query is shown with: as imagined, or as they ran where those are remembered."""
+        ran = one.ran if isinstance(one, Remembered) else call_that_ran(one)
+        return one.values if ran is None or not self.settings.call_first else ran.arguments
 
     def _asking(
         self, memory: Sequence[Remembered], episode: Sequence[Trial], refused: Sequence[Message]
@@ -395,7 +407,10 @@ class _Explorer:
                 return [*self._said(episode), prompting.imagine_next(lines)]
             return [prompting.imagine(self.tool.documentation(), lines)]
         before = memory[: max(0, len(memory) - len(episode))]  # of the others, the episode itself tells more
-        told = [prompting.Imagined(one.query, _came_of(one, self.settings), one.values) for one in (*before, *episode)]
+        told = [
+            prompting.Imagined(one.query, _came_of(one, self.settings), self._values_shown(one))
+            for one in (*before, *episode)
+        ]
         return prompting.imagine_in_turns(self.tool, told, self.style, self.settings.values_first)
 
     def _tryable(self, trial: Trial) -> bool:
@@ -417,7 +432,7 @@ class _Explorer:
             if messages is None:
                 self.tally.trials_ended += 1
                 break
-            read = await self._attempt(messages, trial)
+            read = self._imagined_call(trial) or await self._attempt(messages, trial)
             if read is None:
                 break
             reply, parsed = read
@@ -444,6 +459,13 @@ class _Explorer:
             if not self.variant.feedback:
                 break
         return trial
+
+    def _imagined_call(self, trial: Trial) -> tuple[Choice, react.Parsed] | None:
+        """The call that was imagined with the query, which is tried as it is; None where there is none to try."""
+        if not self.settings.call_first or trial.steps or trial.values is None:
+            return None
+        written = Choice(react.render_call(self.tool.name, trial.values), "stop")
+        return written, self._read(written.text)
 
     async def _attempt(self, messages: Sequence[Message], trial: Trial) -> tuple[Choice, react.Parsed] | None:
         """The model's next reply in a trial, read. A pretrained model that repeats a call that has failed in this trial
@@ -655,6 +677,11 @@ def _last_step(trial: Trial) -> Step | None:
 def last_error(trial: Trial) -> str | None:
     """What the last call of a trial that failed was told, if it was told anything."""
     return next((one.observation for one in reversed(trial.steps) if one.ok is False and one.observation), None)
+
+
+def call_that_ran(trial: Trial) -> Call | None:
+    """The last call of a trial that ran, if one did."""
+    return next((one.call for one in reversed(trial.steps) if one.ok and one.call is not None), None)
 
 
 def _came_of(trial: Trial | Remembered, settings: Exploration) -> str:

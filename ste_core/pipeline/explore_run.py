@@ -62,7 +62,7 @@ SETTINGS = (
 )  # fmt: skip
 
 #: the same of settings that came later: noted where they are on, so that older trials stay what they are
-LATER_SETTINGS = ("values_first", "remember_errors")
+LATER_SETTINGS = ("values_first", "remember_errors", "call_first")
 
 #: templates that exploration fills
 TEMPLATES = ("imagine", "imagine_next", "imagine_again", "memory", "try", "observation", "reflect", "reflect_reason")

@@ -15,6 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ste_core.core import quick_jsonschema  # noqa: F401, before what imports it
+
+# isort: split
 import nbformat
 import papermill
 from nbclient.exceptions import DeadKernelError

@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-import jsonschema.validators  # noqa: F401, as it is slow to import: now, not while a first call is waited for
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
+from ste_core.core import quick_jsonschema  # noqa: F401, now, not while a first call is waited for
 from ste_core.core.errors import one_line
 from ste_core.core.records import Call, Tool
 from ste_core.tools import results
