@@ -70,7 +70,7 @@ PARTS = parts(STUDY)
 HINDSIGHT = any("hindsight" in parts(one) for one in STUDY.of_learners())
 CONTROL = ["control"] if {"hindsight", "gold"} & set(PARTS) else []
 CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
-EXAMINED = ["continual_general"] if STUDY.continual and WORLD and WORLD.general else []
+EXAMINED = ["continual_general"] if STUDY.continual and STUDY.continual.exam_items and WORLD and WORLD.general else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 FORMS = bool(STUDY.forms and EXPLOITS)
@@ -329,7 +329,8 @@ STAGES = [
     Stage("continual", "notebooks/60_continual.ipynb", STUDY.continual,
           [distilled(STUDY.continual.variant)] if STUDY.continual else [],
           leaves=[touch(f"{RESULTS}/continual/.run/seed{{seed}}.done")],
-          per=SEED, loads=models(STUDY.finetuning), without=SHOWN),
+          per=SEED, without=SHOWN,
+          loads=models(STUDY.as_learner(STUDY.continual.learner).finetuning) if STUDY.continual else []),
     Stage("forgetting", "notebooks/62_forgetting.ipynb", STUDY.continual,
           [*(f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS),
            *audited("forgetting", "forgetting_matrix")],

@@ -203,9 +203,13 @@ def test_a_learner_has_ablations_of_its_own(written):
     assert "hindsight1" in said and "amounts_2_0" in said and "amounts_0" not in said
 
 
-def test_a_study_may_have_fewer_learners_than_the_one_it_extends(tmp_path):
-    store.write_text(tmp_path / "alone.yaml", json.dumps({"extends": "full", "name": "alone", "learners": None}))
-    assert load("full").learners and load(tmp_path / "alone.yaml").learners == {}
+def test_one_of_the_learners_may_learn_the_batches(written):
+    this = loaded(written, continual={"learner": "other", "batches": 2, "arms": [{"name": "a"}]})
+    assert this.as_learner("other").continual and loaded(written).as_learner("other").continual is None
+    counted = [row.what for row in plan.plan(this).rows if row.stage == "continual"]
+    assert len(counted) == 1 and counted[0].startswith("a: 7.51 million")
+    with pytest.raises(UserError, match=r"continual\.learner: no learner 'third'; there are: micro, other"):
+        loaded(written, continual={"learner": "third", "arms": [{"name": "a"}]})
 
 
 def test_the_command_line_names_jobs_of_each_learner(written):

@@ -410,3 +410,13 @@ def test_of_several_errors_the_same_one_is_said_whatever_the_hash_seed() -> None
         "Error: box.a: None is not of type 'number'\n"
         "Error: box., : ']}The' is not of type 'number'\n"
     }
+
+
+def test_jsonschema_is_imported_without_a_grammar_that_nothing_asks_for():
+    """It takes seconds to build, in every process of a study; who wants it himself still gets it."""
+    program = (
+        "import sys; import ste_core.tools.functions, jsonschema; print('rfc3987_syntax' in sys.modules);"
+        "import ste_core.pipeline.notebook; print('rfc3987_syntax' in sys.modules); import rfc3987_syntax"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["False", "False"]), done.stderr

@@ -56,6 +56,28 @@ def test_what_a_tool_does_not_have_is_missing_not_zero():
     assert one([trial(0, ({}, False), tool="now")], conventions={"now"})["convention"] == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "calls", "echoes"),
+    [
+        ("What is iron?", [("iron", "use the symbol, like Na"), ("Na", None)], True),
+        ("What is iron?", [("iron", "use the symbol, like Na"), ("Fe", None)], False),
+        ("Is na a metal?", [("na", "use the symbol, like Na"), ("Na", None)], False),  # it is what the query says
+        ("What is iron?", [("Na", "too hot; use Na or K"), ("Na", None)], False),  # it was there before
+        ("What is iron?", [("iron", "like Na"), ("Xx", "unknown"), ("Na", None)], True),  # an earlier error counts
+        ("What is iron?", [("iron", "like Nano"), ("Na", None)], False),  # not word for word
+        ("What is iron?", [("iron", "like Na"), ("Na", "unknown")], False),  # it never ran
+        ("What is iron?", [("Na", None)], False),
+    ],
+)
+def test_a_mended_call_may_only_copy_the_error(query, calls, echoes):
+    steps = tuple(
+        Step(output="", call=Call(tool="price", arguments={"thing": thing}), observation=error or "5", ok=error is None)
+        for thing, error in calls
+    )
+    frame = trajectories.trial_frame([trial(0, query=query).model_copy(update={"steps": steps})])
+    assert bool(frame["echoed"].iloc[0]) == echoes
+
+
 def test_only_a_call_that_was_refused_can_be_corrected():
     unread = Step(output="?", call=None, observation="Error", ok=False)
     refused = trial(0, ({"thing": "x"}, False), ({"thing": "lamp"}, True))

@@ -16,7 +16,8 @@ from ste_core.core.config import Study, project_root
 from ste_core.scoring import score
 
 #: the rows of the headline: setting, and how it is called there
-SETTINGS = {"baseline": "no experience (baseline)", "ICL": "shown in context (ICL)", "FT": "fine-tuned (FT)"}
+SETTINGS = {"baseline": "no experience (baseline)", "ICL": "shown in context (ICL)", "FT": "fine-tuned (FT)",
+            "ICL hindsight": "ICL, queries in hindsight", "FT hindsight": "FT, queries in hindsight"}  # fmt: skip
 
 
 def head_metrics(correctness: pd.DataFrame) -> dict[str, str]:

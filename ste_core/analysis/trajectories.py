@@ -30,7 +30,7 @@ TRIAL_MEASURES = {
     "first_ran": ("first call runs", "all"),
     "ran": ("a call runs", "all"),
     "corrected": ("first error overcome", "first_failed"),
-    "echoed": ("overcome with a value of the error's own", "corrected"),
+    "echoed": ("overcome by copying the error", "corrected"),
     "answered": ("ends in a final answer", "may_answer"),
     "solved": ("agent says solved", "judged"),
     "repeats": ("query repeats an earlier one", "later"),

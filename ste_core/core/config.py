@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
 import yaml
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -419,6 +418,7 @@ class Arm(Section):
 class Continual(Section):
     """How batches of tools are learnt one after the other."""
 
+    learner: str | None = None  # who learns: one of the study's learners; default: `exploitation.model`
     variant: VariantName = "full"  # whose experience
     gold: bool = False  # learn the development queries and their gold calls instead: examples without a fault
     least_steps: int = Field(0, ge=0)  # of a round, in place of fine-tuning's; jointly, as many as all rounds make
@@ -426,7 +426,7 @@ class Continual(Section):
     batches: int = Field(4, ge=2)
     tools: list[str] | None = None  # in this order cut into batches; default: all, shuffled by the study's seed
     items: int | None = Field(None, ge=1)  # test items a tool; default: all
-    exam_items: int = Field(200, ge=2)  # of the exam of general ability
+    exam_items: int = Field(200, ge=0)  # of the exam of general ability; 0 for none
     keep_models: bool = False
     arms: list[Arm] = Field(min_length=1)
 
@@ -461,8 +461,7 @@ class Study(Section):
     exploitation: Exploitation | None = None
     scoring: Scoring = Scoring()
     finetuning: Finetuning | None = None
-    #: keys of `models`: others that learn beside `exploitation.model`; null takes away those of an extended study
-    learners: Annotated[dict[str, Learner], BeforeValidator(lambda given: {} if given is None else given)] = {}
+    learners: dict[str, Learner] = {}  # keys of `models`: others that learn beside `exploitation.model`
     ablations: Ablations | None = None
     forms: Forms | None = None
     gold: Gold | None = None
@@ -555,7 +554,6 @@ class Study(Section):
         changed: dict[str, Any] = {
             "exploitation": _changed(self.exploitation, chosen.exploitation | {"model": name}),
             "finetuning": self.finetuning and _changed(self.finetuning, chosen.finetuning),
-            "continual": None,
             "learners": {},
         }
         if self.ablations is not None and not chosen.ablates:
@@ -564,6 +562,8 @@ class Study(Section):
             changed["exploration"] = self.exploration.model_copy(update={"variants": ["full"]})
         if chosen.ablations:
             changed["ablations"] = _changed(changed.get("ablations") or self.ablations or Ablations(), chosen.ablations)
+        if self.continual is None or self.continual.learner != name:
+            changed["continual"] = None
         study = self.model_copy(update=changed)
         study._root, study._learner = self._root, name
         return study
@@ -749,6 +749,9 @@ def _check_learners(loaded: Study, shown: str) -> None:
         except ValidationError as error:
             section = {one.__name__: one for one in (Exploitation, Ablations)}.get(error.title, Finetuning)
             raise UserError(f"{shown}: learners.{name}.{section.__name__.lower()}.{explain(error, section)}") from None
+    if loaded.continual is not None and loaded.continual.learner not in (None, loaded.learner, *loaded.learners):
+        known = ", ".join(filter(None, (loaded.learner, *loaded.learners)))
+        raise UserError(f"{shown}: continual.learner: no learner '{loaded.continual.learner}'; there are: {known}")
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -129,6 +129,7 @@ class _Work:
     """
 
     def __init__(self, study: Study, seed: int) -> None:
+        study = study.as_learner(curriculum.continual_section(study).learner)
         if study.exploitation is None or study.finetuning is None:
             missing = "exploitation" if study.exploitation is None else "finetuning"
             raise UserError(f"study '{study.name}': {missing}: missing; continual learning needs it")

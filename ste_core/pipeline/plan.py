@@ -320,7 +320,7 @@ class _Work:
     def learn_in_turn(self) -> list[StageCost]:
         """Continual learning; rounds that arms share are counted for each."""
         plan, options, settings = self.study.continual, self.study.finetuning, self.study.exploration
-        if plan is None or options is None or settings is None:
+        if plan is None or options is None or settings is None or plan.learner not in (None, self.study.learner):
             return []
         # as `continual` does; what is asked of a round is counted over all rounds
         changes = {"least_steps": plan.least_steps * plan.batches, "answer_rows": options.answer_rows and not plan.gold}

@@ -482,28 +482,31 @@ VARIANT_COLOURS = {
 
 
 def variant_panels(data: pd.DataFrame) -> Figure:
-    """One panel a measure, one point with interval a variant.
+    """One panel a measure, one point with interval a variant; of a single variant one panel, its measures in rows.
 
     Args:
         data: `variant, measure, value, ci_low, ci_high`, in drawing order.
     """
     variants, measures = list(dict.fromkeys(data["variant"])), list(dict.fromkeys(data["measure"]))
-    columns = 3
-    rows = -(-len(measures) // columns)
-    figure, panels = plt.subplots(
-        rows, columns, figsize=(9.2, rows * (0.3 * len(variants) + 1.25)), sharey=True, squeeze=False
-    )
-    for axes, measure in zip(panels.flat, measures, strict=False):
-        part = data[data["measure"] == measure]
-        part = part.assign(position=[float(variants.index(variant)) for variant in part["variant"]])
+    alone = len(variants) == 1
+    shown, in_rows = ("variant", "measure") if alone else ("measure", "variant")
+    names, labels = (variants, measures) if alone else (measures, variants)
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    size = (7.2, 0.42 * len(labels) + 1.1) if alone else (9.2, rows * (0.3 * len(labels) + 1.25))
+    figure, panels = plt.subplots(rows, columns, figsize=size, sharey=True, squeeze=False)
+    for axes, name in zip(panels.flat, names, strict=False):
+        part = data[data[shown] == name]
+        part = part.assign(position=[float(labels.index(label)) for label in part[in_rows]])
         points(axes, part, colour=[VARIANT_COLOURS.get(variant, BLUE) for variant in part["variant"]])
         for row in part.itertuples():
             axes.annotate(f"{row.value:.0f}", (row.value, row.position), (0, 6), textcoords="offset points",
                           ha="center", fontsize=7)  # fmt: skip
-        _rows(axes, [variant.replace("_", " ") for variant in variants], range(len(variants)))
+        _rows(axes, [label.replace("_", " ") for label in labels], range(len(labels)))
         axes.set_xlim(-2, 102)
-        axes.set_title(measure, fontsize=9)
-    for axes in panels.flat[len(measures) :]:
+        if not alone:
+            axes.set_title(name, fontsize=9)
+    for axes in panels.flat[len(names) :]:
         axes.set_visible(False)
     for axes in panels[-1]:
         axes.set_xlabel("% of trials (95 % interval over tools)", fontsize=8)

@@ -73,7 +73,8 @@ def learner_points(data: pd.DataFrame) -> Figure:
     here, paper = data[data["panel"] == "here"], data[data["panel"] == "paper"]
     points = here[here["setting"] != "reference"]
     learners, metrics = list(dict.fromkeys(points["model"])), list(dict.fromkeys(points["metric"]))
-    widths = [1.0] * len(learners) + ([1.5] if len(paper) else [])
+    most = [max(4, points[points["model"] == one]["setting"].nunique()) for one in learners]
+    widths = [count / 5 for count in most] + ([1.5] if len(paper) else [])
     figure, grid = plt.subplots(
         len(metrics), len(widths), figsize=(3.0 * sum(widths) + 0.6, 2.8 * len(metrics) + 0.5), width_ratios=widths,
         sharey=True, squeeze=False,
@@ -118,7 +119,7 @@ def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
             axes.scatter(np.full(len(seeds), place + 0.22), seeds, s=10, color=colour, alpha=0.8, zorder=2)
         axes.annotate(f"{row.value:.0f}", (place, row.value), (7, 4), textcoords="offset points", fontsize=8)
     axes.set_xticks(
-        range(len(settings)), [one.replace(" ", "\n") for one in settings], fontsize=8 if len(settings) > 5 else None
+        range(len(settings)), [one.replace(" ", "\n") for one in settings], fontsize=7 if len(settings) > 5 else None
     )
     axes.set_xlim(-0.6, len(settings) - 0.4)
 
