@@ -182,7 +182,7 @@ async def predict(
     described = _described(items, tools, candidates, extra) if style == "native" else [None] * len(items)
     prompts = _prompts(items, tools, setting, candidates, demonstrations, extra, room, count, style, described)
     identity = await asyncio.to_thread(lambda: model.identity)  # a local model reads all its weights for it
-    known = known_as(model.name, identity)
+    name = known_as(model.name, identity)
     options: dict[str, Any] = {
         "temperature": float(temperature),
         "max_tokens": max_tokens,
@@ -193,7 +193,7 @@ async def predict(
     held = _forms(items, model, tools, candidates, style) if constrained else [{}] * len(items)
     held = [form | ({} if shown is None else {"tools": shown}) for form, shown in zip(held, described, strict=True)]
     requests = [
-        store.digest([known, prompt.messages, options | form, number])
+        store.digest([name, prompt.messages, options | form, number])
         for prompt, number, form in zip(prompts, seeds, held, strict=True)
     ]
     whole = store.digest([system, label, requests, [item.model_dump(mode="json") for item in items]])
@@ -201,16 +201,41 @@ async def predict(
     if finished is not None:
         return finished
 
+    asked = [options | form | {"seed": number} for form, number in zip(held, seeds, strict=True)]
+    answers = await _answers(items, model, prompts, requests, asked, answers_path(path), done)
+    predictions = [
+        Prediction(system=system, setting=label, item=item.item, query=item.query, gold=item.gold, output=answer.output)
+        for item, answer in zip(items, answers, strict=True)
+    ]
+    summary = Summary(
+        system=system, setting=label, model=identity, prompt=setting, items=len(items),
+        tools=max(map(len, candidates)) if candidates is not None and setting != "tuned" else 0,
+        context=context, seed=seed, temperature=float(temperature), max_tokens=max_tokens, constrained=constrained,
+        requests=whole, **_counted(prompts, answers),
+    )  # fmt: skip
+    store.write_text(path, "".join(one.model_dump_json() + "\n" for one in predictions))
+    store.write_text(summary_path(path), summary.model_dump_json(indent=1) + "\n")
+    return predictions
+
+
+async def _answers(
+    items: Sequence[TestItem],
+    model: ChatModel,
+    prompts: Sequence[Prompt],
+    requests: Sequence[str],
+    asked: Sequence[dict[str, Any]],
+    kept: Path,
+    done: Callable[[], object],
+) -> list[Answer]:
+    """An answer an item: those that are kept for the same request, and the others, asked for and kept at once."""
     replies = Replies("exploitation.max_tokens")
-    kept = answers_path(path)
     known = {(one.tool, one.item, one.request): one for one in store.read_jsonl(kept, Answer)}
 
     async def ask(number: int) -> Answer:
         item, request = items[number], requests[number]
         answer = known.get((item.gold.tool, item.item, request))
         if answer is None:
-            asked = options | held[number] | {"seed": seeds[number]}
-            reply = await answer_or_refusal(model, prompts[number].messages, replies=replies, **asked)
+            reply = await answer_or_refusal(model, prompts[number].messages, replies=replies, **asked[number])
             answer = Answer(
                 tool=item.gold.tool, item=item.item, request=request, output=_output(as_react(reply.choices[0])),
                 finish_reason=reply.finish_reason, prompt_tokens=reply.prompt_tokens,
@@ -220,25 +245,20 @@ async def predict(
         done()
         return answer
 
-    answers = await gather([ask(number) for number in range(len(items))])
-    predictions = [
-        Prediction(system=system, setting=label, item=item.item, query=item.query, gold=item.gold, output=answer.output)
-        for item, answer in zip(items, answers, strict=True)
-    ]
-    summary = Summary(
-        system=system, setting=label, model=identity, prompt=setting, items=len(items),
-        tools=max(map(len, candidates)) if candidates is not None and setting != "tuned" else 0,
-        demonstrations=sum(prompt.shown for prompt in prompts), dropped=sum(prompt.dropped for prompt in prompts),
-        dropped_items=sum(prompt.dropped > 0 for prompt in prompts), context=context, seed=seed,
-        temperature=float(temperature), max_tokens=max_tokens, constrained=constrained,
-        cut=sum(answer.finish_reason == "length" for answer in answers),
-        empty=sum(not answer.output.strip() for answer in answers),
-        prompt_tokens=sum(answer.prompt_tokens for answer in answers),
-        completion_tokens=sum(answer.completion_tokens for answer in answers), requests=whole,
-    )  # fmt: skip
-    store.write_text(path, "".join(one.model_dump_json() + "\n" for one in predictions))
-    store.write_text(summary_path(path), summary.model_dump_json(indent=1) + "\n")
-    return predictions
+    return await gather([ask(number) for number in range(len(items))])
+
+
+def _counted(prompts: Sequence[Prompt], answers: Sequence[Answer]) -> dict[str, int]:
+    """What a summary counts."""
+    return {
+        "demonstrations": sum(prompt.shown for prompt in prompts),
+        "dropped": sum(prompt.dropped for prompt in prompts),
+        "dropped_items": sum(prompt.dropped > 0 for prompt in prompts),
+        "cut": sum(answer.finish_reason == "length" for answer in answers),
+        "empty": sum(not answer.output.strip() for answer in answers),
+        "prompt_tokens": sum(answer.prompt_tokens for answer in answers),
+        "completion_tokens": sum(answer.completion_tokens for answer in answers),
+    }
 
 
 def answers_path(path: Path) -> Path:
