@@ -334,7 +334,7 @@ STAGES = [
     Stage("forgetting", "notebooks/62_forgetting.ipynb", STUDY.continual,
           [*(f"{RESULTS}/continual/.run/seed{seed}.done" for seed in CONTINUAL_SEEDS),
            *audited("forgetting", "forgetting_matrix")],
-          ["continual_matrix", "continual_summary", "continual_differences", *EXAMINED],
+          ["continual_matrix", "continual_summary", "continual_differences", "continual_selection", *EXAMINED],
           ["continual_matrices", "continual_replay", *EXAMINED], without=MAKING),
     Stage("own_tools", "notebooks/70_own_tools.ipynb", OWN_TOOLS, [], ["learnt", "learnt_notes"],
           leaves=[f"{RESULTS}/learnt/{name}" for name in LEARNT],
