@@ -13,7 +13,7 @@ TABLES = (
     "exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "exploration_coverage",
     "exploration_curve", "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools",
     "paper_correctness", "amount", "control", "ablations", "paper_ablations", "continual_matrix", "continual_summary",
-    "continual_differences", "continual_general", "embedded_claims", "open_questions",
+    "continual_differences", "continual_selection", "continual_general", "embedded_claims", "open_questions",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def test_every_stage_leaves_its_tables(smoke):
     assert {f"{name}.csv" for name in TABLES} <= {path.name for path in (smoke / "tables").iterdir()}
     correctness = pd.read_csv(smoke / "tables" / "embedded_correctness.csv")
     assert set(correctness["setting"]) == {"baseline", "ICL", "FT"}
-    assert (correctness["n"] == 15 * len(plan.exploration.tools)).all()
+    assert (correctness["n"] == plan.exploitation.items * len(plan.exploration.tools)).all()
     assert (correctness["ci_low"] <= correctness["value"]).all() and (
         correctness["value"] <= correctness["ci_high"]
     ).all()
