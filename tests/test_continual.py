@@ -552,6 +552,7 @@ def test_the_notebooks_run(whole):
         "continual_matrix",
         "continual_summary",
         "continual_differences",
+        "continual_selection",
         "continual_general",
     }
     assert len(list((where / "results" / "tiny" / "figures").glob("continual_*.png"))) == 3

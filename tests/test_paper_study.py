@@ -89,7 +89,7 @@ def test_a_plan_counts_what_the_study_asks_for(tmp_path):
     base = made()
     assert base["explore", "full"].requests == 5 * 6 * 4  # imagine, three replies, reflect
     assert base["explore", "no_feedback"].requests == 2 * 6 * 4
-    assert base["predict", "baseline"].requests == base["predict", "icl"].requests == 6 * 15
+    assert base["predict", "baseline"].requests == base["predict", "icl"].requests == 6 * 5
     assert base["predict", "baseline"].prompt_tokens < base["predict", "icl"].prompt_tokens
     assert base["finetune", "full"].cpu_hours > 0 and base["finetune", "full"].gpu_hours == 0
     twice = made(exploration={"seeds": [0, 1]})
@@ -114,7 +114,7 @@ def test_what_is_done_is_not_planned_again(tmp_path):
     for name in ("predictions/baseline/all/seed0.jsonl", "predictions/icl/full/seed0.jsonl"):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).touch()
-    assert plan.plan(config.load(path)).total.requests == whole - 2 * 90
+    assert plan.plan(config.load(path)).total.requests == whole - 2 * 30
     examples = folder / "distilled" / "full" / "seed0" / "examples.jsonl"
     examples.parent.mkdir(parents=True)
     examples.write_text("{}\n" * 1_000)
