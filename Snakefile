@@ -57,20 +57,13 @@ BFCL = bool(WORLD and (WORLD.tools or "").startswith("ste_core.tools.bfcl:"))
 LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "tools.jsonl", "SKILL.md", "lessons.json",
           "descriptions.json")
 # what is compared beside the main settings: other variants, at equal size too, and less exploration
-
-
-def parts(learner):
-    """What a learner uses instead of all that the full method left."""
-    return learner.ablations.parts(EXPLORATION.episodes) if learner.ablations and EXPLOITS else []
-
-
 ABLATES = bool(STUDY.ablations and EXPLOITS and STUDY.finetuning and len(VARIANTS) > 1)
 EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
-PARTS = parts(STUDY)
-HINDSIGHT = any("hindsight" in parts(one) for one in STUDY.of_learners())
+PARTS = STUDY.parts if EXPLOITS else []
+HINDSIGHT = EXPLOITS and any("hindsight" in one.parts for one in STUDY.of_learners())
 CONTROL = ["control"] if {"hindsight", "gold"} & set(PARTS) else []
 CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
-EXAMINED = ["continual_general"] if STUDY.continual and STUDY.continual.exam_items and WORLD and WORLD.general else []
+EXAMINED = ["continual_general"] if STUDY.exam_items else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 FORMS = bool(STUDY.forms and EXPLOITS)
@@ -137,7 +130,7 @@ def exploited(learner=STUDY):
 
 def fewer(setting="icl", seeds=None, learner=STUDY):
     """The predictions with less of the full method's experience, or with what stands in its place."""
-    return predicted(*(f"{setting}_{part}" for part in parts(learner)), seeds=seeds, learner=learner)
+    return predicted(*(f"{setting}_{part}" for part in learner.parts), seeds=seeds, learner=learner)
 
 
 def lessened(learner=STUDY):
@@ -300,7 +293,7 @@ STAGES = [
     Stage("correctness", "notebooks/44_correctness.ipynb", EXPLOITS, [*exploited(), *audited("correctness")],
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
-    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", parts(learner),
+    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", EXPLOITS and learner.parts,
             [distilled("full", STUDY.experience_seed(seed)), *in_hindsight(STUDY.experience_seed(seed))],
             leaves=[path for setting in settings for path in fewer(setting, [seed], learner)],
             per={"seed": str(seed)} | about, more={"settings": ",".join(settings)},
@@ -363,7 +356,6 @@ HERE = {stage.name: stage for stage in STAGES if stage.when}
 
 wildcard_constraints:
     seed=r"\d+",  # not `0/hindsight`: a part's examples lie in the folder of the seed's
-
 
 
 def fixed(paths):

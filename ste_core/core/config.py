@@ -539,6 +539,24 @@ class Study(Section):
         """Who answers the test set, a key of `models`."""
         return self.exploitation.model if self.exploitation is not None else None
 
+    @property
+    def learner_names(self) -> list[str]:
+        """Who learns from the study's experience, the first one first."""
+        return [*filter(None, (self.learner, *self.learners))]
+
+    @property
+    def parts(self) -> list[str]:
+        """What is used instead of all that the full method left, as `Ablations.parts` names it."""
+        if self.ablations is None or self.exploration is None:
+            return []
+        return self.ablations.parts(self.exploration.episodes)
+
+    @property
+    def exam_items(self) -> int:
+        """How many items the exam of general ability has: none where the world has no general tasks."""
+        has_tasks = self.world is not None and self.world.general is not None
+        return self.continual.exam_items if self.continual is not None and has_tasks else 0
+
     def as_learner(self, name: str | None) -> "Study":
         """The study as it is for one of its learners; None or "" stands for the first, `exploitation.model`.
 
@@ -548,7 +566,7 @@ class Study(Section):
         if not name or name == self.learner:
             return self
         if name not in self.learners or self.exploitation is None:
-            known = ", ".join(filter(None, (self.learner, *self.learners)))
+            known = ", ".join(self.learner_names)
             raise UserError(f"study '{self.name}': learners: no '{name}'; there are: {known or 'none'}")
         chosen = self.learners[name]
         changed: dict[str, Any] = {
@@ -749,8 +767,8 @@ def _check_learners(loaded: Study, shown: str) -> None:
         except ValidationError as error:
             section = {one.__name__: one for one in (Exploitation, Ablations)}.get(error.title, Finetuning)
             raise UserError(f"{shown}: learners.{name}.{section.__name__.lower()}.{explain(error, section)}") from None
-    if loaded.continual is not None and loaded.continual.learner not in (None, loaded.learner, *loaded.learners):
-        known = ", ".join(filter(None, (loaded.learner, *loaded.learners)))
+    if loaded.continual is not None and loaded.continual.learner not in (None, *loaded.learner_names):
+        known = ", ".join(loaded.learner_names)
         raise UserError(f"{shown}: continual.learner: no learner '{loaded.continual.learner}'; there are: {known}")
 
 

@@ -146,10 +146,8 @@ def round_items(study: Study, tools: Sequence[str]) -> list[TestItem]:
 def exam(study: Study) -> list[GeneralTask]:
     """The exam of general ability, the same for every seed and arm; empty if the study wants none, or its world has no
     general tasks."""
-    count = continual_section(study).exam_items
-    if not count or study.world is None or study.world.general is None:
-        return []
-    return resources.general_tasks(study, count, study.seed, "heldout")
+    count = study.exam_items
+    return resources.general_tasks(study, count, study.seed, "heldout") if count else []
 
 
 def arms(study: Study, learnt: Sequence[Sequence[str]], seed: int) -> dict[str, list[Round]]:

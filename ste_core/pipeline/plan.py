@@ -326,7 +326,6 @@ class _Work:
         changes = {"least_steps": plan.least_steps * plan.batches, "answer_rows": options.answer_rows and not plan.gold}
         options = options.model_copy(update=changes)
         seeds = [*(plan.seeds or settings.seeds)]
-        exam = plan.exam_items if self.study.world and self.study.world.general else 0
         rows = []
         for arm in plan.arms:
             to_go = [
@@ -344,7 +343,7 @@ class _Work:
             again = arm.replay * whole * (plan.batches - 1) / 2 if arm.kind == "sequential" else 0.0
             examples = whole + again + arm.general * plan.batches * len(to_go)
             rows.append(self._training("continual", arm.name, options, examples, len(to_go), 1))
-            asked = (rounds + 1) * (self._items(plan.items) + exam) * len(to_go)
+            asked = (rounds + 1) * (self._items(plan.items) + self.study.exam_items) * len(to_go)
             rows.append(self._answers(f"continual, {arm.name}", options, asked, len(to_go)))
         return rows
 
@@ -428,8 +427,7 @@ class _Work:
 
     def _parts(self) -> list[str]:
         """What is used instead of all experience, as its parts are named."""
-        extra, settings = self.study.ablations, self.study.exploration
-        return extra.parts(settings.episodes) if extra and settings and self.study.exploitation else []
+        return self.study.parts if self.study.exploitation else []
 
     def _share(self, part: str, episodes: int) -> float:
         """How many examples a part has, by how many there are in all."""

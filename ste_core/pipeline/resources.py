@@ -223,8 +223,8 @@ def lacking(study: Study) -> list[str]:
         most = max(arm.general for arm in study.continual.arms)
         try:
             general_tasks(study, most * study.continual.batches, study.seed, "train")
-            if study.continual.exam_items:
-                general_tasks(study, study.continual.exam_items, study.seed, "heldout")
+            if study.exam_items:
+                general_tasks(study, study.exam_items, study.seed, "heldout")
         except UserError as error:
             found.append(f"study '{study.name}': continual: {error}")
     return found

@@ -171,9 +171,7 @@ def controls(study: Study) -> list[str]:
 
 def parts(study: Study) -> list[str]:
     """What the study uses instead of all that the full method left: `amounts`, and `CONTROLS` if it asks for them."""
-    if study.ablations is None or study.exploration is None:
-        return []
-    return study.ablations.parts(study.exploration.episodes)
+    return study.parts
 
 
 def label(setting: Setting, part: str = ALL) -> str:
