@@ -2,9 +2,9 @@
 
     world: {tools: "ste_core.tools.bfcl:bfcl_toolbox", test_set: "ste_core.tools.bfcl:stated_items"}
 
-State is made anew: for each trial of an exploration from the initial configuration of a task, drawn by the trial's
-label; for each test item from that of its own task, with the gold calls before it replayed. What an explorer never sees
-are the tasks' requests and gold calls.
+State is made anew: for each test item from the initial configuration of its task, with the gold calls before it
+replayed; for each trial of an exploration likewise, at a place where a task calls the tool, drawn by the trial's label
+(a ticket can be written only by who is logged in). What an explorer never sees are the tasks' requests and gold calls.
 
 A test item is a turn with exactly one gold call. Its verdict is the package's own, by execution: the call returns what
 the gold call returns and leaves the state that it leaves. An item's `result` holds both. The package shows a model the
@@ -63,9 +63,12 @@ class BfclToolbox(Toolbox):
         return await _call(State(_tasks_of(documented_functions()[call.tool].family)[0]), call)
 
     def for_trial(self, tool: str, *label: object) -> Toolbox:
-        among = _tasks_of(documented_functions()[tool].family)
-        drawn = random.Random("/".join(map(str, (tool, *label)))).choice(among)
-        return _Session(self, State(drawn))
+        draw = random.Random("/".join(map(str, (tool, *label)))).choice
+        among = _places_of(tool)
+        if not among:
+            return _Session(self, State(draw(_tasks_of(documented_functions()[tool].family))))
+        place = draw(among)
+        return _Session(self, State(place.task).after(place.before))
 
     def for_item(self, tool: str, item: int) -> Toolbox:
         if (tool, item) not in places():
@@ -172,6 +175,12 @@ def gold_places() -> tuple[Place, ...]:
                 found.append(Place(task, number, before, gold))
                 before += (gold,)
     return tuple(found)
+
+
+@functools.cache
+def _places_of(tool: str) -> list[Place]:
+    """The gold calls of a function."""
+    return [one for one in gold_places() if one.gold.tool == tool]
 
 
 @functools.cache
