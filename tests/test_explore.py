@@ -443,6 +443,23 @@ def test_a_call_that_ran_is_none_to_imagine_again():
     assert later.values == {"number": 4}  # nor where memory shows no line of it
 
 
+def test_a_tool_without_arguments_has_the_same_values_for_every_query():
+    def noon() -> str:
+        """The hour of noon."""
+        return "12:00"
+
+    box = FunctionToolbox([noon])
+    model = Pretrained(imagine=("Values: {}\nRequest: When is noon?", "Values: {}\nRequest: Is it noon at 11?"))
+
+    async def explored():
+        options = plan(episodes=1, trials=2, values_first=True, call_first=True)
+        return [one async for one in explore_tool(box.tools["noon"], model, box, options, style="instruct")]
+
+    trials = asyncio.run(explored())
+    assert [(one.query, one.asked_again) for one in trials] == [("When is noon?", 0), ("Is it noon at 11?", 0)]
+    assert all(one.steps[0].ok for one in trials)
+
+
 def test_values_are_called_only_where_they_are_imagined():
     with pytest.raises(ValueError, match="call_first: needs values_first: true"):
         plan(call_first=True)

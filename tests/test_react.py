@@ -243,6 +243,20 @@ def test_a_form_knows_names_order_requirement_and_type():
     assert held(tool, "Thought: easy\n" + react.render_call("go.to", {"b": 1}))
 
 
+def test_a_function_whose_list_of_arguments_is_empty_takes_none():
+    """As MCP servers describe functions without arguments. Without a list, and inside a value, anything will do."""
+    for schema, others in (
+        ({"type": "object", "properties": {}}, False),
+        ({"type": "object", "properties": {}, "additionalProperties": True}, True),
+        ({"type": "object"}, True),
+        ({"type": "object", "additionalProperties": False}, False),
+    ):
+        tool = Tool(name="now", description="", parameters=schema)
+        assert held(tool, react.render_call("now", {})) and held(tool, react.render_call("now", {"x": 1})) is others
+    inside = {"type": "object", "properties": {"of": {"type": "object", "properties": {}}}, "required": ["of"]}
+    assert held(Tool(name="now", description="", parameters=inside), react.render_call("now", {"of": {"x": 1}}))
+
+
 @given(st.from_regex(react.form([Tool(name="t", description="", parameters={
     "type": "object", "properties": {"s": {"type": "string"}, "n": {"type": "number"}, "o": {"type": "object"}},
     "required": ["s"]})]), fullmatch=True))  # fmt: skip

@@ -143,14 +143,16 @@ def _arguments(schema: dict[str, Any]) -> str:
 
 
 def _object(schema: Any, root: dict[str, Any], depth: int) -> str:
-    """An object with the schema's members in their order; without a list of members, any flat ones.
+    """An object with the schema's members in their order; without a list of members, any flat ones. A function whose
+    list of arguments is there and empty takes none.
 
     References are followed within `root`, to the same depth, so a schema that contains itself has a form as well.
     """
     members = json_schema.members(schema, root)
     if not members:
-        closed = json_schema.resolve(schema, root).get("additionalProperties", True) is False
-        return r"\{\}" if closed else _OBJECT
+        there = json_schema.resolve(schema, root)
+        others = there.get("additionalProperties", schema is not root or there.get("properties") != {})
+        return r"\{\}" if others is False else _OBJECT
     required = json_schema.required(schema, root)
     pairs = [(name in required, rf"{_key(name)}: ?{_value(each, root, depth - 1)}") for name, each in members.items()]
     ways = []

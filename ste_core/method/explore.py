@@ -370,9 +370,11 @@ class _Explorer:
         """How good a query is whose values came first: whether it is new, and the share of its values that it holds."""
         if trial.values is None:
             return True, 1.0
-        new = all(trial.query.casefold() != one.query.casefold() and trial.values != one.values for one in in_view)
-        if self.settings.call_first:  # a call that ran is none to make again
-            new = new and all(trial.values != self._values_shown(one) for one in in_view)
+        new = all(trial.query.casefold() != one.query.casefold() for one in in_view)
+        if self.tool.arguments:  # else values are always the same, none
+            new = new and all(trial.values != one.values for one in in_view)
+            if self.settings.call_first:  # a call that ran is none to make again
+                new = new and all(trial.values != self._values_shown(one) for one in in_view)
         return new, share_held(trial.query, trial.values)
 
     def _values_shown(self, one: Remembered | Trial) -> dict[str, JsonValue] | None:
