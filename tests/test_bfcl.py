@@ -390,15 +390,18 @@ def test_scores_are_given_with_and_without_gold_in_doubt():
         columns=["tool", "item", "task", "turn", "standing", "thread"],
     ).assign(ran=True, fits=True).astype({"thread": "Int64"})  # fmt: skip
     this = config.load("bfcl")
-    scored = bfcl_findings.selection_scores(outcomes(items), items, this)
+    scored = bfcl_findings.selection_scores(outcomes(items), items, ["t0", "t3"], this)
     counts = scored[scored["setting"] == "FT"].groupby(["items", "clusters"])["n"].first()
     assert counts.loc["all"].tolist() == [36, 36]
     assert counts.loc["gold not in doubt"].tolist() == [18, 18] and counts.loc["stated"].tolist() == [9, 9]
+    assert counts.loc["with examples"].tolist() == [12, 12]
     values = scored[scored["metric"] == "correct_execution"].set_index(["items", "clusters", "setting"])["value"]
     assert values["all", "functions", "ICL"] == values["all", "tasks", "ICL"] == pytest.approx(100 / 3)
-    gains = bfcl_findings.selection_gains(outcomes(items), items, this).set_index(["items", "clusters", "comparison"])
+    gains = bfcl_findings.selection_gains(outcomes(items), items, ["t0", "t3"], this).set_index(
+        ["items", "clusters", "comparison"]
+    )
     assert gains.loc[("all", "tasks", "FT - baseline"), "verdict"] == "higher"
-    assert len(gains) == 3 * 2 * 3
+    assert len(gains) == 4 * 2 * 3
 
 
 # --- our scorer and theirs --------------------------------------------------------------------------------------------

@@ -1,13 +1,13 @@
 """What the world of BFCL holds, whether its gold can be trusted, and what answers to it are worth.
 
 >>> functions_table(gold_table())[["tool", "family", "gold_calls", "ran"]]       # doctest: +SKIP
->>> selection_scores(compare.answer_outcomes(study), study)                                # doctest: +SKIP
+>>> selection_scores(rows, items, learnt, study)                                           # doctest: +SKIP
 
 Answers are scored with and without items whose gold is in doubt, and intervals are given twice: over functions, as
 everywhere in this project, and over tasks, since the turns of one task share its state.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
@@ -95,48 +95,56 @@ SELECTIONS = {
     "gold not in doubt": "without those whose gold fails, is not as documented, is doubted in a public thread, or has "
     "a value that stands where nobody can read it",
     "stated": "of these, the ones whose values all stand in the request: what a learner can be asked that sees no more",
+    "with examples": "of all, those of functions of which exploring left an example; selected once the other scores "
+    "were known",
 }
 
 
-def selected(items: pd.DataFrame, selection: str) -> pd.DataFrame:
-    """The items of a selection, of `item_table`.
+def selected(items: pd.DataFrame, selection: str, learnt: Collection[str]) -> pd.DataFrame:
+    """The items of a selection, of `item_table`; `learnt` are the functions with an example.
 
     Raises:
         KeyError: there is no such selection.
     """
     sound = ~in_doubt(items)
-    kept = {"all": sound | True, "gold not in doubt": sound, "stated": sound & (items["standing"] == "request")}
+    kept = {
+        "all": sound | True, "gold not in doubt": sound, "stated": sound & (items["standing"] == "request"),
+        "with examples": items["tool"].isin(learnt),
+    }  # fmt: skip
     return items[kept[selection]]
 
 
-def _views(rows: pd.DataFrame, items: pd.DataFrame) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+def _views(
+    rows: pd.DataFrame, items: pd.DataFrame, learnt: Collection[str]
+) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
     """The answers to each selection of items, with functions and with tasks as what intervals resample (`tool`)."""
     for selection in SELECTIONS:
-        chosen = rows.merge(selected(items, selection)[["tool", "item", "task"]], on=["tool", "item"])
+        chosen = rows.merge(selected(items, selection, learnt)[["tool", "item", "task"]], on=["tool", "item"])
         yield {"items": selection, "clusters": "functions"}, chosen
         by_task = chosen.assign(item=chosen["tool"] + "/" + chosen["item"].astype(str), tool=chosen["task"])
         yield {"items": selection, "clusters": "tasks"}, by_task
 
 
-def selection_scores(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd.DataFrame:
+def selection_scores(rows: pd.DataFrame, items: pd.DataFrame, learnt: Collection[str], study: Study) -> pd.DataFrame:
     """Tool selection and execution accuracy of every setting on every selection of items.
 
     Args:
         rows: of `compare.answer_outcomes`.
         items: of `item_table`.
+        learnt: the functions with an example.
 
     Returns:
         `items, clusters` and the columns of `compare.correctness`, percent.
     """
     found = []
-    for about, view in _views(rows, items):
+    for about, view in _views(rows, items, learnt):
         table = compare.correctness(view, study)
         found.append(table[table["metric"].isin(METRICS)].assign(**about))
     table = pd.concat(found, ignore_index=True)
     return table[["items", "clusters", *table.columns.drop(["items", "clusters"])]]
 
 
-def selection_gains(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd.DataFrame:
+def selection_gains(rows: pd.DataFrame, items: pd.DataFrame, learnt: Collection[str], study: Study) -> pd.DataFrame:
     """Paired differences of a system's settings in execution accuracy, on every selection of items.
 
     Returns:
@@ -144,7 +152,7 @@ def selection_gains(rows: pd.DataFrame, items: pd.DataFrame, study: Study) -> pd
         system, selection and kind of cluster.
     """
     found = []
-    for about, view in _views(rows, items):
+    for about, view in _views(rows, items, learnt):
         for system, own in view.groupby("system", sort=False):
             found.append(compare.gains(own, study, METRICS[-1]).assign(system=system, **about))
     table = pd.concat(found, ignore_index=True)
