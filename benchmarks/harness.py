@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: in the order of the page, quick ones first within a kind
 NAMES = (
-    "explore_concurrency", "explore_bound", "served", "generate", "predict_batching", "finetune_packing",
+    "explore_concurrency", "explore_bound", "served", "llama_cpp", "generate", "predict_batching", "finetune_packing",
     "retrieve_batching", "rescore", "pipeline", "growth_explore", "growth_finetune", "growth_store",
 )  # fmt: skip
 

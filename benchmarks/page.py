@@ -50,7 +50,8 @@ def speed(folder: Path = BENCH) -> str:
         if pd.isna(one.value):
             measured, spread = f"not measured: {one.detail}", ""
         else:
-            measured, spread = f"{_number(one.value)} {one.unit}", f"{_number(one.low)} to {_number(one.high)}"
+            measured = f"{_number(one.value)} {one.unit}"
+            spread = "" if pd.isna(one.low) else f"{_number(one.low)} to {_number(one.high)}"
         verdict = "" if pd.isna(one.met) else "met" if str(one.met) == "True" else "**not met**"
         limit = "" if pd.isna(one.limit) else one.limit
         lines.append(f"| {_cell(one.what)} | {_cell(measured)} | {spread} | {limit} | {verdict} | `{one.command}` |")
