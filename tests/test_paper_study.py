@@ -123,6 +123,28 @@ def test_what_is_done_is_not_planned_again(tmp_path):
     assert any("1,000 examples" in row.what for row in rows)
 
 
+def test_forms_of_experience_have_a_plan(tmp_path):
+    forms = {"forms": ["demonstrations", "notes", "worded_notes", "weights"], "budgets": [100, 300], "items": 2}
+    path = tmp_path / "trial.yaml"
+    changes = {"ablations": None, "continual": None, "forms": forms}
+    path.write_text(yaml.safe_dump({"name": "trial", "extends": "full"} | changes))
+
+    def asked():
+        rows = plan.plan(config.load(path)).rows
+        rows = [row for row in rows if "qwen" in row.what and ("notes" in row.what or "demonst" in row.what)]
+        return {row.what.split(":")[0]: row.requests for row in rows}
+
+    notes, with_words = "notes by rule", "notes by a model"
+    whole = {"demonstrations": 200, notes: 200, with_words: 200}  # 50 tools, 2 items, 2 budgets; weights: as fine-tuned
+    written = "notes and documentation of 50 tools (qwen2.5-coder-0.5b)"
+    assert asked() == whole | {written: 50}
+    folder = tmp_path / "results" / "trial"
+    for name in ("predictions/baseline_notes_100/full/seed0.jsonl", "forms/full/seed0/notes.jsonl"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).touch()
+    assert asked() == whole | {notes: 100}
+
+
 def test_assumptions_are_set_and_mistakes_one_line():
     slow, fast = (
         plan.plan(config.load("paper"), assume([f"gpu_tflops={speed}", "documentation=300"])) for speed in (50, 500)

@@ -23,10 +23,10 @@ from ste_core.core import prompting
 from ste_core.core.config import NO_VARIANT, Finetuning, LocalModel, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import TestItem, Tool
-from ste_core.method import distill
+from ste_core.method import distill, forms
 from ste_core.method.explore import CHARACTERS_A_TOKEN
 from ste_core.models import weights
-from ste_core.pipeline import explore_run, gold_run, resources
+from ste_core.pipeline import explore_run, forms_run, gold_run, resources
 from ste_core.pipeline.cost import Usual
 from ste_core.tools.base import Toolbox
 
@@ -165,9 +165,9 @@ def plan(study: Study, assumed: Assumptions | None = None) -> Plan:
     """The plan of a study: what is not done yet of exploration, distillation, prediction and fine-tuning."""
     work = _Work(study, assumed or Assumptions())
     work.notes += resources.lacking(study)
-    rows = [*work.fetch(), *work.explore(), *work.distil()]
+    rows = [*work.fetch(), *work.explore(), *work.distil(), *work.write_forms()]
     for learner in map(work.of, study.of_learners()):
-        rows += [*learner.predict(), *learner.tune(), *learner.learn_in_turn()]
+        rows += [*learner.predict(), *learner.tune(), *learner.answer_forms(), *learner.learn_in_turn()]
         work.passing = max(work.passing, learner.passing)
     rows += work.gold()
     if work.passing:
@@ -269,12 +269,66 @@ class _Work:
                 )  # fmt: skip
         return rows
 
+    def write_forms(self) -> list[StageCost]:
+        """Notes and documentation in a model's words, and what held-out trials say of the latter."""
+        options, settings, study = self.study.forms, self.study.exploration, self.study
+        if options is None or settings is None or not forms_run.writes(study) or study.source != study.results:
+            return []
+        to_go = [one for one in settings.seeds if not (forms_run.forms_folder(study, one) / "notes.jsonl").exists()]
+        wanted = {piece for form in options.forms for piece in forms.PIECES[form]}
+        texts = len({"worded_notes", "documentation"} & wanted) * len(self.tools) * len(to_go)
+        tried = 0.0
+        if "documentation" in wanted:  # with the old documentation and with the new
+            tried = 2 * options.held_out * len(self.tools) * settings.episodes * settings.trials * len(to_go)
+        if not texts:
+            return []
+        usual = Usual()
+        length = self._documentation() + usual.query + usual.reply + usual.result
+        model = options.model or (study.distillation.model if study.distillation else "")
+        what = _times(f"notes and documentation of {len(self.tools)} tools", len(to_go))
+        written = texts * options.max_tokens / 2 + tried * usual.reply
+        return [self._asked("forms", what, model, texts + tried, texts * 4 * length + tried * length, written)]
+
+    def answer_forms(self) -> list[StageCost]:
+        """The test items with each form of experience; each budget is taken as used up."""
+        options, section = self.study.forms, self.study.exploitation
+        if options is None or section is None:
+            return []
+        each, rows = self._items(options.items or section.items), []
+        for form in options.forms:
+            to_go = [
+                (budget, seed)
+                for budget in forms_run.budgets(self.study, form)
+                for seed in forms_run.form_seeds(self.study, form)
+                if not forms_run.answers_file(self.study, form, budget, seed).exists()
+            ]
+            if form == "weights" or not to_go:  # its answers are those of fine-tuning
+                continue
+            plain = self.query + 15 if form in forms.TUNED else self._prompt()
+            shown = sum(plain + budget for budget, _ in to_go)
+            count = each * len(to_go)
+            what = f"{forms.LABELS[form]}: {each:,} items, {len(to_go)} times"
+            written = count * min(section.max_tokens, 45)
+            rows.append(self._asked("predict", what, section.model, count, each * shown, written))
+        return rows
+
+    def _documented(self) -> int:
+        """Tools whose documentation a prompt shows."""
+        section = self.study.exploitation
+        if section is None or section.candidates == "all":
+            return len(self.tools)
+        return min(section.candidate_count, len(self.tools))
+
+    def _prompt(self) -> float:
+        """Tokens of a prompt without experience."""
+        frame = len(prompting.template("predict")) / CHARACTERS_A_TOKEN
+        return frame + self._documented() * self._documentation() + self.query
+
     def predict(self) -> list[StageCost]:
         section = self.study.exploitation
         if section is None:
             return []
-        shown = len(self.tools) if section.candidates == "all" else min(section.candidate_count, len(self.tools))
-        plain = len(prompting.template("predict")) / CHARACTERS_A_TOKEN + shown * self._documentation() + self.query
+        shown, plain = self._documented(), self._prompt()
         asked = [("baseline", NO_VARIANT, 0, plain)]
         if self.study.exploration is not None:
             more = plain + section.demonstrations * (Usual().query + 35)
