@@ -45,7 +45,7 @@ def speed(folder: Path = BENCH) -> str:
     if not paths:
         return "Nothing measured yet: run `make bench`.\n"
     table = pd.concat([pd.read_csv(path, keep_default_na=True) for path in paths], ignore_index=True)[list(COLUMNS)]
-    lines = ["| what | measured | least to most | limit | | command |", "|---|---|---|---|---|---|"]
+    lines = ["| what | measured | least to most | limit | verdict | command |", "|---|---|---|---|---|---|"]
     for one in table.itertuples():
         if pd.isna(one.value):
             measured, spread = f"not measured: {one.detail}", ""

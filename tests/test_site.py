@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -237,6 +238,22 @@ def test_hostile_notebook_is_text(built, reader):
     assert built.left_out[0].endswith("40_icl_full_seed0.ipynb: the notebook failed")
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_shuts_a_reader_out(browser, built, width):
+    """axe-core's rules of accessibility (WCAG 2, and its own of good practice) on every page, code unfolded."""
+    reader = Reader(browser, built, width)
+    found = []
+    for path in built.pages:
+        page = reader.open(path)
+        if path == "trajectories.html":
+            page.wait_for_selector(".trial")
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        broken = Axe().run(page).response["violations"]
+        found += [f"{path}: {one['id']}: {one['nodes'][0]['html'][:120]}" for one in broken]
+    reader.page.close()
+    assert found == []
+
+
 # --- tools ------------------------------------------------------------------------------------------------------------
 
 
@@ -268,7 +285,7 @@ def test_trajectories_are_read_trial_by_trial(reader):
     assert data.endswith("full/seed0/look_up.js")
     page.locator(".episode > summary").nth(1).click()
     last = page.locator(".trial").last
-    assert last.locator("h3 .verdict").inner_text() == "not solved"
+    assert last.locator("h2 .verdict").inner_text() == "not solved"
     assert last.locator(".memory summary").inner_text() == (
         "Memory shown: short-term, at most trials 1 to 2; long-term, 2 of 5 lines"
     )
@@ -294,6 +311,32 @@ def test_trajectories_are_read_trial_by_trial(reader):
     expect(page.locator(".trial .verdict").first).to_have_text("no verdict")
     assert page.locator("[name=seed]").input_value() == "1"
     assert "withheld" in page.locator(".trial .note").first.inner_text()
+    reader.check()
+
+
+def test_two_explorations_of_a_tool_stand_side_by_side(reader):
+    from playwright.sync_api import expect
+
+    page = reader.open("trajectories.html#study=quick&variant=full&seed=0&tool=look_up")
+    page.wait_for_selector(".trial")
+    names = page.locator("[name=beside] option").evaluate_all("(all) => all.map((one) => one.value)")
+    assert names == ["", "quick/no_feedback/1"] and page.locator(".sides").count() == 0
+    page.select_option("[name=beside]", names[1])
+    page.wait_for_selector(".sides")
+    assert page.locator("#count").inner_text() == "6 of 6 trials of look_up; beside them 6 of 6 trials"
+    left, right = page.locator(".sides").first.locator("> div").all()
+    assert left.locator(".note").first.inner_text().endswith("full, seed 0")
+    assert right.locator(".note").first.inner_text().endswith("no feedback, seed 1")
+    assert left.locator(".trial").count() == right.locator(".trial").count() == 3
+    assert right.locator(".trial .verdict").first.inner_text() == "no verdict"
+    page.select_option("[name=show]", "solved")
+    assert page.locator("#count").inner_text().endswith("beside them 0 of 6 trials")
+    address = page.url
+    page = reader.open("trajectories.html#" + address.partition("#")[2])
+    page.wait_for_selector(".sides")
+    page.select_option("[name=tool]", "recite")
+    expect(page.locator("#count")).to_have_text("3 of 6 trials of recite")
+    assert page.locator("[name=beside]").input_value() == "" and page.locator(".sides").count() == 0
     reader.check()
 
 

@@ -55,7 +55,9 @@ def facts(checkpoint: Path = CHECKPOINT) -> dict[str, str]:
 
 def model_block(checkpoint: Path = CHECKPOINT) -> str:
     """The table of facts."""
-    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in facts(checkpoint).items())])
+    return "\n".join(
+        ["| fact | value |", "|---|---|", *(f"| {name} | {text} |" for name, text in facts(checkpoint).items())]
+    )
 
 
 #: the field's words for those that older tables of the exam have

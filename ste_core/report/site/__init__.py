@@ -89,7 +89,7 @@ def build(out: Path) -> Built:
     files: dict[str, bytes] = {path: text.encode("utf-8") for path, text in site.texts.items()} | site.copies
     for asset in ASSETS:
         files[f"assets/{asset}"] = resources.files("ste_core.report.site").joinpath("assets", asset).read_bytes()
-    files["assets/code.css"] = HtmlFormatter(style="default").get_style_defs(".highlight").encode("utf-8")
+    files["assets/code.css"] = HtmlFormatter(style="xcode").get_style_defs(".highlight").encode("utf-8")
     files[".nojekyll"] = b""
     for path, data in files.items():
         _write(out / path, data)
@@ -287,6 +287,7 @@ class _Site:
         if page.source is not None:
             base = (self.root / page.source).parent
             body = _TAG.sub(lambda tag: self._links(tag, page, base), body)
+        body = reading.reachable(body)
         flat = [one for chapter in self.chapters for one in chapter.pages]
         place = flat.index(page) if page in flat else -1
         self.texts[page.path] = _template("layout.html").render(

@@ -10,6 +10,7 @@ out because they load MathJax and require.js from elsewhere and carry 300 kB of 
 import base64
 import binascii
 import hashlib
+import itertools
 import re
 import struct
 from collections.abc import Callable
@@ -89,6 +90,17 @@ def _table(html: str) -> str:
     html = re.sub(r'(<t[hd]\b[^>]*?) id="[^"]*"', r"\1", html)  # pandas names every cell
     html = re.sub(r"(<th\b[^>]*>)([^<]*)", lambda found: found[1] + found[2].replace("_", "_<wbr>"), html)
     return f'<div class="wide" tabindex="0" role="region" aria-label="table">{html}</div>'
+
+
+def reachable(html: str) -> str:
+    """A page's body in which a keyboard scrolls what scrolls, and a screen reader tells one table from another.
+
+    >>> reachable('<pre>x</pre><div aria-label="table"></div>')
+    '<pre tabindex="0">x</pre><div aria-label="table 1"></div>'
+    """
+    numbers = itertools.count(1)
+    html = re.sub(r'aria-label="table"', lambda _: f'aria-label="table {next(numbers)}"', html)
+    return re.sub(r"<pre(?=[ >])(?![^>]*\btabindex=)", '<pre tabindex="0"', html)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-// The Trajectories page: choose a tool's exploration, read it trial by trial. Data come as scripts, one a tool.
+// The Trajectories page: choose a tool's exploration, read it trial by trial, another one beside it if wanted. Data come
+// as scripts, one a tool.
 "use strict";
 {
   const form = document.getElementById("choose");
@@ -21,22 +22,45 @@
     const tools = part().tools;
     const label = (one) => one.tool + (one.solved === null ? "" : ` (${one.solved} of ${one.trials} solved)`);
     choices(fields.tool, tools.map((one) => [one.tool, label(one)]), wanted.tool);
+    choices(fields.beside, [["", "nothing"], ...others().map((one) => [one.name, one.label])], wanted.beside);
     if (wanted.show) fields.show.value = wanted.show;
   }
 
+  // Each exploration of the tool: its name in the address, what it is called, its file.
+  const explorations = () =>
+    studies.flatMap((study) =>
+      study.parts.flatMap((one) =>
+        one.tools
+          .filter((tool) => tool.tool === fields.tool.value)
+          .map((tool) => ({
+            name: `${study.study}/${one.variant}/${one.seed}`,
+            label: `${study.title}, ${one.variant.replaceAll("_", " ")}, seed ${one.seed}`,
+            file: tool.file,
+          })),
+      ),
+    );
+  const chosen = () => explorations().find((one) => one.name === `${fields.study.value}/${fields.variant.value}/${fields.seed.value}`);
+  const others = () => explorations().filter((one) => one.name !== chosen().name);
+  const sides = () => [chosen(), ...others().filter((one) => one.name === fields.beside.value)];
+
   function load() {
     remember(form);
-    const tool = part().tools.find((one) => one.tool === fields.tool.value);
-    if (loaded.has(tool.file)) return draw(loaded.get(tool.file));
     document.getElementById("count").textContent = "Loading …";
-    const script = element("script", { src: tool.file.split("/").map(encodeURIComponent).join("/") });
-    script.onerror = () => (document.getElementById("count").textContent = `${tool.file} is not there.`);
-    document.head.append(script);
+    for (const { file } of sides().filter((one) => !loaded.has(one.file))) {
+      const script = element("script", { src: file.split("/").map(encodeURIComponent).join("/") });
+      script.onerror = () => (document.getElementById("count").textContent = `${file} is not there.`);
+      document.head.append(script);
+    }
+    show();
+  }
+
+  function show() {
+    if (sides().every((one) => loaded.has(one.file))) draw(sides().map((one) => ({ label: one.label, ...loaded.get(one.file) })));
   }
 
   STE.take = (data) => {
     loaded.set(data.file, data);
-    if (part().tools.some((one) => one.file === data.file && one.tool === fields.tool.value)) draw(data);
+    show();
   };
 
   STE.catalogue = (all) => {
@@ -56,17 +80,28 @@
     failed: (trial) => !ran(trial),
   };
 
-  function draw(data) {
-    const trials = data.trials.filter(shown[fields.show.value] ?? shown.all);
-    const episodes = [...new Set(trials.map((trial) => trial.episode))];
-    document.getElementById("count").textContent = `${trials.length} of ${data.trials.length} trials of ${data.tool}`;
+  function draw(both) {
+    const wanted = both.map((data) => data.trials.filter(shown[fields.show.value] ?? shown.all));
+    const episodes = [...new Set(wanted.flat().map((trial) => trial.episode))].sort((one, other) => one - other);
+    const counts = both.map((data, side) => `${wanted[side].length} of ${data.trials.length} trials`);
+    document.getElementById("count").textContent = `${counts[0]} of ${both[0].tool}` + counts.slice(1).map((one) => `; beside them ${one}`).join("");
     document.getElementById("episodes").replaceChildren(
       ...episodes.map((episode, place) => {
-        const these = trials.filter((trial) => trial.episode === episode);
-        const all = data.trials.filter((trial) => trial.episode === episode).length;
+        const own = (trials) => trials.filter((trial) => trial.episode === episode);
+        const counts = both.map((data, side) => `${own(wanted[side]).length} of ${own(data.trials).length} trials`);
+        const columns = both.map((data, side) =>
+          element(
+            "div",
+            null,
+            both.length > 1 ? element("p", { class: "note" }, data.label) : null,
+            own(wanted[side]).map((trial) => drawTrial(trial, data)),
+          ),
+        );
         const box = element("details", { class: "episode" });
-        const title = `Episode ${episode + 1}: ${these.length} of ${all} trials`;
-        box.append(element("summary", null, title), ...these.map((trial) => drawTrial(trial, data)));
+        box.append(
+          element("summary", null, `Episode ${episode + 1}: ${counts.join("; beside them ")}`),
+          element("div", both.length > 1 ? { class: "sides" } : null, columns),
+        );
         box.open = place === 0 || fields.show.value !== "all";
         return box;
       }),
@@ -78,7 +113,7 @@
     return element(
       "article",
       { class: "trial" },
-      element("h3", null, `Trial ${trial.trial + 1} `, element("span", { class: "verdict " + verdict.replace(" ", "-") }, verdict)),
+      element("h2", null, `Trial ${trial.trial + 1} `, element("span", { class: "verdict " + verdict.replace(" ", "-") }, verdict)),
       drawMemory(trial, data),
       said("Imagined request", trial.query || "(nothing that could be tried)", "query"),
       trial.asked_again ? element("p", { class: "note" }, `Asked again ${trial.asked_again} times until there was one.`) : null,
