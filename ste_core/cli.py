@@ -382,14 +382,18 @@ def _record(options: argparse.Namespace) -> int:
 
     study = _load(options.study)
     seconds = {path.stem: store.read_benchmark(path) for path in sorted((study.results / "benchmarks").glob("*.tsv"))}
-    record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": seconds}
+    file = study.results / "run.json"
+    before = store.read_json(file) if file.exists() else {}
+    there = {path.stem for path in (study.results / "notebooks").glob("*.ipynb")}  # some were run on other machines
+    taken = {name: one for name, one in before.get("notebooks", {}).items() if name in there} | seconds
+    record = store.provenance(study.model_dump(exclude_none=True)) | {"notebooks": dict(sorted(taken.items()))}
     release = study.tables / "release.csv"
     if release.exists():
         from ste_core.release import paper
 
         table = store.read_table(release)
         record["release"] = {"commit": paper.COMMIT, "files": dict(zip(table["path"], table["status"], strict=True))}
-    store.write_text(study.results / "run.json", json.dumps(record, indent=1) + "\n")
+    store.write_text(file, json.dumps(record, indent=1) + "\n")
     return 0
 
 

@@ -1,16 +1,15 @@
 """What a study leaves on its way, packed and put back."""
 
 import io
+import shutil
 import tarfile
 from collections import Counter
 
-import pandas as pd
 import pytest
 from filelock import FileLock
 from support import one_line, run_ste
 
-from ste_core.analysis import compare, learners
-from ste_core.core import config, store
+from ste_core.core import config
 from ste_core.core.errors import UserError
 from ste_core.pipeline import archive, explore_run
 
@@ -125,26 +124,48 @@ def test_the_commands(elsewhere, tmp_path):
         assert done.returncode == 2 and said in one_line(done.stderr)
 
 
-def test_the_committed_study_comes_back_whole_and_scores_as_its_tables_say(tmp_path, monkeypatch):
-    full = config.load("full")
-    committed = full.tables
-    monkeypatch.setenv("STE_RESULTS", str(tmp_path))
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "run.tar.xz").write_bytes((committed.parent / "run.tar.xz").read_bytes())
-    gold = tmp_path / "gold" / "tables"
-    gold.mkdir(parents=True)
-    (gold / "main.csv").write_bytes((committed.parents[1] / "gold" / "tables" / "main.csv").read_bytes())
-    archive.unpack(full)
-    plan = full.exploration
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """Results as in a fresh clone without weights, `full` unpacked: where they are, and the variables that say so."""
+    folder = tmp_path_factory.mktemp("clone")
+    committed = config.project_root() / "results"
+    places = {"STE_RESULTS": folder / "results", "STE_FIGURES": folder / "figures", "XDG_CACHE_HOME": folder / "cache"}
+    for name in ("audit", "gold"):
+        shutil.copytree(committed / name / "tables", folder / "results" / name / "tables")
+    (folder / "results" / "full").mkdir()
+    shutil.copy(committed / "full" / "run.tar.xz", folder / "results" / "full")
+    done = run_ste("unpack", "full", **places)
+    assert done.returncode == 0, done.stderr
+    return folder / "results" / "full", places
+
+
+def test_the_committed_study_comes_back_whole(full, monkeypatch):
+    monkeypatch.setenv("STE_RESULTS", str(full[0].parent))
+    study = config.load("full")
+    plan = study.exploration
     for variant in plan.variants:
         for seed in plan.seeds:
-            trials = Counter(one.tool for one in explore_run.iterate(full, variant, seed))
+            trials = Counter(one.tool for one in explore_run.iterate(study, variant, seed))
             assert len(trials) == 50 and set(trials.values()) == {plan.episodes * plan.trials}
-    found = store.write_table(compare.correctness(compare.answer_outcomes(full), full), tmp_path / "again.csv")
-    assert len(found) and (tmp_path / "again.csv").read_bytes() == (committed / "embedded_correctness.csv").read_bytes()
-    rows = learners.learner_outcomes(full)
-    own = learners.setting_table(rows, full)
-    main = pd.concat([own, learners.gold_rows(own, full), learners.references(full)], ignore_index=True)
-    for table, name in ((main, "main"), (learners.setting_differences(rows, full), "differences")):
-        store.write_table(table, tmp_path / "again.csv")
-        assert (tmp_path / "again.csv").read_bytes() == (committed / f"{name}.csv").read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("notebook", "tables"),
+    [
+        ("32_exploration", ["exploration", "exploration_coverage", "exploration_tools", "exploration_verdicts"]),
+        ("44_correctness", ["embedded_correctness", "embedded_errors", "embedded_gains", "embedded_tools"]),
+        ("47_learners", ["main", "differences", "by_seed"]),
+        ("54_which_form", ["forms", "forms_differences", "forms_by_tool", "forms_conventions"]),
+        ("62_forgetting", ["continual_matrix", "continual_summary", "continual_differences", "continual_selection"]),
+    ],
+)
+def test_an_analysis_runs_alone_and_says_what_the_committed_tables_say(full, notebook, tables):
+    """Each notebook by itself, in any order, from what was kept: no weights, no other notebook's tables."""
+    folder, places = full
+    output = folder / "notebooks" / f"{notebook}.ipynb"
+    done = run_ste("notebook", f"notebooks/{notebook}.ipynb", output, "-p", "study", "full", **places)
+    assert done.returncode == 0, done.stderr
+    committed = config.project_root() / "results" / "full" / "tables"
+    for name in tables:
+        again = (folder / "tables" / f"{name}.csv").read_bytes()
+        assert again == (committed / f"{name}.csv").read_bytes(), name

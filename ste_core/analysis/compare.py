@@ -20,7 +20,7 @@ from ste_core.core.config import Study, project_root
 from ste_core.core.errors import UserError
 from ste_core.core.records import Prediction
 from ste_core.method.predict import LABELS, Setting
-from ste_core.pipeline import resources, stages
+from ste_core.pipeline import archive, resources, stages
 from ste_core.pipeline.stages import ALL, FULL, NO_VARIANT
 from ste_core.scoring import error_types, execution, score, stats, verdicts
 
@@ -50,7 +50,8 @@ def answer_outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFr
                 rows = error_types.outcomes(answers, toolbox, results, study.scoring.rule, seed=seed)
                 found.append(rows.assign(variant=variant))
     if not found:
-        raise UserError(f"study '{study.name}': no predictions yet under {study.results / 'predictions'}")
+        missing = f"study '{study.name}': no predictions yet under {study.results / 'predictions'}"
+        raise UserError(missing + archive.hint(study))
     return pd.concat(found, ignore_index=True)
 
 

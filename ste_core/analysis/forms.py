@@ -22,7 +22,7 @@ from ste_core.core.records import Prediction, Tool
 from ste_core.method import forms
 from ste_core.method.forms import Shown
 from ste_core.method.notes import Note
-from ste_core.pipeline import forms_run, resources, stages
+from ste_core.pipeline import archive, forms_run, resources, stages
 from ste_core.pipeline.stages import FULL, NO_VARIANT
 from ste_core.scoring import error_types, execution, score, verdicts
 
@@ -54,7 +54,8 @@ def _outcomes(study: Study) -> Iterator[pd.DataFrame]:
     for learner in study.of_learners():
         for form, budget, seed, path in _files(learner):
             if not path.is_file():
-                raise UserError(f"{path}: not there; answer with the forms of experience first (notebook 52)")
+                missing = f"{path}: not there; answer with the forms of experience first (notebook 52)"
+                raise UserError(missing + archive.hint(study))
             answers = [one for one in store.read_jsonl(path, Prediction) if (one.gold.tool, one.item) in wanted]
             if answers:
                 rows = error_types.outcomes(answers, toolbox, results, study.scoring.rule, seed=seed)

@@ -38,6 +38,11 @@ def file_of(study: Study) -> Path:
     return study.results / "run.tar.xz"
 
 
+def hint(study: Study) -> str:
+    """What to say after "not there" where the packed file may have it."""
+    return f"; `ste unpack {study.name}` puts back what was kept of a run" if file_of(study).is_file() else ""
+
+
 def pack(study: Study) -> tuple[Path, int]:
     """Pack what the study has left so far; the same content gives the same bytes.
 

@@ -30,7 +30,7 @@ from ste_core.method import distill, finetune, predict
 from ste_core.method.training_data import GeneralTask, Round
 from ste_core.models.base import ChatModel, gather
 from ste_core.models.replies import answer_or_refusal
-from ste_core.pipeline import curriculum, finetune_job, resources
+from ste_core.pipeline import archive, curriculum, finetune_job, resources
 
 
 class RoundDone(Record):
@@ -106,10 +106,8 @@ def read_rounds(study: Study, seed: int) -> dict[str, list[RoundDone]]:
         for number in range(len(chain)):
             record = work.done(arm, number)
             if record is None:
-                raise UserError(
-                    f"study '{study.name}': continual: arm {arm}, seed {seed}: round {number} is not done, or was done "
-                    f"with other data or settings; run notebook 60"
-                )
+                missing = f"arm {arm}, seed {seed}: round {number} is not done, or was done with other data or settings"
+                raise UserError(f"study '{study.name}': continual: {missing}; run notebook 60{archive.hint(study)}")
             found[arm].append(record)
     return found
 

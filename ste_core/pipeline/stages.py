@@ -34,7 +34,7 @@ from ste_core.method import distill, finetune, predict, retrieve
 from ste_core.method.finetune import Finetuned
 from ste_core.method.predict import Setting
 from ste_core.method.training_data import GeneralTask
-from ste_core.pipeline import explore_run, finetune_job, resources
+from ste_core.pipeline import archive, explore_run, finetune_job, resources
 
 #: the method with nothing left out
 FULL = "full"
@@ -110,7 +110,8 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
     seed = study.experience_seed(seed)
     path = distilled_folder(study, variant, seed, part) / "examples.jsonl"
     if not path.is_file():
-        raise UserError(f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)")
+        missing = f"{path}: not there; distil variant {variant}, seed {seed} first (notebook 34)"
+        raise UserError(missing + archive.hint(study))
     found = store.read_jsonl(path, Example)
     episodes = episodes_of(part)
     if episodes is not None:

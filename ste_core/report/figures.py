@@ -19,6 +19,7 @@ from matplotlib.text import Text
 from ste_core.core import store
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
+from ste_core.method import forms
 from ste_core.report import plots, plots_audit, plots_learners
 from ste_core.report.places import where
 from ste_core.scoring import score
@@ -319,6 +320,14 @@ def _general(tables: Tables) -> pd.DataFrame:
     return tables["continual_general"][["arm", "kind", "general", "round", "value", "ci_low", "ci_high"]]
 
 
+def _forms(tables: Tables) -> pd.DataFrame:
+    told, table = tables["forms_differences"], tables["forms"]
+    without = table[(table["form"] == "none") & (table["metric"] == _right(table))].set_index("learner")["value"]
+    told = told[told["reference"] == "none"]
+    labelled = told.assign(form=told["form"].map(forms.LABELS), baseline=told["learner"].map(without))
+    return labelled[["learner", "form", "budget", "baseline", "difference", "ci_low", "ci_high", "verdict"]]
+
+
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
         ("correctness",), _correctness, plots.correctness_points,
@@ -377,6 +386,11 @@ FIGURES: dict[str, FigureSpec] = {
         ("main", "by_seed", "paper_correctness"), _learners, plots_learners.learner_points,
         "Execution and tool-selection accuracy of each learner without experience, with it in context, fine-tuned on "
         "it, and with gold examples in its place, with intervals; beside them the paper's systems.",
+    ),
+    "embedded_forms": FigureSpec(
+        ("forms", "forms_differences"), _forms, plots_learners.form_points,
+        "What demonstrations, notes, rewritten documentation, two of them together and fine-tuning add to each "
+        "learner's baseline at each budget of prompt tokens, with intervals.",
     ),
     "embedded_tools": FigureSpec(
         ("embedded_tools",), _tools, plots.tool_heatmap,

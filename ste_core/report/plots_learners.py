@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ste_core.report.plots import BLUE, SETTING_COLOURS, _title
+from ste_core.report.plots import BLUE, ORANGE, SETTING_COLOURS, _rows, _title
 
 #: marks that need no language model, by the line they are drawn with
 _LINES = {"TF-IDF": "--", "chance": ":"}
@@ -138,3 +138,46 @@ def _paper_columns(axes: Axes, paper: pd.DataFrame) -> None:
     axes.set_xticks(range(len(settings)), settings)
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.15), fontsize=7, frameon=False)
     axes.set_title("the paper's systems, by its own rule", fontsize=10)
+
+
+def form_points(data: pd.DataFrame) -> Figure:
+    """What each form of experience adds to the baseline, a panel a learner; a row a form, a mark a budget of tokens.
+
+    Args:
+        data: `learner, form, budget, baseline, difference, ci_low, ci_high, verdict`, `form` as it is called, budget 0
+            without a place in the prompt, in drawing order; accuracy in percent, differences in points.
+    """
+    learners, forms = list(dict.fromkeys(data["learner"])), list(dict.fromkeys(data["form"]))
+    budgets = sorted({int(one) for one in data["budget"]} - {0})
+    paints = plt.get_cmap("cividis")(np.linspace(0.75, 0.05, len(budgets)))
+    shapes = ("os^v<>" * len(budgets))[: len(budgets)] + "D"
+    marks = [one for one in zip([*budgets, 0], [*paints, ORANGE], shapes, strict=True) if one[0] in set(data["budget"])]
+    figure, panels = plt.subplots(
+        1, len(learners), figsize=(3.6 * len(learners) + 3.2, 0.6 * len(forms) + 1.4), sharey=True, sharex=True,
+        squeeze=False,
+    )  # fmt: skip
+    for axes, learner in zip(panels[0], learners, strict=True):
+        own = data[data["learner"] == learner]
+        axes.axvline(0, color="0.4", linewidth=1, zorder=1)
+        for budget, paint, mark in marks:
+            part = own[own["budget"] == budget]
+            shift = 0.0 if budget == 0 else 0.22 * (budgets.index(budget) - (len(budgets) - 1) / 2)
+            spread = [part["difference"] - part["ci_low"], part["ci_high"] - part["difference"]]
+            rows = [forms.index(one) + shift for one in part["form"]]
+            axes.errorbar(
+                part["difference"], rows, xerr=spread, fmt=mark, color=paint, capsize=2, markersize=6,
+                markerfacecolor="white", linewidth=1.2, zorder=3,
+                label=f"at most {budget:,} tokens" if budget else "nothing",
+            )  # fmt: skip
+            known = (part["verdict"] != "inconclusive").to_numpy()
+            axes.plot(part["difference"][known], np.array(rows)[known], mark, color=paint, markersize=6, zorder=4)
+        axes.set_title(learner, fontsize=10)
+        axes.set_xlabel(f"points over its baseline, {own['baseline'].iloc[0]:.1f} %", fontsize=9)
+        _rows(axes, forms, range(len(forms)))
+    panels[0][-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=8,
+                         title="added to the prompt\n(filled: significant)", title_fontsize=8)  # fmt: skip
+    best = [data[data["learner"] == one].sort_values("difference", kind="stable").iloc[-1] for one in learners]
+    said = [f"{one.form} ({one.difference:+.1f} points, {one.verdict})" for one in best]
+    _title(figure, f"Most is added by {' and by '.join(said)}")
+    figure.tight_layout()
+    return figure
