@@ -5,7 +5,7 @@ PYTHON ?= python3
 STUDY ?= quick
 BIN := .venv/bin
 
-.PHONY: help study audit figures site lab test bench lint clean
+.PHONY: help install study audit figures site lab test bench lint clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -16,6 +16,8 @@ help:  ## show this list
 	@echo "  PROFILE=dir   with make study: run each job through an executor, see docs/cluster.md (SHARDS=n: in n parts)"
 	@echo "  RELEASE=dir   a copy of the authors' release (else \$$STE_RELEASE, else it is downloaded)"
 	@echo "  PYTHON=path   the Python to build .venv with (default: $(PYTHON))"
+
+install: .venv/installed  ## build .venv, and run nothing
 
 study: .venv/installed  ## run the study (STUDY=name): notebooks, tables, figures
 	@$(BIN)/ste run $(STUDY) $(if $(RELEASE),--release "$(RELEASE)") $(if $(DRY),--dry-run) \

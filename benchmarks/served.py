@@ -4,10 +4,13 @@
 
 Development queries with four documented tools, greedy, decoded freely, asked through `predict` as a study asks, in each
 format of a call that the model knows. The server is that of the library transformers, started here on a port of this
-machine with the same weights in the same precision. Calls are compared as the scorer reads them; what differs by
-rounding alone is counted with the rest. `quick` needs the weights of SmolLM2-135M, `full` those of Qwen2.5-Coder-0.5B.
+machine with the same weights in the same precision, but without the sampling settings that their makers recommend: a
+server applies a penalty on repetition among them to every request, and none can be told otherwise. Calls are compared
+as the scorer reads them; what differs by rounding alone is counted with the rest. `quick` needs the weights of
+SmolLM2-135M, `full` those of Qwen2.5-Coder-0.5B.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -24,7 +27,7 @@ import yaml
 from benchmarks.harness import Row, main
 from benchmarks.work import BASE, ROOT, free_port, items, listening, shown
 from microworld.tools import toolbox
-from ste_core.core import aio, react
+from ste_core.core import aio, react, store
 from ste_core.core.config import Prompts, ToolFormat, load
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call
@@ -75,6 +78,19 @@ def serving(folder: str) -> Iterator[str]:
             server.wait(30)
 
 
+def without_settings(source: str, there: Path) -> str:
+    """The same model in another folder, without recommended sampling."""
+    folder = there / "model"
+    folder.mkdir()
+    for path in Path(source).iterdir():
+        if path.name != "generation_config.json":
+            (folder / path.name).symlink_to(path.resolve())
+    known = store.read_json(Path(source) / "generation_config.json")
+    ids = {name: known[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id") if name in known}
+    store.write_text(folder / "generation_config.json", json.dumps(ids))
+    return str(folder)
+
+
 def calls(model: dict[str, Any], plan: Plan, folder: Path) -> tuple[list[Call | None], float]:
     """What a model of a study file answers to the plan's queries, and the seconds it takes."""
     file = folder / f"{model['kind']}_{model['tool_format']}.yaml"
@@ -98,11 +114,11 @@ def measure(plan: Plan, command: str) -> list[Row]:
     torch.set_num_threads(2)
     name, rows = Path(plan.model).name, []
     source = str(weights.folder(plan.model))
-    with tempfile.TemporaryDirectory() as there, serving(source) as address:
+    with tempfile.TemporaryDirectory() as there, serving(plain := without_settings(source, Path(there))) as address:
         for tool_format in plan.formats:
             common = {"tool_format": tool_format, "prompts": plan.prompts}
             here, ours = calls({"kind": "local", "path": source} | common, plan, Path(there))
-            other = {"kind": "openai", "model": source, "base_url": address, "tokenizer": source, "timeout": 600.0}
+            other = {"kind": "openai", "model": plain, "base_url": address, "tokenizer": source, "timeout": 600.0}
             served, theirs = calls(other | common, plan, Path(there))
             same = sum(one == two for one, two in zip(here, served, strict=True))
             made = [sum(one is not None for one in answers) for answers in (here, served)]

@@ -222,6 +222,8 @@ def test_from_the_first_page_to_the_answer(reader):
     page = reader.open("index.html")
     claims = pd.read_csv(ROOT / "results" / "audit" / "tables" / "claims.csv").query("part == 'as worded'")
     assert page.locator(".claims .verdict").all_text_contents() == claims["verdict"].tolist()
+    assert page.locator("h2", has_text="What was found").count() == 1
+    assert page.locator("h2", has_text="Two commands").count() == 0
     page.get_by_role("link", name="Statement by statement", exact=True).click()
     assert page.url.endswith("audit/16_audit_claims.html")
     page.locator("#contents").get_by_role("link", name="Trajectories").click()
@@ -285,7 +287,7 @@ def test_trajectories_are_read_trial_by_trial(reader):
     assert data.endswith("full/seed0/look_up.js")
     page.locator(".episode > summary").nth(1).click()
     last = page.locator(".trial").last
-    assert last.locator("h2 .verdict").inner_text() == "not solved"
+    assert last.locator("h2 .verdict").inner_text() == "model says not solved"
     assert last.locator(".memory summary").inner_text() == (
         "Memory shown: short-term, at most trials 1 to 2; long-term, 2 of 5 lines"
     )
@@ -301,7 +303,7 @@ def test_trajectories_are_read_trial_by_trial(reader):
     assert page.locator("#episodes script, #episodes img").count() == 0
     page.select_option("[name=show]", "unsolved")
     assert page.locator("#count").inner_text() == "3 of 6 trials of look_up"
-    assert set(page.locator(".trial .verdict").all_inner_texts()) == {"not solved"}
+    assert set(page.locator(".trial .verdict").all_inner_texts()) == {"model says not solved"}
     page.select_option("[name=show]", "all")
     from playwright.sync_api import expect
 

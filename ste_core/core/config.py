@@ -357,7 +357,7 @@ WRITTEN: tuple[FormName, ...] = ("worded_notes", "documentation", "documentation
 
 
 class Forms(Section):
-    """What form experience should take, compared at equal prompt tokens; see `ste_core.pipeline.forms_run`."""
+    """What form experience should take, within equal budgets of prompt tokens; see `ste_core.pipeline.forms_run`."""
 
     model: str | None = None  # a key of `models`: who words notes and rewrites documentation; default distillation's
     forms: Annotated[list[FormName], Field(min_length=1)] = list(get_args(FormName))

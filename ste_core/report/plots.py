@@ -509,7 +509,7 @@ def variant_panels(data: pd.DataFrame) -> Figure:
     for axes in panels.flat[len(names) :]:
         axes.set_visible(False)
     for axes in panels[-1]:
-        axes.set_xlabel("% of trials (95 % interval over tools)", fontsize=8)
+        axes.set_xlabel("% (95 % interval over tools)", fontsize=8)
     ran = data[data["measure"] == measures[1]].set_index("variant")["value"]
     shares = " to ".join(dict.fromkeys(f"{value:.0f}" for value in (ran.min(), ran.max())))
     _title(figure, f"While exploring, {measures[1]} in {shares} % of trials")
@@ -627,8 +627,9 @@ def continual_matrices(data: pd.DataFrame) -> Figure:
         axes.set_visible(False)
     own = data[~data["arm"].str.startswith("paper")]
     final = own[own["round"] == own.groupby("arm")["round"].transform("max")].groupby("arm", sort=False)["value"].mean()
-    _title(figure, f"At the end, {final.idxmax().replace('_', ' ')} has most ({final.max():.0f} % on average), "
-           f"{final.idxmin().replace('_', ' ')} least ({final.min():.0f} %)")  # fmt: skip
+    ends = dict.fromkeys((final.idxmax(), final.idxmin()))
+    said = [f"{arm.replace('_', ' ')} {final[arm]:.0f} %" for arm in ends]
+    _title(figure, f"On average at the end: {' and '.join(said)}")
     figure.tight_layout()
     return figure
 
@@ -655,7 +656,7 @@ def replay_curve(data: pd.DataFrame) -> Figure:
                 x = part["replay"] + 0.12 * number  # so that intervals do not hide each other
                 axes.vlines(x, part["ci_low"], part["ci_high"], color=colours[line])
                 axes.plot(x, part["value"], color=colours[line], marker="o", markersize=5, label=line)
-        axes.set_xlabel("replayed of every earlier batch, % of its examples")
+        axes.set_xlabel("% of each earlier batch's examples replayed")
         axes.set_ylabel("points" if "drop" in panel else "% right")
         axes.set_title(panel, fontsize=10)
     handles = {text: one for axes in panels[0] for one, text in zip(*axes.get_legend_handles_labels(), strict=True)}
@@ -664,8 +665,8 @@ def replay_curve(data: pd.DataFrame) -> Figure:
     curve = curve[curve["line"] == curve["line"].iloc[-1]] if len(curve) else curve
     if curve["replay"].nunique() > 1:
         first, last = curve.iloc[0], curve.iloc[-1]
-        _title(figure, f"Replaying {last['replay']:.0f} instead of {first['replay']:.0f} %: final average "
-               f"{first['value']:.1f} to {last['value']:.1f} %")  # fmt: skip
+        _title(figure, f"Final average: {last['value']:.1f} % with {last['replay']:.0f} % replayed, "
+               f"{first['value']:.1f} % with {first['replay']:.0f} %")  # fmt: skip
     else:
         _title(figure, "No arms differ in the share that is replayed")
     figure.tight_layout(rect=(0, 0.09, 1, 1))

@@ -167,7 +167,7 @@ def form_points(data: pd.DataFrame) -> Figure:
             axes.errorbar(
                 part["difference"], rows, xerr=spread, fmt=mark, color=paint, capsize=2, markersize=6,
                 markerfacecolor="white", linewidth=1.2, zorder=3,
-                label=f"at most {budget:,} tokens" if budget else "nothing",
+                label=f"at most {budget:,} tokens" if budget else "none (weights)",
             )  # fmt: skip
             known = (part["verdict"] != "inconclusive").to_numpy()
             axes.plot(part["difference"][known], np.array(rows)[known], mark, color=paint, markersize=6, zorder=4)
@@ -176,8 +176,12 @@ def form_points(data: pd.DataFrame) -> Figure:
         _rows(axes, forms, range(len(forms)))
     panels[0][-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=8,
                          title="added to the prompt\n(filled: significant)", title_fontsize=8)  # fmt: skip
-    best = [data[data["learner"] == one].sort_values("difference", kind="stable").iloc[-1] for one in learners]
-    said = [f"{one.form} ({one.difference:+.1f} points, {one.verdict})" for one in best]
-    _title(figure, f"Most is added by {' and by '.join(said)}")
+    known = data[data["verdict"] != "inconclusive"]
+    said = [
+        f"{row.form}{f' in {row.budget} tokens' if row.budget else ''} ({row.learner}, {row.difference:+.1f} points)"
+        for row in known.itertuples()
+    ]
+    text = "; ".join(said[:2]) + (f"; {len(said) - 2} more" if len(said) > 2 else "") or "no form"
+    _title(figure, f"Significantly off the baseline: {text}")
     figure.tight_layout()
     return figure

@@ -358,9 +358,10 @@ def describe(study_file: str, name: str) -> tuple[str, str]:
 
 
 def _split(readme: str) -> tuple[str, str]:
-    """The README's top (what this is, what it found) and the rest (how to use it), cut at the second heading."""
-    found = re.search(r"(?m)^## ", readme)
-    return (readme, "") if found is None else (readme[: found.start()], readme[found.start() :])
+    """The README's top (what this is, what it found) and the rest (how to use it), cut at the second of its parts."""
+    parts = [found.start() for found in re.finditer(r"(?m)^## ", readme)]
+    cut = parts[1] if len(parts) > 1 else len(readme)
+    return readme[:cut], readme[cut:]
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -110,13 +110,14 @@
 
   function drawTrial(trial, data) {
     const verdict = { true: "solved", false: "not solved" }[trial.solved] ?? "no verdict";
+    const says = trial.solved === undefined || trial.solved === null ? verdict : `model says ${verdict}`;
     return element(
       "article",
       { class: "trial" },
-      element("h2", null, `Trial ${trial.trial + 1} `, element("span", { class: "verdict " + verdict.replace(" ", "-") }, verdict)),
+      element("h2", null, `Trial ${trial.trial + 1} `, element("span", { class: "verdict " + verdict.replace(" ", "-") }, says)),
       drawMemory(trial, data),
       said("Imagined request", trial.query || "(nothing that could be tried)", "query"),
-      trial.asked_again ? element("p", { class: "note" }, `Asked again ${trial.asked_again} times until there was one.`) : null,
+      trial.asked_again ? element("p", { class: "note" }, `Imagined again, ${trial.asked_again} more, until there was one of use.`) : null,
       trial.steps.flatMap((step) => [said("Model", step.output, "reply"), answered(step)]),
       trial.answer === undefined ? element("p", { class: "note" }, "No final answer.") : null,
       trial.reflection === undefined ? null : said("Reflection", trial.reflection, "reflection"),
