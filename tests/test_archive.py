@@ -5,6 +5,7 @@ import shutil
 import tarfile
 from collections import Counter
 
+import nbformat
 import pytest
 from filelock import FileLock
 from support import one_line, run_ste
@@ -169,3 +170,18 @@ def test_an_analysis_runs_alone_and_says_what_the_committed_tables_say(full, not
     for name in tables:
         again = (folder / "tables" / f"{name}.csv").read_bytes()
         assert again == (committed / f"{name}.csv").read_bytes(), name
+
+
+@pytest.mark.parametrize("notebook", ["47_learners", "54_which_form"])
+def test_a_reader_changes_systems_and_level_and_no_file(full, notebook, tmp_path):
+    folder, places = full
+    files = [*(folder / "tables").glob("*.csv"), *places["STE_FIGURES"].glob("*.*")]
+    before = {path: path.read_bytes() for path in files if path.exists()}
+    output = tmp_path / "changed.ipynb"
+    asked = ("-p", "study", "full", "-p", "systems", "smollm2-135m", "-p", "level", "0.8")
+    done = run_ste("notebook", f"notebooks/{notebook}.ipynb", output, *asked, **places)
+    assert done.returncode == 0, done.stderr
+    shown = [one for cell in nbformat.read(output, 4).cells for one in cell.get("outputs", [])]
+    tables = [one["data"]["text/html"] for one in shown if "text/html" in one.get("data", {})]
+    assert "smollm2-135m" in tables[0] and "qwen" not in tables[0]
+    assert all(path.read_bytes() == data for path, data in before.items())

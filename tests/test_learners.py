@@ -161,6 +161,32 @@ def test_the_figure_shows_each_seed(study):
     assert titles[:2] == ["micro", "other"] and "paper" in titles[2]
 
 
+def test_a_reader_sees_some_learners_at_another_level_and_no_file_changes(study):
+    rows = learners.learner_outcomes(study)
+    for name, table in learners.learner_tables(rows, study).items():
+        store.write_table(table, study.tables / f"{name}.csv")
+    store.write_table(compare.paper_correctness(study), study.tables / "paper_correctness.csv")
+    figures.make("embedded_learners", study)
+    before = {path: path.read_bytes() for path in study.results.rglob("*.*") if path.suffix in (".csv", ".png", ".svg")}
+    asked = study.at_level("0.8")
+    tables = compare.only(learners.learner_tables(rows, asked), "other", "model")
+    main, whole = tables["main"], store.read_table(study.tables / "main.csv")
+    assert set(main["model"]) == {"other", "TF-IDF", "chance"} and set(tables["by_seed"]["model"]) == {"other"}
+    row, wide = (one[(one["model"] == "TF-IDF") & (one["metric"] == "tool_selection")].iloc[0] for one in (main, whole))
+    assert row["ci_high"] - row["ci_low"] < wide["ci_high"] - wide["ci_low"]
+    picture = figures.show("embedded_learners", study, tables)
+    assert picture.data.startswith(b"\x89PNG") and picture.data != before.get(
+        figures.where("embedded_learners", study) / "embedded_learners.png"
+    )
+    assert before == {path: path.read_bytes() for path in before}
+    assert study.at_level(0) is study
+    for level in ("0.3", "high", 1):
+        with pytest.raises(UserError, match=r"^level: must be between 0\.5 and 1"):
+            study.at_level(level)
+    with pytest.raises(UserError, match=r"^systems: no 'nobody'; there are: micro, other$"):
+        compare.only(learners.learner_tables(rows, study), "nobody", "model")
+
+
 def test_the_plan_counts_each_learner_and_what_is_done_no_more(study, written):
     before = plan.plan(study)
     assert not [row for row in before.rows if row.stage == "predict" and "baseline" in row.what]

@@ -55,6 +55,25 @@ def answer_outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFr
     return pd.concat(found, ignore_index=True)
 
 
+def only(tables: dict[str, pd.DataFrame], systems: str, column: str) -> dict[str, pd.DataFrame]:
+    """The rows of some systems in tables that compare systems, and rows without a system of the study.
+
+    Args:
+        systems: names separated by commas, or "" for all.
+        column: which column has them; a system of the study is one that the last of the tables names.
+
+    Raises:
+        UserError: no such system.
+    """
+    known = list(dict.fromkeys(list(tables.values())[-1][column]))
+    wanted = [one.strip() for one in systems.split(",") if one.strip()] or known
+    for name in wanted:
+        if name not in known:
+            raise UserError(f"systems: no '{name}'; there are: {', '.join(known)}")
+    others = set(known) - set(wanted)
+    return {name: table[~table[column].isin(others)] for name, table in tables.items()}
+
+
 def seeds_of(study: Study, setting: Setting = "icl") -> list[int]:
     """The seeds of a setting: of fine-tuning its own, in context those of the exploration; the baseline has one."""
     if setting == "tuned":

@@ -93,6 +93,11 @@ def form_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def compared(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
+    """What compares the forms, by the tables' names: `forms` and `forms_differences`."""
+    return {"forms": form_table(rows, study), "forms_differences": form_differences(rows, study)}
+
+
 def _sizes(study: Study) -> dict[tuple[str | None, str, int], tuple[float, float]]:
     """Of each learner, form and budget, the tokens that experience adds to a prompt and the pieces it shows."""
     found = {}

@@ -74,6 +74,17 @@ def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+def learner_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
+    """The tables of the comparison by name: `main` (with gold examples and references), `differences`, `by_seed`.
+
+    Args:
+        rows: of `learner_outcomes`, all or some.
+    """
+    own = setting_table(rows, study)
+    main = pd.concat([own, gold_rows(own, study), references(study)], ignore_index=True)
+    return {"main": main, "differences": setting_differences(rows, study), "by_seed": by_seed(rows)}
+
+
 def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     """Each run on its own: `model, setting, decoding, metric, seed, value`, percent."""
     named = {verdict: metric for metric, verdict in VERDICT_OF_METRIC.items()}
@@ -88,8 +99,9 @@ def gold_rows(main: pd.DataFrame, study: Study) -> pd.DataFrame:
 
     The items and candidates are the same; how long fine-tuning trains is that study's own.
     """
-    path = load(GOLD).tables / "main.csv"
-    if GOLD in stages.controls(study) or not path.is_file():
+    gold = load(GOLD)
+    path = gold.tables / "main.csv"
+    if GOLD in stages.controls(study) or gold.statistics.level != study.statistics.level or not path.is_file():
         return main.iloc[:0]
     rows = store.read_table(path)
     rows = rows[rows["setting"].isin(["ICL", "FT"])].assign(setting=rows["setting"] + f" {GOLD}")

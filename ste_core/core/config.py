@@ -6,6 +6,7 @@ PosixPath('/.../results/audit/tables/correctness.csv')
 """
 
 import difflib
+import math
 import os
 import re
 import zlib
@@ -589,6 +590,24 @@ class Study(Section):
     def of_learners(self) -> list["Study"]:
         """The study for each of its learners, the first one first."""
         return [self, *(self.as_learner(name) for name in self.learners)]
+
+    def at_level(self, level: float | str) -> "Study":
+        """The study with intervals of another level, for a reader who wants to see them; 0 for its own.
+
+        Raises:
+            UserError: no level.
+        """
+        try:
+            number = float(level)
+        except ValueError:
+            number = math.nan
+        if number == 0:
+            return self
+        if not 0.5 < number < 1:
+            raise UserError(f"level: must be between 0.5 and 1, as 0.9, not {level}")
+        study = self.model_copy(update={"statistics": self.statistics.model_copy(update={"level": number})})
+        study._root, study._learner = self._root, self._learner
+        return study
 
     @property
     def tables(self) -> Path:

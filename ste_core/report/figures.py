@@ -6,6 +6,7 @@ A figure is made from committed tables alone, so notebooks and `make figures` gi
 `figures/<name>.csv` (what it shows), `.svg` and `.png`.
 """
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,23 +47,41 @@ def make(name: str, study: Study) -> Figure:
     if name not in FIGURES:
         raise UserError(f"{name}: no such figure; there are: {', '.join(FIGURES)}")
     spec = FIGURES[name]
-    data = store.write_table(spec.data(_tables(spec, study)), where(name, study) / f"{name}.csv")
+    tables = _tables(spec, study)
+    data = store.write_table(spec.data(tables), where(name, study) / f"{name}.csv")
     with plots.style():
-        figure = spec.draw(data)
-        if not _executed(spec, study):
-            for text in figure.findobj(Text):
-                text.set_text(_of_calls(text.get_text()))
+        figure = _drawn(spec, data, tables)
         save(figure, where(name, study) / name)
         plt.close(figure)
     return figure
 
 
-def show(name: str, study: Study) -> Image:
-    """Make a figure and return it for a notebook to display, with its alternative text."""
-    make(name, study)
+def show(name: str, study: Study, tables: Tables | None = None) -> Image:
+    """Make a figure and return it for a notebook to display, with its alternative text.
+
+    Args:
+        tables: drawn in the place of the study's tables of these names; then no file is written.
+    """
     spec = FIGURES[name]
-    alt = spec.alt if _executed(spec, study) else _of_calls(spec.alt)
-    return Image(filename=str(where(name, study) / f"{name}.png"), width=860, alt=alt)
+    shown = _tables(spec, study) | (tables or {})
+    alt = spec.alt if _executed(shown, spec) else _of_calls(spec.alt)
+    if tables is None:
+        make(name, study)
+        return Image(filename=str(where(name, study) / f"{name}.png"), width=860, alt=alt)
+    picture = io.BytesIO()
+    with plots.style():
+        figure = _drawn(spec, spec.data(shown), shown)
+        figure.savefig(picture, format="png")
+        plt.close(figure)
+    return Image(data=picture.getvalue(), width=860, alt=alt)
+
+
+def _drawn(spec: FigureSpec, data: pd.DataFrame, tables: Tables) -> Figure:
+    figure = spec.draw(data)
+    if not _executed(tables, spec):
+        for text in figure.findobj(Text):
+            text.set_text(_of_calls(text.get_text()))
+    return figure
 
 
 def _tables(spec: FigureSpec, study: Study) -> Tables:
@@ -74,9 +93,9 @@ def _right(table: pd.DataFrame) -> str:
     return score.right([*table.columns, *table.get("metric", ())])
 
 
-def _executed(spec: FigureSpec, study: Study) -> bool:
+def _executed(tables: Tables, spec: FigureSpec) -> bool:
     """Whether the verdicts in a figure's tables rest on results, as its texts say."""
-    return "correct_execution" in {_right(table) for table in _tables(spec, study).values()}
+    return "correct_execution" in {_right(tables[name]) for name in spec.tables}
 
 
 def _of_calls(text: str) -> str:

@@ -181,7 +181,7 @@ def form_points(data: pd.DataFrame) -> Figure:
         f"{row.form}{f' in {row.budget} tokens' if row.budget else ''} ({row.learner}, {row.difference:+.1f} points)"
         for row in known.itertuples()
     ]
-    text = "; ".join(said[:2]) + (f"; {len(said) - 2} more" if len(said) > 2 else "") or "no form"
+    text = (said[0] if said else "no form") + (f", {len(said) - 1} more" if len(said) > 1 else "")
     _title(figure, f"Significantly off the baseline: {text}")
     figure.tight_layout()
     return figure
