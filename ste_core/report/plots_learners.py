@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from ste_core.report.plots import BLUE, ORANGE, SETTING_COLOURS, _rows, _title
 
@@ -17,6 +18,9 @@ _LINES = {"TF-IDF": "--", "chance": ":"}
 
 #: the inner colour of points by what stands in the place of experience
 _FACES = {"gold": "white", "hindsight": "0.8"}
+
+#: what stands in the place of experience, in words
+_CONTROLS = {"gold": "gold examples", "hindsight": "experience, queries written anew to fit the call (hindsight)"}
 
 
 def gold_points(data: pd.DataFrame) -> Figure:
@@ -94,12 +98,26 @@ def learner_points(data: pd.DataFrame) -> Figure:
         _paper_columns(grid[0, -1], paper)
         for axes in grid[1:, -1]:
             axes.set_axis_off()
+    _what_faces_mean(grid[-1, -1], {one.partition(" ")[2] for one in points["setting"]}, beside=bool(len(paper)))
     reached = points[points["seed"].isna() & (points["metric"] == metrics[0])]
     best = reached[reached["setting"].isin(list(SETTING_COLOURS))].groupby("model", sort=False)
-    said = [" → ".join(f"{value:.0f}" for value in part["value"]) + " %" for _, part in best]
-    _title(figure, f"{metrics[0].capitalize()}, {' → '.join(SETTING_COLOURS)}: {' and '.join(said)}")
+    said = [f"{name} {' → '.join(f'{value:.0f}' for value in part['value'])} %" for name, part in best]
+    _title(figure, f"{metrics[0].capitalize()}, {' → '.join(SETTING_COLOURS)}: {', '.join(said)}")
     figure.tight_layout()
     return figure
+
+
+def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool) -> None:
+    """A legend of the points' inner colours, where there are several: in the free corner beside, else in the panel."""
+    shown = [one for one in _FACES if one in controls]
+    if shown:
+        faces = {"experience": "0.4"} | {_CONTROLS[one]: _FACES[one] for one in shown}
+        handles = [
+            Line2D([], [], marker="o", linestyle="", color="0.4", markersize=7, markerfacecolor=face, label=name)
+            for name, face in faces.items()
+        ]
+        where = {"loc": "lower left", "bbox_to_anchor": (0, -0.05)} if beside else {"loc": "upper left"}
+        axes.legend(handles=handles, title="learnt from", frameon=False, fontsize=8, title_fontsize=8, **where)
 
 
 def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
@@ -137,7 +155,7 @@ def _paper_columns(axes: Axes, paper: pd.DataFrame) -> None:
                       markersize=4, linewidth=1, label=system, zorder=2)  # fmt: skip
     axes.set_xticks(range(len(settings)), settings)
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.15), fontsize=7, frameon=False)
-    axes.set_title("the paper's systems, by its own rule", fontsize=10)
+    axes.set_title("the paper's systems, correct by its own rule", fontsize=10)
 
 
 def form_points(data: pd.DataFrame) -> Figure:
