@@ -204,8 +204,8 @@ def judge_panels(data: pd.DataFrame) -> Figure:
     lower.set_xlabel("% of all items (95 % interval over APIs)")
     lower.legend(loc="upper center", bbox_to_anchor=(0.3, -0.15), ncols=2, handletextpad=0.4)
     most, least = lenient.loc[lenient["value"].idxmax()], lenient.groupby("label")["value"].max().median()
-    _title(figure, f"Leniency gives {most['label']} {most['value']:.0f} % of its items, half of the systems at most "
-                   f"{least:.0f} %")  # fmt: skip
+    _title(figure, f"Correct by leniency: {most['value']:.0f} % of the items ({most['label']}), "
+           f"at most {least:.0f} % for half of the systems")  # fmt: skip
     figure.tight_layout()
     return figure
 
@@ -543,7 +543,9 @@ def episode_lines(data: pd.DataFrame) -> Figure:
     axes.set_ylim(0, 100)
     first = next(iter(dict.fromkeys(data["variant"])))
     ends = data[data["variant"] == first].sort_values("episode")["value"]
-    _title(figure, f"From the first to the last episode, {first} goes from {ends.iloc[0]:.0f} to {ends.iloc[-1]:.0f} %")
+    whose = f"{first.replace('_', ' ')}, " if data["variant"].nunique() > 1 else ""
+    said = f"{whose}trials in which a call ran: {ends.iloc[0]:.0f} % in the first episode, "
+    _title(figure, said[:1].upper() + said[1:] + f"{ends.iloc[-1]:.0f} % in the last")
     figure.tight_layout()
     return figure
 

@@ -113,6 +113,6 @@ def api_heatmap(data: pd.DataFrame, title: str | None = None) -> Figure:
             axes.annotate(f"judged by {judges[start]}", ((start + end) / 2, 1.01), xycoords=("data", "axes fraction"),
                           ha="center", fontsize=8.5)  # fmt: skip
     low = int((values.max() < 50).sum())
-    _title(figure, title or f"{low} of {len(apis)} APIs no system gets right in half of its items")
+    _title(figure, title or f"For {low} of {len(apis)} APIs no system is right on half of the items")
     figure.tight_layout()
     return figure
