@@ -161,8 +161,12 @@ class Reader:
         self.problems, self.requests = [], []
         self.page.on("console", lambda message: self.problems.append(message.text))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("requestfailed", lambda request: self.problems.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def _failed(self, request):
+        if request.failure != "net::ERR_ABORTED":  # a page left before its icon was there
+            self.problems.append(f"failed: {request.url}: {request.failure}")
 
     def open(self, path):
         self.page.goto("about:blank")  # else another fragment of one page is no new page
