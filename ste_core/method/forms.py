@@ -10,7 +10,7 @@ demonstrations the nearest to the query first; notes in turn of the documented t
 documentation in the order of the documented tools. Of two forms together the first gets half, the second what is left.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ste_core.core.config import FormName
@@ -41,6 +41,11 @@ LABELS: dict[FormName, str] = {
     "notes_demonstrations": "notes and demonstrations", "weights": "weights (FT)",
     "weights_notes": "weights and notes",
 }  # fmt: skip
+
+
+def pieces_of(wanted: Iterable[FormName]) -> set[str]:
+    """What there must be for some forms."""
+    return {piece for form in wanted for piece in PIECES[form]}
 
 
 def setting_of(form: FormName) -> Setting:

@@ -87,7 +87,7 @@ def make_forms(study: Study, seed: int, done: Callable[[], object] = lambda: Non
         UserError: nothing was explored, or a model or the tools fail.
     """
     options = forms_section(study)
-    wanted = {piece for form in options.forms for piece in forms.PIECES[form]}
+    wanted = forms.pieces_of(options.forms)
     trials = explore_run.read_trials(study, FULL, seed)
     if not trials:
         raise UserError(f"study '{study.name}': variant {FULL}, seed {seed}: not explored yet; run ste explore")

@@ -275,7 +275,7 @@ class _Work:
         if options is None or settings is None or not forms_run.writes(study) or study.source != study.results:
             return []
         to_go = [one for one in settings.seeds if not (forms_run.forms_folder(study, one) / "notes.jsonl").exists()]
-        wanted = {piece for form in options.forms for piece in forms.PIECES[form]}
+        wanted = forms.pieces_of(options.forms)
         texts = len({"worded_notes", "documentation"} & wanted) * len(self.tools) * len(to_go)
         tried = 0.0
         if "documentation" in wanted:  # with the old documentation and with the new
@@ -315,9 +315,8 @@ class _Work:
     def _documented(self) -> int:
         """Tools whose documentation a prompt shows."""
         section = self.study.exploitation
-        if section is None or section.candidates == "all":
-            return len(self.tools)
-        return min(section.candidate_count, len(self.tools))
+        assert section is not None
+        return len(self.tools) if section.candidates == "all" else min(section.candidate_count, len(self.tools))
 
     def _prompt(self) -> float:
         """Tokens of a prompt without experience."""
