@@ -93,7 +93,7 @@ def form_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def compared(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
+def budget_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
     """What compares the forms, by the tables' names: `forms` and `forms_differences`."""
     return {"forms": form_table(rows, study), "forms_differences": form_differences(rows, study)}
 
