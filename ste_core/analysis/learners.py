@@ -180,7 +180,7 @@ def setting_differences(
                 continue
             for metric, verdict in VERDICT_OF_METRIC.items():
                 about = {"model": model, "decoding": decoding, "contrast": contrast, "metric": metric}
-                found.append(about | _difference(parts[first], parts[second], verdict, study))
+                found.append(about | paired_difference(parts[first], parts[second], verdict, study))
     table = pd.DataFrame(found)
     controls = table["contrast"].str.contains("|".join(f" {part}" for part in stages.CONTROLS))
     table = table.assign(p_holm=verdicts.holm(table["p"], controls))
@@ -215,7 +215,7 @@ def sensitivity(main: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     return said
 
 
-def _difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Study) -> dict[str, Any]:
+def paired_difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Study) -> dict[str, Any]:
     """Paired by tool and item, and by seed where both sides have several."""
     several = all(part["seed"].nunique() > 1 for part in (a, b))
     pairs, test = compare.paired_verdicts(a, b, study, verdict, by_seed=several)

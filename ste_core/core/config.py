@@ -444,6 +444,9 @@ class Continual(Section):
         return self
 
 
+StudyName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
 class Study(Section):
     """A validated study file.
 
@@ -451,7 +454,7 @@ class Study(Section):
     moved by `STE_RESULTS` and `STE_FIGURES`, so that a trial run leaves the committed results alone.
     """
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+    name: StudyName
     seed: int = Field(0, ge=0)
     statistics: Statistics = Statistics()
     audit: Audit | None = None
@@ -468,7 +471,8 @@ class Study(Section):
     gold: Gold | None = None
     exam: Exam | None = None
     continual: Continual | None = None
-    experience: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")] | None = None  # of another study
+    experience: StudyName | None = None  # use another study's, in place of exploring and distilling
+    compare_with: StudyName | None = None  # hold exploration and experience against another study's; see notebook 36
 
     _root: Path = PrivateAttr(default_factory=Path)
     _learner: str | None = PrivateAttr(None)

@@ -77,6 +77,11 @@ def forms_folder(study: Study, seed: int) -> Path:
     return study.results / "forms" / FULL / f"seed{seed}"
 
 
+def forms_file(study: Study, seed: int) -> Path:
+    """What is written last of a seed's notes and rewrites: there once all of them are."""
+    return forms_folder(study, seed) / "documentation.jsonl"
+
+
 # --- notes and documentation ------------------------------------------------------------------------------------------
 
 
@@ -185,12 +190,12 @@ def read_forms(study: Study, seed: int) -> Made:
         UserError: it was not made yet.
     """
     place = forms_folder(study, seed)
-    if not (place / "documentation.jsonl").is_file():
+    if not forms_file(study, seed).is_file():
         raise UserError(f"{place}: not there; make the forms of seed {seed} first (notebook 52)")
     return Made(
         store.read_jsonl(place / "notes.jsonl", Note),
         store.read_jsonl(place / "worded.jsonl", Note),
-        store.read_jsonl(place / "documentation.jsonl", Rewrite),
+        store.read_jsonl(forms_file(study, seed), Rewrite),
     )
 
 

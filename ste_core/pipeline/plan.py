@@ -274,7 +274,7 @@ class _Work:
         options, settings, study = self.study.forms, self.study.exploration, self.study
         if options is None or settings is None or not forms_run.writes(study) or study.source != study.results:
             return []
-        to_go = [one for one in settings.seeds if not (forms_run.forms_folder(study, one) / "notes.jsonl").exists()]
+        to_go = [one for one in settings.seeds if not forms_run.forms_file(study, one).exists()]
         wanted = forms.pieces_of(options.forms)
         texts = len({"worded_notes", "documentation"} & wanted) * len(self.tools) * len(to_go)
         tried = 0.0

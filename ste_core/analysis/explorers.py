@@ -1,0 +1,110 @@
+"""What another way to explore is worth: two studies that explore the same tools, trial by trial and item by item.
+
+>>> exploring(load("full_call_first"), load("full"))[["measure", "value", "other"]]                  # doctest: +SKIP
+>>> experience(load("full_call_first"), load("full"))[["model", "setting", "difference"]]            # doctest: +SKIP
+
+Both have the full method, each with settings of its own; differences are paired, by tool while exploring, by item and
+tool where learners answer.
+"""
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from ste_core.analysis import learners, trajectories
+from ste_core.core.config import Study
+from ste_core.core.errors import UserError
+from ste_core.pipeline import archive, explore_run, resources, stages
+from ste_core.pipeline.stages import FULL
+from ste_core.scoring import stats, verdicts
+
+#: what is compared of the examples that a tool's trials left
+EXAMPLES = {"examples": "examples to learn from", "example_calls": "different calls among them"}
+
+
+def exploring(study: Study, other: Study, conventions: Collection[str] = ()) -> pd.DataFrame:
+    """What happened while exploring, and what was left to learn from: means over the tools that both explored.
+
+    Args:
+        conventions: as in `trajectories.coverage`.
+
+    Returns:
+        `measure, tools, value, other, difference, ci_low, ci_high, p, p_holm, verdict`: shares of a tool's trials in
+        percent, counts a tool; a tool without such trials in either study is left out of a measure. Holm's correction
+        over all measures.
+
+    Raises:
+        UserError: one of them has no trials.
+    """
+    own, theirs = _by_tool(study, conventions), _by_tool(other, conventions)
+    rows = []
+    for measure in own.columns:
+        both = pd.DataFrame({"own": own[measure], "other": theirs[measure]}).dropna()
+        if both.empty:
+            continue
+        test = stats.mean(both["own"] - both["other"], level=study.statistics.level)
+        rows.append(
+            {"measure": measure, "tools": len(both), "value": both["own"].mean(), "other": both["other"].mean(),
+             "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p()}
+        )  # fmt: skip
+    return _judged(pd.DataFrame(rows), study)
+
+
+def _by_tool(study: Study, conventions: Collection[str]) -> pd.DataFrame:
+    """A row a tool of the full method's trials, a column a measure; nan where a tool has no such trials."""
+    seeds = study.exploration_seeds()
+    trials = [one for seed in seeds for one in explore_run.read_trials(study, FULL, seed)]
+    if not trials:
+        place = study.explored(FULL, seeds[0])
+        raise UserError(f"study '{study.name}': no trials yet under {place}{archive.hint(study)}")
+    frame = trajectories.trial_frame(trials)
+    columns = {
+        label: 100 * frame[frame[among]].groupby("tool")[name].mean()
+        for name, (label, among) in trajectories.TRIAL_MEASURES.items()
+    }
+    seen = trajectories.coverage(trials, resources.toolbox(study).tools, conventions)
+    means = seen.groupby("tool")[list(trajectories.COVERAGE)].mean()
+    columns |= {label: means[name] for name, label in trajectories.COVERAGE.items()}
+    left = [one for seed in seeds for one in stages.examples(study, FULL, seed)]
+    table = pd.DataFrame(
+        {"tool": [one.tool for one in left], "call": [one.call.model_dump_json() for one in left]}, dtype=str
+    )
+    counts = table.groupby("tool")["call"].agg(["size", "nunique"]).reindex(means.index, fill_value=0) / len(seeds)
+    columns |= dict(zip(EXAMPLES.values(), (counts["size"], counts["nunique"]), strict=True))
+    return pd.DataFrame(columns, index=means.index)
+
+
+def experience(study: Study, other: Study) -> pd.DataFrame:
+    """What learners make of one study's experience and of the other's: paired on the same items.
+
+    Returns:
+        `model, decoding, setting, metric, n, value, other, difference, ci_low, ci_high, p, detectable, p_holm,
+        verdict`, percent and points, for the settings with experience that both have; Holm's correction over all of
+        them.
+
+    Raises:
+        UserError: one of them has no predictions, or nothing in common.
+    """
+    keys = ["model", "decoding", "setting"]
+    own, theirs = (learners.learner_outcomes(one) for one in (study, other))
+    groups = {key: part for key, part in theirs[theirs["setting"] != "baseline"].groupby(keys, sort=False)}
+    rows = []
+    for key, part in own.groupby(keys, sort=False):
+        if key not in groups:
+            continue
+        for metric, verdict in learners.VERDICT_OF_METRIC.items():
+            shared = part.merge(groups[key][["tool", "item"]].drop_duplicates(), on=["tool", "item"])
+            same = groups[key].merge(part[["tool", "item"]].drop_duplicates(), on=["tool", "item"])
+            about = dict(zip(keys, key, strict=True)) | {"metric": metric}
+            test = learners.paired_difference(shared, same, verdict, study)
+            values = {"value": 100 * shared[verdict].mean(), "other": 100 * same[verdict].mean()}
+            rows.append(about | {"n": test.pop("n")} | values | test)
+    if not rows:
+        raise UserError(f"studies '{study.name}' and '{other.name}': no learner and setting with experience in common")
+    return _judged(pd.DataFrame(rows), study)
+
+
+def _judged(table: pd.DataFrame, study: Study) -> pd.DataFrame:
+    table = table.assign(p_holm=verdicts.holm(table["p"]))
+    words = [verdicts.contrast(row.difference, row.p_holm, study.statistics.level) for row in table.itertuples()]
+    return table.assign(verdict=words)

@@ -1,0 +1,146 @@
+"""Two studies that explore otherwise, held against each other by trials and answers written by hand."""
+
+import json
+
+import pytest
+from support import few_items, run_ste
+
+from ste_core.analysis import explorers
+from ste_core.core import store
+from ste_core.core.config import load
+from ste_core.core.errors import UserError
+from ste_core.core.react import render_call
+from ste_core.core.records import Call, Example, Prediction, Step, Trial
+from ste_core.pipeline import resources, stages
+
+TOOLS = ["convert_currency", "list_continents", "sort_words"]
+
+
+def step(tool: str, ok: bool, **arguments: object) -> Step:
+    return Step(output="", call=Call(tool=tool, arguments=arguments), observation="as usd", ok=ok)
+
+
+def trial(tool: str, number: int, *steps: Step) -> Trial:
+    return Trial(tool=tool, variant="full", seed=0, episode=0, trial=number, query=f"query {number}", steps=steps)
+
+
+def example(tool: str, number: int, **arguments: object) -> Example:
+    return Example(tool=tool, episode=0, trial=number, paraphrase=0, query=f"query {number}",
+                   call=Call(tool=tool, arguments=arguments), observation="", answer="")  # fmt: skip
+
+
+def written(folder, name, right, **keys):
+    """A study with two learners, and answers of which those to the first `right` items of a tool are right."""
+    model = {"kind": "local", "path": "microworld/checkpoint", "prompts": "small"}
+    store.write_text(folder / f"{name}.yaml", json.dumps({
+        "name": name,
+        "world": {"tools": "microworld.tools:toolbox", "only": TOOLS, **few_items(folder, TOOLS, 4, 1)},
+        "models": {"a": model, "b": model},
+        "exploration": {"model": "a"}, "distillation": {"model": "a"},
+        "exploitation": {"model": "a", "candidate_count": 3}, "finetuning": {"base": "microworld/checkpoint"},
+        "learners": {"b": {}},
+        **keys,
+    }))  # fmt: skip
+    study = load(folder / f"{name}.yaml")
+    items = resources.items(study, "test")
+    for learner in study.of_learners():
+        for setting in ("baseline", "icl", "tuned"):
+            best = {"baseline": 0, "icl": right, "tuned": right if learner.learner == "a" else 0}[setting]
+            about = {"system": learner.learner, "setting": stages.label(setting)}
+            answers = [
+                Prediction(item=one.item, query=one.query, gold=one.gold, **about,
+                           output=render_call(one.gold.tool, one.gold.arguments) if one.item < best else "no")
+                for one in items
+            ]  # fmt: skip
+            variant = "all" if setting == "baseline" else "full"
+            path = stages.predictions_file(learner, setting, variant, 0)
+            lines(path, answers)
+    return study
+
+
+def lines(path, records):
+    store.write_text(path, "".join(one.model_dump_json() + "\n" for one in records))
+
+
+def explored(study, trials, examples):
+    for tool in {one.tool for one in trials}:
+        lines(study.explored("full", 0) / f"{tool}.jsonl", [one for one in trials if one.tool == tool])
+    lines(stages.distilled_folder(study, "full", 0) / "examples.jsonl", examples)
+
+
+@pytest.fixture
+def studies(tmp_path, monkeypatch):
+    """The first tries other words each time, the second copies out of an error; of the continents nothing is learnt."""
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
+    monkeypatch.setenv("STE_FIGURES", str(tmp_path / "figures"))
+    here = written(tmp_path, "here", 3, compare_with="there")
+    there = written(tmp_path, "there", 1)
+    continents = [trial("list_continents", 0, step("list_continents", True))]
+    money = {"amount": 1, "from": "usd"}
+    copied = (step("convert_currency", False, amount=0), step("convert_currency", True, **money))
+    explored(
+        here,
+        [*continents, *(trial("sort_words", n, step("sort_words", True, words=str(n))) for n in range(2)),
+         *(trial("convert_currency", n, step("convert_currency", True, amount=n)) for n in range(2))],
+        [example("sort_words", n, words=str(n)) for n in range(2)],
+    )  # fmt: skip
+    explored(
+        there,
+        [*continents, *(trial("sort_words", n, step("sort_words", n == 0, words="x")) for n in range(2)),
+         *(trial("convert_currency", n, *copied) for n in range(2))],
+        [example("sort_words", 0, words="x"), example("convert_currency", 0, **money),
+         example("convert_currency", 1, **money)],
+    )  # fmt: skip
+    return here, there
+
+
+def test_exploring_is_compared_tool_by_tool(studies):
+    table = explorers.exploring(*studies).set_index("measure")
+    ran = table.loc["first call runs"]
+    assert ran["tools"] == 3 and ran["value"] == 100 and ran["other"] == pytest.approx(100 * (1 + 0.5 + 0) / 3)
+    assert ran["difference"] == pytest.approx(ran["value"] - ran["other"])
+    assert ran["ci_low"] < ran["difference"] < ran["ci_high"] and ran["verdict"] == "inconclusive"
+    calls = table.loc["different calls that ran"]
+    assert (calls["value"], calls["other"]) == (pytest.approx(5 / 3), pytest.approx(1))
+    # here no first call failed, so there is nothing to compare with what was overcome there
+    assert "overcome by copying the error" not in table.index
+    left = table.loc[list(explorers.EXAMPLES.values()), ["value", "other"]]
+    assert left.to_numpy().tolist() == [[pytest.approx(2 / 3), 1], [pytest.approx(2 / 3), pytest.approx(2 / 3)]]
+
+
+def test_experience_is_compared_item_by_item(studies):
+    table = explorers.experience(*studies)
+    assert set(table["setting"]) == {"ICL", "FT"} and set(table["model"]) == {"a", "b"}
+    shown = table[table["metric"] == "execution"].set_index(["model", "setting"])
+    first = shown.loc[("a", "ICL")]
+    assert first["n"] == 12 and (first["value"], first["other"], first["difference"]) == (75, 25, 50)
+    assert first["ci_low"] <= 50 <= first["ci_high"] and first["p_holm"] >= first["p"]
+    assert shown.loc[("b", "FT")]["difference"] == 0
+
+
+def test_what_is_missing_is_one_line(studies, tmp_path):
+    here, there = studies
+    (there.explored("full", 0) / "sort_words.jsonl").unlink()
+    assert explorers.exploring(here, there).set_index("measure").loc["a call runs", "tools"] == 2
+    for path in there.explored("full", 0).glob("*.jsonl"):
+        path.unlink()
+    with pytest.raises(UserError, match=r"^study 'there': no trials yet under "):
+        explorers.exploring(here, there)
+    alone = written(tmp_path, "alone", 1, exploitation={"model": "b", "candidate_count": 3}, learners={})
+    apart = written(tmp_path, "apart", 1, learners={})
+    with pytest.raises(UserError, match=r"^studies 'alone' and 'apart': no learner and setting with experience in"):
+        explorers.experience(alone, apart)
+
+
+def test_a_study_says_what_it_is_compared_with(tmp_path):
+    path = tmp_path / "side.yaml"
+    store.write_text(path, "name: side\nextends: full_call_first\ncompare_with: ''\n")
+    with pytest.raises(UserError, match="compare_with"):
+        load(path)
+    planned = run_ste("run", "full_call_first", "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    jobs = {line.split()[0] for line in planned.stdout.partition("jobs")[2].splitlines() if line.strip()}
+    assert "explorers" in jobs and "continual" not in jobs and "open_questions" not in jobs
+    without = run_ste("notebook", "notebooks/36_explorers.ipynb", tmp_path / "out.ipynb", "-p", "study", "quick")
+    assert without.returncode != 0 and "study 'quick': compare_with: missing" in without.stderr
+    assert "Traceback" not in without.stderr
