@@ -306,7 +306,7 @@ STAGES = [
           ["main", "differences", "by_seed"], ["embedded_learners"]),
     Stage("explorers", "notebooks/36_explorers.ipynb", STUDY.compare_with and CONCLUDES,
           [*explored(), *(path for learner in (STUDY, *OTHERS) for path in exploited(learner))],
-          ["explorers", "explorers_experience"]),
+          ["explorers", "explorers_experience", "learnt_tools", "learnt_differences"]),
     *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
             [distilled("full", STUDY.experience_seed(seed)), *predicted("icl", seeds=[STUDY.experience_seed(seed)], learner=learner),
              *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],

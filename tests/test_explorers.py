@@ -5,7 +5,7 @@ import json
 import pytest
 from support import few_items, run_ste
 
-from ste_core.analysis import explorers
+from ste_core.analysis import explorers, learners
 from ste_core.core import store
 from ste_core.core.config import load
 from ste_core.core.errors import UserError
@@ -144,3 +144,15 @@ def test_a_study_says_what_it_is_compared_with(tmp_path):
     without = run_ste("notebook", "notebooks/36_explorers.ipynb", tmp_path / "out.ipynb", "-p", "study", "quick")
     assert without.returncode != 0 and "study 'quick': compare_with: missing" in without.stderr
     assert "Traceback" not in without.stderr
+
+
+def test_settings_are_shown_where_there_was_experience(studies):
+    here, there = studies
+    for study, tools, right in ((here, 1, 75), (there, 2, 25)):  # sort_words; and convert_currency
+        tables = learners.learnt_tables(learners.learner_outcomes(study), study)
+        shown = tables["learnt_tools"].query("metric == 'execution'").set_index(["model", "setting"])
+        assert set(shown["n"]) == {4 * tools} and shown.loc[("a", "FT"), "value"] == right
+        assert {"ICL - baseline", "FT - baseline", "FT - ICL"} == set(tables["learnt_differences"]["contrast"])
+    explored(here, [], [])
+    tables = learners.learnt_tables(learners.learner_outcomes(here), here)
+    assert all(table.empty and len(table.columns) for table in tables.values())

@@ -41,6 +41,10 @@ CONTRASTS = (
 )  # fmt: skip
 
 
+#: of a paired difference, in points
+TEST = ("difference", "ci_low", "ci_high", "p", "detectable")
+
+
 def learner_outcomes(study: Study) -> pd.DataFrame:
     """A row an answer of each learner: `model, setting, decoding, seed, tool, item`, and a column for each verdict.
 
@@ -62,6 +66,7 @@ def learner_outcomes(study: Study) -> pd.DataFrame:
 
 def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
     """`model, setting, decoding, metric, n, seeds, value, ci_low, ci_high`, percent, intervals over tools and seeds."""
+    columns = ["model", "setting", "decoding", "metric", "n", "seeds", "value", "ci_low", "ci_high"]
     found: list[dict[str, Any]] = []
     for (model, setting, decoding), group in rows.groupby(["model", "setting", "decoding"], sort=False):
         for metric, verdict in VERDICT_OF_METRIC.items():
@@ -71,7 +76,7 @@ def setting_table(rows: pd.DataFrame, study: Study) -> pd.DataFrame:
                  "seeds": group["seed"].nunique(), "value": interval.value, "ci_low": interval.low,
                  "ci_high": interval.high}
             )  # fmt: skip
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, columns=columns)
 
 
 def learner_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
@@ -83,6 +88,16 @@ def learner_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
     own = setting_table(rows, study)
     main = pd.concat([own, gold_rows(own, study), references(study)], ignore_index=True)
     return {"main": main, "differences": setting_differences(rows, study), "by_seed": by_seed(rows)}
+
+
+def learnt_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
+    """Values and differences of settings on the tools that left an example: `learnt_tools`, `learnt_differences`.
+
+    A fine-tuned model is shown no documentation, so of other tools it can know nothing. Tools are selected by examples,
+    whatever was answered.
+    """
+    own = rows[rows["tool"].isin(compare.examples_by_tool(study).index)]
+    return {"learnt_tools": setting_table(own, study), "learnt_differences": setting_differences(own, study)}
 
 
 def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -181,8 +196,8 @@ def setting_differences(
             for metric, verdict in VERDICT_OF_METRIC.items():
                 about = {"model": model, "decoding": decoding, "contrast": contrast, "metric": metric}
                 found.append(about | paired_difference(parts[first], parts[second], verdict, study))
-    table = pd.DataFrame(found)
-    controls = table["contrast"].str.contains("|".join(f" {part}" for part in stages.CONTROLS))
+    table = pd.DataFrame(found, columns=["model", "decoding", "contrast", "metric", "n", *TEST])
+    controls = table["contrast"].astype(str).str.contains("|".join(f" {part}" for part in stages.CONTROLS))
     table = table.assign(p_holm=verdicts.holm(table["p"], controls))
     words = [verdicts.contrast(row.difference, row.p_holm, study.statistics.level) for row in table.itertuples()]
     return table.assign(verdict=words)
@@ -219,5 +234,5 @@ def paired_difference(a: pd.DataFrame, b: pd.DataFrame, verdict: str, study: Stu
     """Paired by tool and item, and by seed where both sides have several."""
     several = all(part["seed"].nunique() > 1 for part in (a, b))
     pairs, test = compare.paired_verdicts(a, b, study, verdict, by_seed=several)
-    return {"n": pairs, "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p(),
-            "detectable": test.detectable(study.statistics.level)}  # fmt: skip
+    found = (test.value, test.low, test.high, test.p(), test.detectable(study.statistics.level))
+    return {"n": pairs, **dict(zip(TEST, found, strict=True))}
