@@ -242,3 +242,14 @@ def test_the_command_line_names_jobs_of_each_learner(written):
     loaded(written)
     done = run_ste("run", str(written[0]), "--dry-run")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_study_leaves_out_what_it_extends(tmp_path):
+    path = tmp_path / "alone.yaml"
+    store.write_text(path, "name: alone\nextends: full\nlearners: null\ncontinual: null\nforms: null\n")
+    this = load(path)
+    assert this.learners == {} and this.continual is None and this.forms is None
+    assert this.learner_names == ["qwen2.5-coder-0.5b"] and this.models.keys() == load("full").models.keys()
+    store.write_text(path, "name: null\nextends: full\n")
+    with pytest.raises(UserError, match=r"name: missing"):
+        load(path)

@@ -721,7 +721,7 @@ def load(study: str | os.PathLike[str]) -> Study:
     """A study by name (`audit` is `study/audit.yaml`) or by path.
 
     A file may say `extends: NAME`: it then has that study's sections, and its own keys within them stand instead of
-    those there (a key of a section is taken whole, so is a model).
+    those there (a key of a section is taken whole, so is a model). A section that is `null` is not there.
 
     Raises:
         UserError: no such file, not YAML, an unknown key or a wrong type, in one line that names the key.
@@ -733,7 +733,7 @@ def load(study: str | os.PathLike[str]) -> Study:
         for key, section in _read(one, root).items():
             there = value.get(key)
             value[key] = there | section if isinstance(there, dict) and isinstance(section, dict) else section
-    value.pop("extends", None)
+    value = {key: section for key, section in value.items() if section is not None and key != "extends"}
     try:
         secret = _secret(value)
     except RecursionError:  # a YAML alias may hold itself
