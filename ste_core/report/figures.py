@@ -347,6 +347,18 @@ def _forms(tables: Tables) -> pd.DataFrame:
     return labelled[["learner", "form", "budget", "baseline", "difference", "ci_low", "ci_high", "verdict"]]
 
 
+def _explorers(tables: Tables) -> pd.DataFrame:
+    worth, main = tables["explorers_experience"], tables["main"]
+    worth, main = (one[one["metric"] == "execution"] for one in (worth, main))
+    main = main[main["model"].isin(worth["model"])]
+    named = main["setting"].str.partition(" ")
+    source = named[2].where(named[2] != "", "here").mask(named[0] == "baseline", "none")
+    own = main.assign(setting=named[0], source=source)
+    other = worth.assign(source="other", value=worth["other"])[["model", "setting", "source", "value"]]
+    both = pd.concat([own, other]).merge(worth[["model", "setting", "verdict"]], on=["model", "setting"], how="left")
+    return both[["model", "setting", "source", "value", "ci_low", "ci_high", "verdict"]]
+
+
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
         ("correctness",), _correctness, plots.correctness_points,
@@ -410,6 +422,11 @@ FIGURES: dict[str, FigureSpec] = {
         ("forms", "forms_differences"), _forms, plots_learners.form_points,
         "What demonstrations, notes, rewritten documentation, two of them together and fine-tuning add to each "
         "learner's baseline at each budget of prompt tokens, with intervals.",
+    ),
+    "explorers_experience": FigureSpec(
+        ("explorers_experience", "main"), _explorers, plots_learners.explorer_points,
+        "Execution accuracy of each learner with the experience of two explorers, in context and by fine-tuning, with "
+        "intervals, between its baseline and what it makes of gold examples.",
     ),
     "embedded_tools": FigureSpec(
         ("embedded_tools",), _tools, plots.tool_heatmap,

@@ -10,7 +10,7 @@ EMBEDDED = "full"
 #: the study whose tables a figure shows, by the first word of its name
 STUDIES = {
     "audit": "audit", "microworld": "microworld", "micro": "micro", "gold": "gold", "exploration": EMBEDDED,
-    "embedded": EMBEDDED, "continual": EMBEDDED,
+    "embedded": EMBEDDED, "continual": EMBEDDED, "explorers": "full_call_first",
 }  # fmt: skip
 
 

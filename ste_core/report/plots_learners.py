@@ -203,3 +203,63 @@ def form_points(data: pd.DataFrame) -> Figure:
     _title(figure, f"Significantly off the baseline: {text}")
     figure.tight_layout()
     return figure
+
+
+#: how experience is drawn by its source: mark, inner colour or None for the setting's own, label
+_SOURCES = {
+    "other": ("o", "white", "the other explorer"),
+    "here": ("o", None, "this explorer (* significant)"),
+    "gold": ("D", "white", "gold examples"),
+}
+
+
+#: a significant difference, in words
+_APART = {"higher": "gains", "lower": "loses"}
+
+
+def explorer_points(data: pd.DataFrame) -> Figure:
+    """What each learner makes of the experience of two explorers, a panel a learner, a row a setting.
+
+    Args:
+        data: `model, setting, source, value, ci_low, ci_high, verdict` in percent; the source is `none` (the baseline),
+            `here`, `other` (without interval) or `gold`; the verdict is on `here` less `other`.
+    """
+    learners = list(dict.fromkeys(data["model"]))
+    settings = [one for one in SETTING_COLOURS if one in set(data[data["source"] == "here"]["setting"])]
+    figure, panels = plt.subplots(
+        1, len(learners), figsize=(4.2 * len(learners) + 1.6, 0.9 * len(settings) + 1.3), sharey=True, sharex=True,
+        squeeze=False,
+    )  # fmt: skip
+    for axes, learner in zip(panels[0], learners, strict=True):
+        own = data[data["model"] == learner]
+        base = own[own["source"] == "none"].iloc[0]
+        axes.axvspan(base["ci_low"], base["ci_high"], color="0.93", zorder=0)
+        axes.axvline(base["value"], color="0.4", linewidth=1, zorder=1)
+        for place, setting in enumerate(settings):
+            row = own[own["setting"] == setting].drop_duplicates("source").set_index("source")
+            for number, source in enumerate(one for one in _SOURCES if one in row.index):
+                mark, face, _ = _SOURCES[source]
+                one, height = row.loc[source], place + 0.22 * (number - 1)
+                spread = [[one["value"] - one["ci_low"]], [one["ci_high"] - one["value"]]]
+                axes.errorbar(
+                    one["value"], height, xerr=None if pd.isna(one["ci_low"]) else spread, fmt=mark, capsize=2,
+                    color=SETTING_COLOURS[setting], markerfacecolor=face or SETTING_COLOURS[setting], markersize=6,
+                    linewidth=1.2, zorder=3,
+                )  # fmt: skip
+                star = " *" if source == "here" and one["verdict"] in _APART else ""
+                axes.annotate(f"{one['value']:.0f}{star}", (one["value"], height), (0, 5), textcoords="offset points",
+                              fontsize=7, ha="center", color="0.25")  # fmt: skip
+        axes.set_title(f"{learner}, baseline {base['value']:.1f} %", fontsize=10)
+        axes.set_xlabel("execution accuracy, %", fontsize=9)
+        _rows(axes, settings, range(len(settings)))
+    handles = [
+        Line2D([], [], marker=mark, linestyle="", color="0.3", markerfacecolor=face or "0.3", markersize=6, label=label)
+        for mark, face, label in _SOURCES.values()
+    ]
+    panels[0][-1].legend(handles=handles, title="learnt from", loc="center left", bbox_to_anchor=(1.02, 0.5),
+                         frameon=False, fontsize=8, title_fontsize=8)  # fmt: skip
+    known = data[(data["source"] == "here") & data["verdict"].isin(list(_APART))]
+    said = [f"{row.model} {row.setting} {_APART[row.verdict]}" for row in known.itertuples()]
+    _title(figure, f"Experience of another explorer: {', '.join(said) or 'no difference is significant'}")
+    figure.tight_layout()
+    return figure
