@@ -227,6 +227,7 @@ def test_a_learner_has_ablations_of_its_own(written):
     assert done.returncode == 0, done.stderr
     said = done.stdout.replace(" ", "")
     assert "hindsight1" in said and "amounts_2_0" in said and "amounts_0" not in said
+    assert "querieswrittenanew" in said
 
 
 def test_one_of_the_learners_may_learn_the_batches(written):

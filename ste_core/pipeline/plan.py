@@ -267,7 +267,25 @@ class _Work:
                         options.paraphraser or options.model, asked, asked * (frame + usual.query), asked * usual.query,
                     )
                 )  # fmt: skip
-        return rows
+        return [*rows, *self._hindsight()]
+
+    def _hindsight(self) -> list[StageCost]:
+        """The queries of calls that ran written anew, at most all that are judged; verdicts are there already."""
+        options, settings, study = self.study.distillation, self.study.exploration, self.study
+        if options is None or settings is None or not any("hindsight" in one.parts for one in study.of_learners()):
+            return []
+        folders = [self._distilled("full", one).parent / "hindsight" for one in settings.seeds]
+        seeds = sum(not (one / "examples.jsonl").exists() for one in folders)
+        usual, each = Usual(), round(len(self.tools) * settings.episodes * settings.trials * self.assumed.kept)
+        if not seeds:
+            return []
+        sources = self._sources(settings.episodes * settings.trials)
+        reworded = round(len(self.tools) * sources * distill.paraphrases_each(round(sources), options))
+        length = self._documentation() + usual.query + usual.reply + usual.result + 40
+        what = _times(f"hindsight: {each:,} queries written anew, {reworded:,} reworded", seeds)
+        tokens = seeds * (each * length + reworded * 2 * usual.query)
+        return [self._asked("paraphrase", what, options.paraphraser or options.model, seeds * (each + reworded), tokens,
+                            seeds * (each + reworded) * usual.query)]  # fmt: skip
 
     def write_forms(self) -> list[StageCost]:
         """Notes and documentation in a model's words, and what held-out trials say of the latter."""
