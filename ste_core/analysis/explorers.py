@@ -14,12 +14,17 @@ import pandas as pd
 from ste_core.analysis import learners, trajectories
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
+from ste_core.method.wording import holds_values
 from ste_core.pipeline import archive, explore_run, resources, stages
 from ste_core.pipeline.stages import FULL
 from ste_core.scoring import stats, verdicts
 
 #: what is compared of the examples that a tool's trials left
-EXAMPLES = {"examples": "examples to learn from", "example_calls": "different calls among them"}
+EXAMPLES = {
+    "examples": "examples to learn from",
+    "example_calls": "different calls among them",
+    "example_fits": "examples whose query holds every value of the call, % of them",
+}
 
 
 def exploring(study: Study, other: Study, conventions: Collection[str] = ()) -> pd.DataFrame:
@@ -66,11 +71,11 @@ def _by_tool(study: Study, conventions: Collection[str]) -> pd.DataFrame:
     means = seen.groupby("tool")[list(trajectories.COVERAGE)].mean()
     columns |= {label: means[name] for name, label in trajectories.COVERAGE.items()}
     left = [one for seed in seeds for one in stages.examples(study, FULL, seed)]
-    table = pd.DataFrame(
-        {"tool": [one.tool for one in left], "call": [one.call.model_dump_json() for one in left]}, dtype=str
-    )
-    counts = table.groupby("tool")["call"].agg(["size", "nunique"]).reindex(means.index, fill_value=0) / len(seeds)
-    columns |= dict(zip(EXAMPLES.values(), (counts["size"], counts["nunique"]), strict=True))
+    rows = [(one.tool, one.call.model_dump_json(), 100.0 * holds_values(one.query, one.call.arguments)) for one in left]
+    groups = pd.DataFrame(rows, columns=["tool", "call", "fits"]).groupby("tool")
+    counts = groups["call"].agg(["size", "nunique"]).reindex(means.index, fill_value=0) / len(seeds)
+    made = (counts["size"], counts["nunique"], groups["fits"].mean())
+    columns |= dict(zip(EXAMPLES.values(), made, strict=True))
     return pd.DataFrame(columns, index=means.index)
 
 
