@@ -11,6 +11,7 @@ from ste_core.core.config import load
 from ste_core.core.errors import UserError
 from ste_core.core.react import render_call
 from ste_core.core.records import Call, Example, Prediction, Step, Trial
+from ste_core.method.wording import holds_values
 from ste_core.pipeline import resources, stages
 
 TOOLS = ["convert_currency", "list_continents", "sort_words"]
@@ -160,3 +161,19 @@ def test_settings_are_shown_where_there_was_experience(studies):
     explored(here, [], [])
     tables = learners.learnt_tables(learners.learner_outcomes(here), here)
     assert all(table.empty and len(table.columns) for table in tables.values())
+
+
+def test_settings_are_scored_apart_where_a_value_is_to_be_converted(studies):
+    study = studies[0]
+    items = resources.items(study, "test")
+    held = {(one.gold.tool, one.item): holds_values(one.query, one.gold.arguments) for one in items}
+    assert set(held.values()) == {True, False} and held["list_continents", 0]  # no value, so none to convert
+    rows = learners.learner_outcomes(study)
+    tables = learners.wording_tables(rows, study)
+    shown = tables["wording"].query("metric == 'execution' and model == 'a' and setting == 'ICL'").set_index("items")
+    for kind, name in learners.WORDINGS.items():
+        right = [item < 3 for (_, item), own in held.items() if own is kind]
+        assert shown.loc[name, "n"] == len(right)
+        assert shown.loc[name, "value"] == pytest.approx(100 * sum(right) / len(right))
+    assert shown["n"].sum() == len(items)
+    assert set(tables["wording_differences"]["items"]) == set(learners.WORDINGS.values())

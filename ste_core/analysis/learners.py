@@ -17,6 +17,7 @@ from ste_core.core.config import Study, load
 from ste_core.core.react import render_call
 from ste_core.core.records import Prediction, TestItem
 from ste_core.method import retrieve
+from ste_core.method.wording import holds_values
 from ste_core.pipeline import resources, stages
 from ste_core.pipeline.stages import FULL, GOLD
 from ste_core.scoring import execution, score, verdicts
@@ -98,6 +99,31 @@ def learnt_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
     """
     own = rows[rows["tool"].isin(compare.examples_by_tool(study).index)]
     return {"learnt_tools": setting_table(own, study), "learnt_differences": setting_differences(own, study)}
+
+
+#: test items by what they ask of a learner: whether the query holds every value of the gold call
+WORDINGS = {True: "values stand in the query", False: "a value is to be converted"}
+
+
+def wording_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
+    """Values and differences of settings by what items ask of a learner (`WORDINGS`): `wording`, `wording_differences`.
+
+    Where the query holds every value of the gold call, copying is enough; elsewhere a learner has to know how the tool
+    wants them written. Holm's correction is within each kind of items.
+
+    Args:
+        rows: of `learner_outcomes`, or of `gold.gold_outcomes`.
+    """
+    items = resources.items(study, "test")
+    held = {(one.gold.tool, one.item): holds_values(one.query, one.gold.arguments) for one in items}
+    kinds = pd.Series([WORDINGS[held[key]] for key in zip(rows["tool"], rows["item"], strict=True)], rows.index)
+    values, differences = [], []
+    for kind in WORDINGS.values():
+        own = rows[kinds == kind]
+        values.append(setting_table(own, study).assign(items=kind))
+        differences.append(setting_differences(own, study).assign(items=kind))
+    made = {"wording": values, "wording_differences": differences}
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
 
 
 def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
