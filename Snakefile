@@ -307,7 +307,7 @@ STAGES = [
     Stage("wording", "notebooks/49_wording.ipynb", (OTHERS and EXPLOITS and not BFCL) or LEARNERS,
           [*(path for learner in (STUDY, *OTHERS) for path in (*exploited(learner), *lessened(learner))),
            *(f"{RESULTS}/predictions/{learner}/.run/answers.done" for learner in LEARNERS)],
-          ["wording", "wording_differences"]),
+          ["wording", "wording_differences"], ["embedded_wording"] if OTHERS else []),
     Stage("explorers", "notebooks/36_explorers.ipynb", STUDY.compare_with and OTHERS and EXPLOITS,
           [*explored(), *tables("main"), *(path for learner in (STUDY, *OTHERS) for path in exploited(learner))],
           ["explorers", "explorers_experience", "learnt_tools", "learnt_differences"], ["explorers_experience"]),

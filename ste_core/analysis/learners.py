@@ -106,7 +106,8 @@ WORDINGS = {True: "values stand in the query", False: "a value is to be converte
 
 
 def wording_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
-    """Values and differences of settings by what items ask of a learner (`WORDINGS`): `wording`, `wording_differences`.
+    """Values and differences of settings by what items ask of a learner (`WORDINGS`): `wording`, `wording_differences`,
+    the values with those of gold examples beside.
 
     Where the query holds every value of the gold call, copying is enough; elsewhere a learner has to know how the tool
     wants them written. Holm's correction is within each kind of items.
@@ -122,8 +123,10 @@ def wording_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
         own = rows[kinds == kind]
         values.append(setting_table(own, study).assign(items=kind))
         differences.append(setting_differences(own, study).assign(items=kind))
-    made = {"wording": values, "wording_differences": differences}
-    return {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
+    made = pd.concat(values, ignore_index=True)
+    if study.gold is None:
+        made = pd.concat([made, gold_rows(made, study, "wording")], ignore_index=True)
+    return {"wording": made, "wording_differences": pd.concat(differences, ignore_index=True)}
 
 
 def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -134,19 +137,19 @@ def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     return table[["model", "setting", "decoding", "metric", "seed", "value"]]
 
 
-def gold_rows(main: pd.DataFrame, study: Study) -> pd.DataFrame:
+def gold_rows(main: pd.DataFrame, study: Study, name: str = "main") -> pd.DataFrame:
     """Of the study `gold`, what the same learners make of gold examples, on as many items decoded the same way, as rows
     of `setting_table`: the settings `ICL gold` and `FT gold` of a study that has no such part of its own.
 
     The items and candidates are the same; how long fine-tuning trains is that study's own.
     """
     gold = load(GOLD)
-    path = gold.tables / "main.csv"
+    path = gold.tables / f"{name}.csv"
     if GOLD in stages.controls(study) or gold.statistics.level != study.statistics.level or not path.is_file():
         return main.iloc[:0]
     rows = store.read_table(path)
     rows = rows[rows["setting"].isin(["ICL", "FT"])].assign(setting=rows["setting"] + f" {GOLD}")
-    same = ["model", "decoding", "metric", "n"]
+    same = [one for one in ("model", "decoding", "metric", "n", "items") if one in main]
     return rows.merge(main.loc[main["setting"] == "baseline", same])[list(main.columns)]
 
 

@@ -347,6 +347,13 @@ def _forms(tables: Tables) -> pd.DataFrame:
     return labelled[["learner", "form", "budget", "baseline", "difference", "ci_low", "ci_high", "verdict"]]
 
 
+def _wording(tables: Tables) -> pd.DataFrame:
+    table = tables["wording"]
+    table = table[(table["metric"] == "execution") & (table["decoding"] == "constrained")]
+    table = table.assign(panel="here", metric=table["items"], seed=None)
+    return table[["panel", "model", "setting", "metric", "seed", "value", "ci_low", "ci_high"]]
+
+
 def _explorers(tables: Tables) -> pd.DataFrame:
     worth, main = tables["explorers_experience"], tables["main"]
     worth, main = (one[one["metric"] == "execution"] for one in (worth, main))
@@ -422,6 +429,11 @@ FIGURES: dict[str, FigureSpec] = {
         ("forms", "forms_differences"), _forms, plots_learners.form_points,
         "What demonstrations, notes, rewritten documentation, two of them together and fine-tuning add to each "
         "learner's baseline at each budget of prompt tokens, with intervals.",
+    ),
+    "embedded_wording": FigureSpec(
+        ("wording",), _wording, plots_learners.learner_points,
+        "Execution accuracy of each learner and setting where the query holds every value of the gold call, and where "
+        "one is to be converted, with intervals.",
     ),
     "explorers_experience": FigureSpec(
         ("explorers_experience", "main"), _explorers, plots_learners.explorer_points,
