@@ -431,7 +431,7 @@ FIGURES: dict[str, FigureSpec] = {
         "learner's baseline at each budget of prompt tokens, with intervals.",
     ),
     "embedded_wording": FigureSpec(
-        ("wording",), _wording, plots_learners.learner_points,
+        ("wording",), _wording, plots_learners.wording_points,
         "Execution accuracy of each learner and setting where the query holds every value of the gold call, and where "
         "one is to be converted, with intervals.",
     ),

@@ -107,6 +107,21 @@ def learner_points(data: pd.DataFrame) -> Figure:
     return figure
 
 
+def wording_points(data: pd.DataFrame) -> Figure:
+    """`learner_points` with kinds of items in the place of metrics; the title has the best of the last kind."""
+    figure = learner_points(data)
+    last = data[data["metric"] == data["metric"].iloc[-1]]
+    gold = last["setting"].str.endswith(" gold")
+    best = [part.groupby("model", sort=False)["value"].max() for part in (last[~gold], last[gold])]
+    said = [
+        f"{value:.0f} %" + (f" (gold {best[1][name]:.0f} %)" if name in best[1] else "")
+        for name, value in best[0].items()
+    ]
+    _title(figure, f"{last['metric'].iloc[0].capitalize()}: at best {' and '.join(said)}")
+    figure.tight_layout()
+    return figure
+
+
 def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool) -> None:
     """A legend of the points' inner colours, where there are several: in the free corner beside, else in the panel."""
     shown = [one for one in _FACES if one in controls]
