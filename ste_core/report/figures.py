@@ -95,7 +95,10 @@ def _right(table: pd.DataFrame) -> str:
 
 def _executed(tables: Tables, spec: FigureSpec) -> bool:
     """Whether the verdicts in a figure's tables rest on results, as its texts say."""
-    return "correct_execution" in {_right(tables[name]) for name in spec.tables}
+    named = {_right(tables[name]) for name in spec.tables} | {
+        one for name in spec.tables for one in tables[name].get("metric", ())
+    }
+    return bool({"correct_execution", "execution"} & named)
 
 
 def _of_calls(text: str) -> str:
@@ -357,13 +360,14 @@ def _wording(tables: Tables) -> pd.DataFrame:
 def _explorers(tables: Tables) -> pd.DataFrame:
     worth, main = tables["explorers_experience"], tables["main"]
     worth, main = (one[one["metric"] == "execution"] for one in (worth, main))
-    main = main[main["model"].isin(worth["model"])]
-    named = main["setting"].str.partition(" ")
-    source = named[2].where(named[2] != "", "here").mask(named[0] == "baseline", "none")
-    own = main.assign(setting=named[0], source=source)
-    other = worth.assign(source="other", value=worth["other"])[["model", "setting", "source", "value"]]
-    both = pd.concat([own, other]).merge(worth[["model", "setting", "verdict"]], on=["model", "setting"], how="left")
-    return both[["model", "setting", "source", "value", "ci_low", "ci_high", "verdict"]]
+    keys, columns = ["model", "setting"], ["model", "setting", "source", "value", "ci_low", "ci_high"]
+    own = main.merge(worth[keys]).assign(source="here")
+    gold = worth[keys].assign(shown=worth["setting"], setting=worth["setting"].str.split().str[0] + " gold").merge(main)
+    base = main[(main["setting"] == "baseline") & main["model"].isin(worth["model"])].assign(source="none")
+    other = worth[keys].assign(source="other", value=worth["other"])
+    parts = [base, other, own, gold.assign(setting=gold["shown"], source="gold")]
+    both = pd.concat([one.reindex(columns=columns) for one in parts], ignore_index=True)
+    return both.merge(worth[[*keys, "verdict"]], on=keys, how="left")
 
 
 FIGURES: dict[str, FigureSpec] = {

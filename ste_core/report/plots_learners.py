@@ -240,7 +240,7 @@ def explorer_points(data: pd.DataFrame) -> Figure:
             `here`, `other` (without interval) or `gold`; the verdict is on `here` less `other`.
     """
     learners = list(dict.fromkeys(data["model"]))
-    settings = [one for one in SETTING_COLOURS if one in set(data[data["source"] == "here"]["setting"])]
+    settings = list(dict.fromkeys(data[data["source"] == "here"]["setting"]))
     figure, panels = plt.subplots(
         1, len(learners), figsize=(4.2 * len(learners) + 1.6, 0.9 * len(settings) + 1.3), sharey=True, sharex=True,
         squeeze=False,
@@ -251,15 +251,15 @@ def explorer_points(data: pd.DataFrame) -> Figure:
         axes.axvspan(base["ci_low"], base["ci_high"], color="0.93", zorder=0)
         axes.axvline(base["value"], color="0.4", linewidth=1, zorder=1)
         for place, setting in enumerate(settings):
-            row = own[own["setting"] == setting].drop_duplicates("source").set_index("source")
+            row = own[own["setting"] == setting].set_index("source")
+            colour = SETTING_COLOURS[setting.partition(" ")[0]]
             for number, source in enumerate(one for one in _SOURCES if one in row.index):
                 mark, face, _ = _SOURCES[source]
                 one, height = row.loc[source], place + 0.22 * (number - 1)
                 spread = [[one["value"] - one["ci_low"]], [one["ci_high"] - one["value"]]]
                 axes.errorbar(
                     one["value"], height, xerr=None if pd.isna(one["ci_low"]) else spread, fmt=mark, capsize=2,
-                    color=SETTING_COLOURS[setting], markerfacecolor=face or SETTING_COLOURS[setting], markersize=6,
-                    linewidth=1.2, zorder=3,
+                    color=colour, markerfacecolor=face or colour, markersize=6, linewidth=1.2, zorder=3,
                 )  # fmt: skip
                 star = " *" if source == "here" and one["verdict"] in _APART else ""
                 axes.annotate(f"{one['value']:.0f}{star}", (one["value"], height), (0, 5), textcoords="offset points",
