@@ -139,7 +139,7 @@ def test_forms_of_experience_have_a_plan(tmp_path):
     written = "notes and documentation of 50 tools (qwen2.5-coder-0.5b)"
     assert asked() == whole | {written: 50}
     folder = tmp_path / "results" / "trial"
-    for name in ("predictions/baseline_notes_100/full/seed0.jsonl", "forms/full/seed0/notes.jsonl"):
+    for name in ("predictions/baseline_notes_100/full/seed0.jsonl", "forms/full/seed0/documentation.jsonl"):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).touch()
     assert asked() == whole | {notes: 100}
