@@ -13,6 +13,7 @@ from ste_core.core.react import render_call
 from ste_core.core.records import Call, Example, Prediction, Step, Trial
 from ste_core.method.wording import holds_values
 from ste_core.pipeline import resources, stages
+from ste_core.report import figures
 
 TOOLS = ["convert_currency", "list_continents", "sort_words"]
 
@@ -177,3 +178,23 @@ def test_settings_are_scored_apart_where_a_value_is_to_be_converted(studies):
         assert shown.loc[name, "value"] == pytest.approx(100 * sum(right) / len(right))
     assert shown["n"].sum() == len(items)
     assert set(tables["wording_differences"]["items"]) == set(learners.WORDINGS.values())
+
+
+def test_the_figures_say_what_differs(studies):
+    here, there = studies
+    rows = learners.learner_outcomes(here)
+    tables = learners.learner_tables(rows, here) | learners.wording_tables(rows, here)
+    worth = explorers.experience(here, there)
+    for name, table in (tables | {"explorers_experience": worth}).items():
+        store.write_table(table, here.tables / f"{name}.csv")
+    figure = figures.make("explorers_experience", here)
+    known = worth[(worth["metric"] == "execution") & (worth["verdict"] == "higher")]
+    said = [f"{row.model} {row.setting} gains" for row in known.itertuples()] or ["no difference is significant"]
+    assert figure.get_suptitle() == f"Experience of another explorer: {', '.join(said)}"
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["a, baseline 0.0 %", "b, baseline 0.0 %"]
+    assert {axes.get_xlabel() for axes in figure.axes} == {"execution accuracy, %"}  # calls were executed
+    shown = tables["wording"].query("metric == 'execution' and items == 'a value is to be converted'")
+    best = shown.groupby("model", sort=False)["value"].max()
+    assert figures.make("embedded_wording", here).get_suptitle() == (
+        f"A value is to be converted: at best {' and '.join(f'{value:.0f} %' for value in best)}"
+    )

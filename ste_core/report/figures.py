@@ -352,7 +352,7 @@ def _forms(tables: Tables) -> pd.DataFrame:
 
 def _wording(tables: Tables) -> pd.DataFrame:
     table = tables["wording"]
-    table = table[(table["metric"] == "execution") & (table["decoding"] == "constrained")]
+    table = table[table["metric"] == "execution"]
     table = table.assign(panel="here", metric=table["items"], seed=None)
     return table[["panel", "model", "setting", "metric", "seed", "value", "ci_low", "ci_high"]]
 
