@@ -11,7 +11,8 @@ def test_unknown_study_key(tmp_path):
     assert done.returncode == 2
     assert one_line(done.stderr).endswith(
         "mine.yaml: resample: no such key; known keys: name, seed, statistics, audit, world, models, exploration, "
-        "distillation, exploitation, scoring, finetuning, learners, ablations, forms, gold, exam, continual, experience"
+        "distillation, exploitation, scoring, finetuning, learners, ablations, forms, gold, exam, continual, "
+        "experience, compare_with"
     )
 
 

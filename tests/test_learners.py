@@ -254,3 +254,6 @@ def test_a_study_leaves_out_what_it_extends(tmp_path):
     store.write_text(path, "name: null\nextends: full\n")
     with pytest.raises(UserError, match=r"name: missing"):
         load(path)
+    store.write_text(path, "name: alone\nextends: full\nlearner: null\n")
+    with pytest.raises(UserError, match=r"learner: no such key"):
+        load(path)

@@ -733,7 +733,9 @@ def load(study: str | os.PathLike[str]) -> Study:
         for key, section in _read(one, root).items():
             there = value.get(key)
             value[key] = there | section if isinstance(there, dict) and isinstance(section, dict) else section
-    value = {key: section for key, section in value.items() if section is not None and key != "extends"}
+    value.pop("extends", None)
+    absent = [key for key, section in value.items() if section is None and key in Study.model_fields]
+    value = {key: section for key, section in value.items() if key not in absent}  # a misspelt key is told, null or not
     try:
         secret = _secret(value)
     except RecursionError:  # a YAML alias may hold itself
