@@ -17,7 +17,7 @@ from ste_core.core.errors import UserError
 from ste_core.method.wording import holds_values
 from ste_core.pipeline import archive, explore_run, resources, stages
 from ste_core.pipeline.stages import FULL
-from ste_core.scoring import stats, verdicts
+from ste_core.scoring import stats
 
 #: what is compared of the examples that a tool's trials left
 EXAMPLES = {
@@ -52,7 +52,7 @@ def exploring(study: Study, other: Study, conventions: Collection[str] = ()) -> 
             {"measure": measure, "tools": len(both), "value": both["own"].mean(), "other": both["other"].mean(),
              "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p()}
         )  # fmt: skip
-    return _judged(pd.DataFrame(rows), study)
+    return learners.with_verdicts(pd.DataFrame(rows), study)
 
 
 def _by_tool(study: Study, conventions: Collection[str]) -> pd.DataFrame:
@@ -97,19 +97,13 @@ def experience(study: Study, other: Study) -> pd.DataFrame:
     for key, part in own.groupby(keys, sort=False):
         if key not in groups:
             continue
+        shared = part.merge(groups[key][["tool", "item"]].drop_duplicates(), on=["tool", "item"])
+        same = groups[key].merge(part[["tool", "item"]].drop_duplicates(), on=["tool", "item"])
         for metric, verdict in learners.VERDICT_OF_METRIC.items():
-            shared = part.merge(groups[key][["tool", "item"]].drop_duplicates(), on=["tool", "item"])
-            same = groups[key].merge(part[["tool", "item"]].drop_duplicates(), on=["tool", "item"])
             about = dict(zip(keys, key, strict=True)) | {"metric": metric}
             test = learners.paired_difference(shared, same, verdict, study)
             values = {"value": 100 * shared[verdict].mean(), "other": 100 * same[verdict].mean()}
             rows.append(about | {"n": test.pop("n")} | values | test)
     if not rows:
         raise UserError(f"studies '{study.name}' and '{other.name}': no learner and setting with experience in common")
-    return _judged(pd.DataFrame(rows), study)
-
-
-def _judged(table: pd.DataFrame, study: Study) -> pd.DataFrame:
-    table = table.assign(p_holm=verdicts.holm(table["p"]))
-    words = [verdicts.contrast(row.difference, row.p_holm, study.statistics.level) for row in table.itertuples()]
-    return table.assign(verdict=words)
+    return learners.with_verdicts(pd.DataFrame(rows), study)

@@ -227,7 +227,12 @@ def setting_differences(
                 found.append(about | paired_difference(parts[first], parts[second], verdict, study))
     table = pd.DataFrame(found, columns=["model", "decoding", "contrast", "metric", "n", *TEST])
     controls = table["contrast"].astype(str).str.contains("|".join(f" {part}" for part in stages.CONTROLS))
-    table = table.assign(p_holm=verdicts.holm(table["p"], controls))
+    return with_verdicts(table, study, controls)
+
+
+def with_verdicts(table: pd.DataFrame, study: Study, family: pd.Series | None = None) -> pd.DataFrame:
+    """Paired differences with `p_holm`, corrected within each family (default: all are one), and `verdict`."""
+    table = table.assign(p_holm=verdicts.holm(table["p"], family))
     words = [verdicts.contrast(row.difference, row.p_holm, study.statistics.level) for row in table.itertuples()]
     return table.assign(verdict=words)
 
