@@ -67,12 +67,6 @@ EXAMINED = ["continual_general"] if STUDY.exam_items else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 FORMS = bool(STUDY.forms and EXPLOITS)
-TRAINING_SEEDS = STUDY.training_seeds() if STUDY.finetuning else []
-# the settings that run with each seed: fine-tuning may have more seeds than there are explorations
-SETTINGS_OF_SEED = {
-    seed: [name for name, seeds in (("icl", SEEDS), ("tuned", TRAINING_SEEDS)) if seed in seeds]
-    for seed in sorted({*SEEDS, *TRAINING_SEEDS})
-}
 OTHERS = STUDY.of_learners()[1:]  # who learns beside `exploitation.model`
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
 # a side study, shown by the study that it extends and whose name its own goes on from
@@ -116,11 +110,28 @@ def in_hindsight(seed="{seed}"):
     return [distilled("full", f"{seed}/hindsight")] if HINDSIGHT else []
 
 
+def seeds_of(setting, variant="full", learner=STUDY):
+    """The seeds of a setting as predictions name it: fine-tuning may have more than there are explorations."""
+    name, _, part = setting.partition("_")
+    if name != "tuned":
+        return SEEDS
+    return learner.training_seeds(variant, part or "all") if learner.finetuning else []
+
+
+def settings_of_seed(learner, part="all"):
+    """The settings that run with each seed, with all experience of the full method or a part of it."""
+    tuned = seeds_of(f"tuned_{part}", learner=learner)
+    return {
+        seed: [name for name, seeds in (("icl", SEEDS), ("tuned", tuned)) if seed in seeds]
+        for seed in sorted({*SEEDS, *tuned})
+    }
+
+
 def predicted(*settings, variants=("full",), seeds=None, learner=STUDY):
-    """The predictions of settings: a file a seed, of the exploration, or of fine-tuning where that has its own."""
-    own = {name: TRAINING_SEEDS if name.startswith("tuned") else SEEDS for name in settings}
+    """The predictions of settings: a file a seed."""
     return [f"{seen(learner.learnt)}/predictions/{setting}/{variant}/seed{seed}.jsonl"
-            for setting in settings for variant in variants for seed in seeds or own[setting]]  # fmt: skip
+            for setting in settings for variant in variants
+            for seed in seeds or seeds_of(setting, variant, learner)]  # fmt: skip
 
 
 def exploited(learner=STUDY):
@@ -170,6 +181,12 @@ def audited(*names):
     folders = [seen(STUDY.results.parent) + "/audit", "results/audit"]
     places = [[f"{folder}/tables/{name}.csv" for folder in folders] for name in names]
     return [path for both in places for path in [one for one in both if Path(one).is_file()][:1]]
+
+
+def aside(name):
+    """A table of the side study that has the ablations, as far as there is one."""
+    path = f"{seen(STUDY.results.parent)}/{STUDY.name}_ablations/tables/{name}.csv"
+    return [path] if Path(path).is_file() else []
 
 
 def models(*sections):
@@ -298,7 +315,7 @@ STAGES = [
             leaves=[path for setting in settings for path in fewer(setting, [seed], learner)],
             per={"seed": str(seed)} | about, more={"settings": ",".join(settings)},
             loads=models(learner.exploitation, learner.finetuning), without=GENERAL)
-      for learner, mark, about in each_learner() for seed, settings in SETTINGS_OF_SEED.items()),
+      for learner, mark, about in each_learner() for seed, settings in settings_of_seed(learner, "some").items()),
     Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *lessened()],
           ["amount", *CONTROL], ["embedded_amount"]),
     Stage("learners", "notebooks/47_learners.ipynb", OTHERS and EXPLOITS,
@@ -316,17 +333,17 @@ STAGES = [
              *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],
             leaves=[touch(formed(seed, learner))], per={"seed": str(seed)} | about,
             loads=models(learner.exploitation, STUDY.forms))
-      for learner, mark, about in each_learner() for seed, settings in SETTINGS_OF_SEED.items()),
+      for learner, mark, about in each_learner() for seed, settings in settings_of_seed(learner).items()),
     Stage("which_form", "notebooks/54_which_form.ipynb", FORMS,
-          [formed(seed, learner) for learner in (STUDY, *OTHERS) for seed in SETTINGS_OF_SEED],
+          [formed(seed, learner) for learner in (STUDY, *OTHERS) for seed in settings_of_seed(learner)],
           ["forms", "forms_differences", "forms_by_tool", "forms_conventions"], ["embedded_forms"],
           without=MAKING),
     Stage("bfcl_scores", "notebooks/48_bfcl_scores.ipynb", BFCL and EXPLOITS,
           [path for learner in (STUDY, *OTHERS) for path in exploited(learner)],
           ["bfcl_scores", "bfcl_gains", "bfcl_published"]),
     Stage("ablations", "notebooks/50_ablations.ipynb", ABLATES,
-          [*(ablated() if ABLATES else []), *audited("comparisons")],
-          ["ablations", "paper_ablations"], ["embedded_ablations"]),
+          [*(ablated() if ABLATES else []), *tables("embedded_correctness", "embedded_gains"), *audited("comparisons")],
+          ["ablations", "ablations_exploring", "paper_ablations"], ["ablations_exploring", "ablations_accuracy"]),
     Stage("continual", "notebooks/60_continual.ipynb", STUDY.continual,
           [distilled(STUDY.continual.variant)] if STUDY.continual else [],
           leaves=[touch(f"{RESULTS}/continual/.run/seed{{seed}}.done")],
@@ -351,7 +368,7 @@ def tables_of(*names):
 STAGES += [
     Stage("story", "notebooks/00_story.ipynb", CONCLUDES,
           [*tables_of("exploration", "correctness", "learners", "ablations", "continual", "forgetting"), *tables(*CONTROL),
-           *audited("claims")],
+           *audited("claims"), *aside("ablations")],
           ["embedded_claims"]),
     Stage("open_questions", "notebooks/80_open_questions.ipynb", ASKS,
           tables_of("exploration", "correctness", "amount", "forgetting"), ["open_questions"]),

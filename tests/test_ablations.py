@@ -8,12 +8,12 @@ import pytest
 from tiny import make_model
 
 from microworld.tools import toolbox
-from ste_core.analysis import ablations, compare
+from ste_core.analysis import ablations, compare, explorers, learners
 from ste_core.core import config, store
 from ste_core.core.config import Ablations
 from ste_core.core.errors import UserError
 from ste_core.core.react import render_call
-from ste_core.core.records import Call, Example, Prediction, TestItem
+from ste_core.core.records import Call, Example, Prediction, Step, TestItem, Trial
 from ste_core.method import distill
 from ste_core.pipeline import resources, stages
 from ste_core.report import figures
@@ -156,6 +156,45 @@ def main_tables(made):
 def ablation_tables(made):
     rows, counts = compare.answer_outcomes(made, ablations.ablation_runs(made)), ablations.sizes(made)
     return {"ablations": ablations.ablation_table(rows, counts, made), "paper_ablations": ablations.paper(made)}
+
+
+def test_a_learner_that_reads_or_gains_nothing_decides_nothing(tmp_path, monkeypatch):
+    shares = {("tuned", "full", "all"): 1.0, ("baseline", "all", "all"): 0.0}
+    made = make(tmp_path, monkeypatch, right=shares)
+    found = {name: main_tables(made)[f"embedded_{name}"] for name in ("correctness", "gains")}
+    tfidf = learners.nearest_selected(made)
+    assert 25 < tfidf <= 100
+    against = ablations.cannot_tell(**found, study=made)
+    unread = f"its baseline selects the tool in 0.0 % of items, TF-IDF in {tfidf:.1f} %"
+    assert against == {"FT": unread, "ICL": f"{unread} and ICL is not shown to gain over it"}
+    right = found["correctness"].eval("metric == 'api_match_all' and setting == 'baseline'")
+    found["correctness"].loc[right, "value"] = 100.0
+    against = ablations.cannot_tell(**found, study=made)
+    assert against == {"FT": "", "ICL": "ICL is not shown to gain over it"}
+    rows, counts = compare.answer_outcomes(made, ablations.ablation_runs(made)), ablations.sizes(made)
+    assert ablations.ablation_table(rows, counts, made, against)["tells"].all()
+    table = ablations.ablation_table(rows, counts, made, {"FT": unread})
+    assert not table["tells"].any() and ablations.explain_losses(table).startswith("No conclusion")
+
+
+def test_exploring_without_a_part_is_compared_tool_by_tool(tmp_path, monkeypatch):
+    made = make(tmp_path, monkeypatch, variants=("full", "no_feedback"))
+    for variant, ran in (("full", True), ("no_feedback", False)):
+        for number, tool in enumerate(TOOLS):
+            call = Call(tool=tool, arguments={"value": number})
+            trials = [
+                Trial(tool=tool, variant=variant, seed=0, episode=0, trial=one, query=f"Do {tool} with {one}.",
+                      steps=[Step(output="", call=call, observation="", ok=ran or one == number)], solved=None)
+                for one in range(4)
+            ]  # fmt: skip
+            store.write_text(made.explored(variant, 0) / f"{tool}.jsonl",
+                             "".join(one.model_dump_json() + "\n" for one in trials))  # fmt: skip
+    table = explorers.exploring_variants(made).set_index("measure")
+    assert set(table["variant"]) == {"no_feedback"}
+    ran = table.loc["a call runs"]
+    assert (ran["value"], ran["other"], ran["difference"], ran["tools"]) == (25, 100, -75, 4)
+    assert ran["verdict"] == "lower" and table.loc["examples to learn from", "difference"] == -3
+    draw(made, {"ablations_exploring": table.reset_index()}, ["ablations_exploring"])
 
 
 def amount_tables(made):
@@ -312,7 +351,7 @@ def test_ablations_compare_every_variant_at_both_sizes(tmp_path, monkeypatch):
     assert table.loc[("equal", "no_feedback"), "difference"] == 0
     assert (table["p_holm"] >= table["p"]).all() and set(table["n"]) == {16}
     assert list(tables["paper_ablations"]["variant"]) == list(ablations.PAPER_VARIANTS.values())
-    draw(made, tables, ["embedded_ablations"])
+    draw(made, tables, ["ablations_accuracy"])
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
@@ -329,7 +368,7 @@ def test_a_model_that_is_never_right_and_a_variant_without_examples_give_valid_t
     assert (tables["amount"]["value"] == 0).all() and tables["amount"]["ci_high"].notna().all()
     assert set(compare.expectation(tables["embedded_gains"])["found"]) == {"inconclusive"}
     draw(made, tables, ["embedded_correctness", "embedded_errors", "embedded_tools", "embedded_amount",
-                        "embedded_ablations"])  # fmt: skip
+                        "ablations_accuracy"])  # fmt: skip
 
 
 def test_nothing_at_all_left_by_exploration(tmp_path, monkeypatch):
@@ -384,7 +423,7 @@ def test_amounts_start_from_the_baseline_and_end_with_all(tmp_path, monkeypatch)
 def test_without_the_audits_tables_the_papers_panel_is_left_out(tmp_path, monkeypatch):
     made = make(tmp_path, monkeypatch)
     monkeypatch.setattr(compare, "audited", lambda *_: None)
-    draw(made, main_tables(made) | ablation_tables(made), ["embedded_correctness", "embedded_ablations"])
+    draw(made, main_tables(made) | ablation_tables(made), ["embedded_correctness", "ablations_accuracy"])
 
 
 # --- fine-tuning on parts ---------------------------------------------------------------------------------------------
@@ -430,4 +469,4 @@ def test_without_recorded_results_all_rests_on_the_rule(tmp_path, monkeypatch):
     right = table.query("metric == 'correct_call' and size == 'all'").set_index("variant")
     assert right.loc["no_feedback", "difference"] == -75
     assert ablations.explain_losses(table, level=0.1).startswith("Behind the full method: no_feedback")
-    draw(made, tables, ["embedded_ablations"])
+    draw(made, tables, ["ablations_accuracy"])

@@ -12,8 +12,9 @@ from ste_core.pipeline import explore_run
 TABLES = (
     "exploration", "exploration_episodes", "exploration_tools", "exploration_verdicts", "exploration_coverage",
     "exploration_curve", "embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools",
-    "paper_correctness", "amount", "control", "ablations", "paper_ablations", "continual_matrix", "continual_summary",
-    "continual_differences", "continual_selection", "continual_general", "embedded_claims", "open_questions",
+    "paper_correctness", "amount", "control", "ablations", "ablations_exploring", "paper_ablations", "continual_matrix",
+    "continual_summary", "continual_differences", "continual_selection", "continual_general", "embedded_claims",
+    "open_questions",
 )  # fmt: skip
 
 

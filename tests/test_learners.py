@@ -112,6 +112,24 @@ def test_a_training_seed_that_was_not_explored_learns_from_the_first(written):
     assert [several.experience_seed(one) for one in (3, 4, 0)] == [3, 4, 3]
 
 
+def test_a_learner_and_its_ablations_have_seeds_of_their_own(written):
+    """Jobs are those of each learner's seeds: three of the main setting, one of the control."""
+    other = {"finetuning": {"seeds": [0, 1, 2]}, "ablations": {"seeds": [0]}}
+    this = loaded(written, learners={"other": other})
+    learner = this.as_learner("other")
+    assert learner.training_seeds() == [0, 1, 2] and learner.training_seeds(part="gold") == [0]
+    assert learner.training_seeds("no_feedback") == [0] and learner.experience_seed(2) == 0
+    assert this.training_seeds("no_feedback") == this.training_seeds(part="gold") == [0, 1]
+    counted = [row.what for row in plan.plan(this).rows if row.stage == "finetune"]
+    assert len(counted) == 2 + 2 + 1 + 2  # two variants at two sizes and the control, then of the other learner two
+    done = run_ste("run", str(written[0]), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.replace(" ", "")
+    assert "finetune_23" in said and "amounts_2_01" in said and "amounts_2_1" not in said and "amounts_11" in said
+    with pytest.raises(UserError, match=r"learners\.other\.ablations\.seeds: one stands there twice"):
+        loaded(written, learners={"other": {"ablations": {"seeds": [1, 1]}}})
+
+
 def test_answers_lie_apart_and_are_told_apart(study):
     places = [path.relative_to(study.results).as_posix() for path in study.results.rglob("seed*.jsonl")]
     for learner in ("", "learners/other/"):

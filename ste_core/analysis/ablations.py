@@ -15,11 +15,12 @@ Departures: the paper has neither comparison; its ablations are of Llama-2-Chat-
 leave. With equal sizes only calls are learnt, since a variant without feedback has no answers to learn.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from ste_core.analysis import compare
+from ste_core.analysis import compare, learners
 from ste_core.analysis.compare import DIFFERENCE, Condition
 from ste_core.core.config import Study
 from ste_core.pipeline import stages
@@ -104,19 +105,46 @@ def sizes(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def ablation_table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFrame:
+def cannot_tell(correctness: pd.DataFrame, gains: pd.DataFrame, study: Study) -> dict[str, str]:
+    """Of each setting with experience, what stands against judging parts of the method by it; "" where nothing does.
+
+    A learner that selects tools no better by their documentation than TF-IDF does among the same candidates, or that is
+    not shown to gain from the full method, would not show what a part of it is worth.
+
+    Args:
+        correctness, gains: of `compare`, the learner's.
+    """
+    own = correctness[(correctness["metric"] == "api_match_all") & (correctness["setting"] == stages.label("baseline"))]
+    chosen, tfidf = float(own["value"].iloc[0]), learners.nearest_selected(study)
+    unread = f"its baseline selects the tool in {chosen:.1f} % of items, TF-IDF in {tfidf:.1f} %"
+    found = {}
+    for row in gains[gains["comparison"].astype(str).str.endswith(" - baseline")].itertuples():
+        setting = row.comparison.removesuffix(" - baseline")
+        gained = verdicts.contrast(row.difference, row.p_holm, study.statistics.level) == "higher"
+        against = [
+            *([unread] if chosen <= tfidf else []),
+            *([] if gained else [f"{setting} is not shown to gain over it"]),
+        ]
+        found[setting] = " and ".join(against)
+    return found
+
+
+def ablation_table(
+    rows: pd.DataFrame, counts: pd.DataFrame, study: Study, against: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Paired differences of each variant from the full method, metric by metric.
 
     Args:
         rows: `compare.answer_outcomes` of `ablation_runs`.
         counts: `sizes`.
+        against: of `cannot_tell`.
 
     Returns:
         `comparison, setting, size, variant, examples, examples_full, seeds, metric, value, full, n, difference,
-        ci_low, ci_high, se, df, p, detectable, p_holm`: examples are means over seeds; `value` and `full` are the
-        percentages of the variant and of the full method over the `n` pairs' items, differences are in points. Holm's
-        correction is over the variants of one setting, size and metric. A variant that left nothing to learn from has a
-        row with n = 0.
+        ci_low, ci_high, se, df, p, detectable, p_holm, tells`: examples are means over seeds; `value` and `full` are
+        the percentages of the variant and of the full method over the `n` pairs' items, differences are in points.
+        Holm's correction is over the variants of one setting, size and metric. `tells` is whether parts of the method
+        can be judged by the setting. A variant that left nothing to learn from has a row with n = 0.
     """
     examples = counts.groupby(["variant", "part"])["examples"].mean()
     found = []
@@ -141,7 +169,8 @@ def ablation_table(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd
         *DIFFERENCE,
     ]  # fmt: skip
     made = pd.DataFrame(found, columns=columns)
-    return made.assign(p_holm=verdicts.holm(made["p"], made["setting"] + "/" + made["metric"]))
+    tells = [not (against or {}).get(setting.partition(",")[0]) for setting in made["setting"]]
+    return made.assign(p_holm=verdicts.holm(made["p"], made["setting"] + "/" + made["metric"]), tells=tells)
 
 
 def paper(study: Study) -> pd.DataFrame:
@@ -270,6 +299,8 @@ def explain_losses(made: pd.DataFrame, metric: str | None = None, level: float =
     own = made[(made["metric"] == metric) & made["setting"].str.startswith("FT") & (made["n"] > 0)]
     if own.empty:
         return "No variant can be compared: none left anything to learn from."
+    if "tells" in own and not own["tells"].any():
+        return "No conclusion on parts of the method: the learner, fine-tuned, cannot tell them apart."
     own = own.assign(found=[verdicts.contrast(row.difference, row.p_holm, level) for row in own.itertuples()])
     worse = {size: list(part.loc[part["found"] == "lower", "variant"]) for size, part in own.groupby("size")}
     if not worse.get("all"):

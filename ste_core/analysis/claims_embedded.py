@@ -32,7 +32,8 @@ def embedded(
 
     Args:
         correctness, gains: the study's tables `embedded_correctness` and `embedded_gains`.
-        ablations: `ablations`, of a study that has them.
+        ablations: `ablations`, of a study that has them. Where its setting cannot tell parts of the method apart
+            (`ablations.cannot_tell`), a difference is shown and decides nothing.
         continual: `continual_summary` and `continual_differences`, of a study that has them.
 
     Returns:
@@ -63,22 +64,25 @@ def embedded(
             ]  # fmt: skip
             row = None if own is None or own.empty else own.iloc[0]
             examples = "" if row is None else f"{row['examples']:.0f} examples instead of {row['examples_full']:.0f}"
+            tells = row is None or bool(row.get("tells", True))
+            note = examples if tells else f"{examples}; this learner cannot tell parts apart"
             _difference(said, 5, letter + mark, hypothesis, row, family="ablations", context=bool(mark), below=True,
-                        note=examples)  # fmt: skip
+                        note=note, tells=tells)  # fmt: skip
     return said.closed(("summary",))
 
 
 def _difference(
     said: Statements, claim: int, part: str, hypothesis: str, row: pd.Series | None, *, family: str,
-    context: bool = False, below: bool = False, note: str = "", value: str = "difference",
+    context: bool = False, below: bool = False, note: str = "", value: str = "difference", tells: bool = True,
 ) -> None:  # fmt: skip
-    """A paired difference that another table has tested and corrected: it is above none, or below."""
+    """A paired difference that another table has tested and corrected: it is above none, or below; where it `tells`
+    nothing, its side is left open."""
     wording = "context" if context else "both"
     if row is None or pd.isna(row[value]):
         said.add(claim, part, hypothesis, None, wording=wording, test="none", note="nothing to compare")  # type: ignore[arg-type]
         return
     stated = row[value] < 0 if below else row[value] > 0
-    decision = Decision(row["p"], "for" if stated else "against")
+    decision = Decision(row["p"], "neither" if not tells else "for" if stated else "against")
     said.add(claim, part, hypothesis, _known(row, value), decision, wording=wording, family=family,  # type: ignore[arg-type]
              p_holm=row["p_holm"], note=note)  # fmt: skip
 

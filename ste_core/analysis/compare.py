@@ -44,7 +44,7 @@ def answer_outcomes(study: Study, runs: Iterable[Condition] = MAIN) -> pd.DataFr
     toolbox, items = resources.toolbox(study), resources.items(study, "test")
     results = execution.gold_results(items)
     for setting, variant, part in runs:
-        for seed in seeds_of(study, setting):
+        for seed in seeds_of(study, setting, variant, part):
             answers = store.read_jsonl(stages.predictions_file(study, setting, variant, seed, part), Prediction)
             if answers:
                 rows = error_types.outcomes(answers, toolbox, results, study.scoring.rule, seed=seed)
@@ -74,10 +74,10 @@ def only(tables: dict[str, pd.DataFrame], systems: str, column: str) -> dict[str
     return {name: table[~table[column].isin(others)] for name, table in tables.items()}
 
 
-def seeds_of(study: Study, setting: Setting = "icl") -> list[int]:
+def seeds_of(study: Study, setting: Setting = "icl", variant: str = FULL, part: str = ALL) -> list[int]:
     """The seeds of a setting: of fine-tuning its own, in context those of the exploration; the baseline has one."""
     if setting == "tuned":
-        return study.training_seeds()
+        return study.training_seeds(variant, part)
     return [0] if setting == "baseline" else study.exploration_seeds()
 
 

@@ -1,10 +1,11 @@
-"""What another way to explore is worth: two studies that explore the same tools, trial by trial and item by item.
+"""What another way to explore is worth: two explorations of the same tools, trial by trial and item by item.
 
 >>> exploring(load("full_call_first"), load("full"))[["measure", "value", "other"]]                  # doctest: +SKIP
 >>> experience(load("full_call_first"), load("full"))[["model", "setting", "difference"]]            # doctest: +SKIP
+>>> exploring_variants(load("full_ablations"))[["variant", "measure", "difference"]]                 # doctest: +SKIP
 
-Both have the full method, each with settings of its own; differences are paired, by tool while exploring, by item and
-tool where learners answer.
+Two studies each explore with the full method and settings of their own; a study's variants lack a part of the method.
+Differences are paired, by tool while exploring, by item and tool where learners answer.
 """
 
 from collections.abc import Collection
@@ -41,10 +42,36 @@ def exploring(study: Study, other: Study, conventions: Collection[str] = ()) -> 
     Raises:
         UserError: one of them has no trials.
     """
-    own, theirs = _by_tool(study, conventions), _by_tool(other, conventions)
+    rows = _paired(_by_tool(study, FULL, conventions), _by_tool(other, FULL, conventions), study)
+    return learners.with_verdicts(rows, study)
+
+
+def exploring_variants(study: Study, conventions: Collection[str] = ()) -> pd.DataFrame:
+    """The same of each variant of a study, beside its full method.
+
+    Returns:
+        `variant` and the columns of `exploring`, `other` being the full method; Holm's correction over the variants of
+        one measure.
+
+    Raises:
+        UserError: a variant has no trials.
+    """
+    assert study.exploration is not None
+    full = _by_tool(study, FULL, conventions)
+    found = [
+        _paired(_by_tool(study, variant, conventions), full, study).assign(variant=variant)
+        for variant in study.exploration.variants
+        if variant != FULL
+    ]
+    rows = pd.concat(found, ignore_index=True)
+    return learners.with_verdicts(rows[["variant", *rows.columns.drop("variant")]], study, rows["measure"])
+
+
+def _paired(own: pd.DataFrame, other: pd.DataFrame, study: Study) -> pd.DataFrame:
+    """Of each measure the means and the difference, paired by tool."""
     rows = []
     for measure in own.columns:
-        both = pd.DataFrame({"own": own[measure], "other": theirs[measure]}).dropna()
+        both = pd.DataFrame({"own": own[measure], "other": other[measure]}).dropna()
         if both.empty:
             continue
         test = stats.mean(both["own"] - both["other"], level=study.statistics.level)
@@ -52,15 +79,15 @@ def exploring(study: Study, other: Study, conventions: Collection[str] = ()) -> 
             {"measure": measure, "tools": len(both), "value": both["own"].mean(), "other": both["other"].mean(),
              "difference": test.value, "ci_low": test.low, "ci_high": test.high, "p": test.p()}
         )  # fmt: skip
-    return learners.with_verdicts(pd.DataFrame(rows), study)
+    return pd.DataFrame(rows)
 
 
-def _by_tool(study: Study, conventions: Collection[str]) -> pd.DataFrame:
-    """A row a tool of the full method's trials, a column a measure; nan where a tool has no such trials."""
+def _by_tool(study: Study, variant: str, conventions: Collection[str]) -> pd.DataFrame:
+    """A row a tool of a variant's trials, a column a measure; nan where a tool has no such trials."""
     seeds = study.exploration_seeds()
-    trials = [one for seed in seeds for one in explore_run.read_trials(study, FULL, seed)]
+    trials = [one for seed in seeds for one in explore_run.read_trials(study, variant, seed)]
     if not trials:
-        place = study.explored(FULL, seeds[0])
+        place = study.explored(variant, seeds[0])
         raise UserError(f"study '{study.name}': no trials yet under {place}{archive.hint(study)}")
     frame = trajectories.trial_frame(trials)
     columns = {
@@ -70,7 +97,7 @@ def _by_tool(study: Study, conventions: Collection[str]) -> pd.DataFrame:
     seen = trajectories.coverage(trials, resources.toolbox(study).tools, conventions)
     means = seen.groupby("tool")[list(trajectories.COVERAGE)].mean()
     columns |= {label: means[name] for name, label in trajectories.COVERAGE.items()}
-    left = [one for seed in seeds for one in stages.examples(study, FULL, seed)]
+    left = [one for seed in seeds for one in stages.examples(study, variant, seed)]
     rows = [(one.tool, one.call.model_dump_json(), 100.0 * holds_values(one.query, one.call.arguments)) for one in left]
     groups = pd.DataFrame(rows, columns=["tool", "call", "fits"]).groupby("tool")
     counts = groups["call"].agg(["size", "nunique"]).reindex(means.index, fill_value=0) / len(seeds)

@@ -159,13 +159,25 @@ def references(study: Study) -> pd.DataFrame:
     Chance names any candidate; TF-IDF names the one whose documentation shares most words with the query, and calls it
     without arguments.
     """
+    return reference_rows("baseline", *_shown(study), study)
+
+
+def nearest_selected(study: Study) -> float:
+    """In what percentage of a study's items TF-IDF selects the right tool among those that prompts document."""
+    items, shown = _shown(study)
+    return 100 * float(
+        np.mean([one.gold.tool == name for one, name in zip(items, nearest(items, shown, study), strict=True)])
+    )
+
+
+def _shown(study: Study) -> tuple[list[TestItem], list[list[str]]]:
+    """The items of a study, and the tools that the prompt of each documents."""
     section, items = study.exploitation, stages.items_of(study)
     assert section is not None
     tools = resources.listing(study).tools
-    shown = retrieve.candidates(
+    return items, retrieve.candidates(
         items, tools, section.candidates, n=section.candidate_count, seed=study.seed, encoder=None
     )
-    return reference_rows("baseline", items, shown, study)
 
 
 def reference_rows(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -38,6 +39,16 @@ class Section(BaseModel):
     """A part of a study file: unknown keys and wrong types are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _once(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("one stands there twice")
+    return values
+
+
+#: random seeds, each a run of its own
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), AfterValidator(_once)]
 
 
 class Statistics(Section):
@@ -214,8 +225,8 @@ class Exploration(Sampled):
     calls: int = Field(4, ge=1)
     temperature: float = Field(1.0, ge=0)
     max_tokens: int = Field(360, ge=1)
-    variants: list[VariantName] = Field(["full"], min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    variants: Annotated[list[VariantName], Field(min_length=1), AfterValidator(_once)] = ["full"]
+    seeds: Seeds = [0]
     tools: Annotated[list[str], Field(min_length=1)] | None = None  # default: all
     concurrency: int | None = Field(None, ge=1)  # trials under way at once; default: every tool's
     context: int | None = Field(None, ge=64)  # tokens of a prompt and its answer; default: the model's own, if it tells
@@ -318,7 +329,7 @@ class Finetuning(Section):
     validation: float = Field(0.05, ge=0, lt=1)  # share of the queries that is held out
     eval_steps: int | None = Field(None, ge=1)  # default: each epoch
     seed: int = Field(0, ge=0)
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None  # default: exploration's
+    seeds: Seeds | None = None  # default: exploration's
     dtype: Literal["auto", "bf16", "fp32"] = "auto"  # of the arithmetic; auto: bf16 on a GPU that has it
     load_in: Literal["8bit", "4bit"] | None = None  # the base of LoRA, quantised by bitsandbytes
     gradient_checkpointing: bool = False
@@ -339,6 +350,7 @@ class Ablations(Section):
     amounts: list[Annotated[int, Field(ge=0)]] = []  # episodes: use what the first so many of the full method left
     hindsight: bool = False  # use the full method's calls that ran, under queries that hold their values, instead
     gold: bool = False  # use the development queries and their gold calls instead: examples without a fault
+    seeds: Seeds | None = None  # default: fine-tuning's
 
     def parts(self, episodes: int) -> list[str]:
         """What is used instead of all the full method left, as parts of its experience are named: the amounts that are
@@ -389,7 +401,7 @@ class Gold(Section):
     candidate_count: int = Field(4, ge=1)  # documented tools, the right one among them
     wide_count: int = Field(15, ge=1)  # ... once more with so many, as the paper has them, decoded freely
     wide_items: int = Field(0, ge=0)  # ... on so many test items a tool; 0 for none
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)  # of fine-tuning
+    seeds: Seeds = [0]  # of fine-tuning
     items: int | None = Field(None, ge=1)  # test items a tool; default: all
     max_tokens: int = Field(96, ge=1)
 
@@ -423,9 +435,10 @@ class Continual(Section):
     variant: VariantName = "full"  # whose experience
     gold: bool = False  # learn the development queries and their gold calls instead: examples without a fault
     least_steps: int = Field(0, ge=0)  # of a round, in place of fine-tuning's; jointly, as many as all rounds make
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = None  # default: exploration's
+    seeds: Seeds | None = None  # default: exploration's
     batches: int = Field(4, ge=2)
-    tools: list[str] | None = None  # in this order cut into batches; default: all, shuffled by the study's seed
+    # in this order cut into batches; default: all, shuffled by the study's seed
+    tools: Annotated[list[str], AfterValidator(_once)] | None = None
     items: int | None = Field(None, ge=1)  # test items a tool; default: all
     exam_items: int = Field(200, ge=0)  # of the exam of general ability; 0 for none
     keep_models: bool = False
@@ -438,9 +451,6 @@ class Continual(Section):
                 raise ValueError(f"arms: two are called '{arm.name}'")
             if arm.order is not None and sorted(arm.order) != list(range(self.batches)):
                 raise ValueError(f"arms: '{arm.name}': order: must hold each of 0 to {self.batches - 1} once")
-        for name, values in (("seeds", self.seeds or []), ("tools", self.tools or [])):
-            if len(set(values)) < len(values):
-                raise ValueError(f"{name}: one stands there twice")
         return self
 
 
@@ -637,16 +647,20 @@ class Study(Section):
         """The seeds of the exploration, so of all that asks a model which was not trained on it."""
         return [0] if self.exploration is None else self.exploration.seeds
 
-    def training_seeds(self) -> list[int]:
-        """The seeds of fine-tuning. One that was not explored trains on the experience of the first that was."""
+    def training_seeds(self, variant: str = "full", part: str = "all") -> list[int]:
+        """The seeds of fine-tuning: of all experience of the full method, or of what is compared with it, another
+        variant's or a part. A seed that was not explored trains on the experience of the first that was."""
         own = None if self.finetuning is None else self.finetuning.seeds
+        if (variant, part) != ("full", "all") and self.ablations is not None and self.ablations.seeds is not None:
+            own = self.ablations.seeds
         return self.exploration_seeds() if own is None else own
 
     def experience_seed(self, seed: int) -> int:
         """The seed of the exploration that a seed learns from: itself, but for those of fine-tuning that were not
         explored."""
         explored = self.exploration_seeds()
-        return explored[0] if seed in self.training_seeds() and seed not in explored else seed
+        trained = {*self.training_seeds(), *self.training_seeds(part="")}
+        return explored[0] if seed in trained and seed not in explored else seed
 
     def rng(self, *label: object) -> "np.random.Generator":
         """A generator of its own for each labelled use, so that no figure depends on the order of computation."""
@@ -749,13 +763,6 @@ def load(study: str | os.PathLike[str]) -> Study:
         loaded = Study.model_validate(value)
     except ValidationError as error:
         raise UserError(f"{shown}: {explain(error, Study)}") from None
-    if loaded.exploration is not None:
-        tuned = loaded.finetuning.seeds if loaded.finetuning is not None else None
-        for label, values in (("exploration.variants", loaded.exploration.variants),
-                              ("exploration.seeds", loaded.exploration.seeds),
-                              ("finetuning.seeds", tuned or [])):  # fmt: skip
-            if len(set(values)) < len(values):
-                raise UserError(f"{shown}: {label}: one stands there twice")
     for section, key in (("exploration", "model"), ("distillation", "model"), ("distillation", "paraphraser"),
                          ("exploitation", "model")):  # fmt: skip
         name = getattr(getattr(loaded, section), key, None)

@@ -377,7 +377,8 @@ class _Work:
         wanted += [("full", f"_{part}", self._share(part, settings.episodes)) for part in self._parts()]
         rows = []
         for variant, part, share in wanted:
-            asked = [one for one in self.study.training_seeds() if not self._predicted(f"tuned{part}", variant, one)]
+            seeds = self.study.training_seeds(variant, part or "all")
+            asked = [one for one in seeds if not self._predicted(f"tuned{part}", variant, one)]
             there = self.study.learnt / "models"
             to_train = [one for one in asked if not (there / f"{variant}{part}" / f"seed{one}").exists()]
             if to_train:

@@ -288,7 +288,7 @@ def _tools(tables: Tables) -> pd.DataFrame:
 _SIZES = {"all": "fine-tuned on all", "equal": "fine-tuned on equally many"}
 
 
-def _embedded_ablations(tables: Tables) -> pd.DataFrame:
+def _ablations_accuracy(tables: Tables) -> pd.DataFrame:
     own = tables["ablations"]
     own = own[own["metric"] == _right(own)].sort_values("setting", key=lambda one: one == "ICL", kind="stable")
     series = own["size"].map(_SIZES).where(own["setting"] != "ICL", "shown in context")
@@ -299,6 +299,23 @@ def _embedded_ablations(tables: Tables) -> pd.DataFrame:
     both = pd.concat([own, recomputed, reported.assign(p_holm=None)])
     both = both.assign(label=both["variant"].str.replace("_", " "))
     return both[["panel", "label", "series", "value", "ci_low", "ci_high", "p_holm"]]
+
+
+#: what the figure of exploring without a part of the method shows, as `explorers` calls it
+_EXPLORING = (
+    "first call runs", "a call runs", "first error overcome", "query repeats an earlier one",
+    "different calls that ran", "mean cosine between queries, x 100", "examples to learn from",
+    "different calls among them",
+)  # fmt: skip
+
+
+def _ablations_exploring(tables: Tables) -> pd.DataFrame:
+    own = tables["ablations_exploring"]
+    own = own[own["measure"].isin(_EXPLORING)].sort_values(
+        "measure", key=lambda names: names.map(_EXPLORING.index), kind="stable"
+    )
+    own = own.assign(value=own["difference"], label=own["variant"].str.replace("_", " "))
+    return own[["measure", "label", "value", "ci_low", "ci_high", "verdict"]]
 
 
 def _amount(tables: Tables) -> pd.DataFrame:
@@ -452,11 +469,15 @@ FIGURES: dict[str, FigureSpec] = {
         ("amount",), _amount, plots.amount_lines,
         "Execution accuracy against episodes explored, with demonstrations and fine-tuned, with intervals.",
     ),
-    "embedded_ablations": FigureSpec(
-        ("ablations", "paper_ablations"), _embedded_ablations, plots.ablation_forests,
-        "Change of execution accuracy when a part of the method is left out, at all data and at equal size, with "
-        "intervals; "
-        "in a panel of its own the paper's changes, reported and recomputed.",
+    "ablations_exploring": FigureSpec(
+        ("ablations_exploring",), _ablations_exploring, plots.exploring_forests,
+        "What exploring without a part of the method changes: calls that run, errors overcome, repetition, and the "
+        "examples that are left, paired by tool, with intervals.",
+    ),
+    "ablations_accuracy": FigureSpec(
+        ("ablations", "paper_ablations"), _ablations_accuracy, plots.ablation_forests,
+        "Change of execution accuracy when a part of the method is left out, fine-tuned and in context, with "
+        "intervals; in a panel of its own the paper's changes, reported and recomputed.",
     ),
     "embedded_errors": FigureSpec(
         ("embedded_errors",), _errors, plots.error_points,

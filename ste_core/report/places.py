@@ -11,6 +11,7 @@ EMBEDDED = "full"
 STUDIES = {
     "audit": "audit", "microworld": "microworld", "micro": "micro", "gold": "gold", "exploration": EMBEDDED,
     "embedded": EMBEDDED, "continual": EMBEDDED, "explorers": "full_call_first",
+    "ablations": "full_ablations",
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ seaborn is imported where it is used: it brings half of scipy, and every run of 
 """
 
 import itertools
+import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib import resources
@@ -409,6 +410,41 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
                for panel, found in marks.items()}  # fmt: skip
     _title(figure, f"Parts that matter, fine-tuned: {counted['here']} here"
            + (f", {counted['paper']} in the paper" if "paper" in counted else ""))  # fmt: skip
+    figure.tight_layout()
+    return figure
+
+
+def exploring_forests(data: pd.DataFrame) -> Figure:
+    """What exploring without a part of the method changes, a panel a measure, a row a variant.
+
+    Args:
+        data: `measure, label, value, ci_low, ci_high, verdict`, in drawing order; values are differences from the full
+            method in the measure's own unit.
+    """
+    measures, labels = list(dict.fromkeys(data["measure"])), list(dict.fromkeys(data["label"]))
+    columns = min(4, len(measures))
+    lines = -(-len(measures) // columns)
+    figure, drawn = plt.subplots(
+        lines, columns, figsize=(2.6 * columns + 1.4, lines * (0.36 * len(labels) + 1.2)), sharey=True, squeeze=False
+    )
+    for axes, measure in zip(drawn.flat, measures, strict=False):
+        part = data[data["measure"] == measure]
+        part = part.assign(position=[float(labels.index(label)) for label in part["label"]])
+        clear = part["verdict"].isin(["higher", "lower"])
+        axes.axvline(0, color="#888888", linewidth=1)
+        points(axes, part, colour=[BLUE if one else GREY for one in clear])
+        for row, one in zip(part.itertuples(), clear, strict=True):
+            _note(axes, f"{row.value:+.1f}{'*' if one else ''}", row.ci_high, row.position, BLUE if one else GREY)
+        _rows(axes, labels, range(len(labels)))
+        axes.margins(x=0.25)
+        axes.set_title(textwrap.fill(measure, 30), fontsize=9)
+    for axes in drawn.flat[len(measures) :]:
+        axes.set_visible(False)
+    found = data[data["verdict"].isin(["higher", "lower"])]
+    counted = found.groupby("label", sort=False).size()
+    said = ", ".join(f"{label} ({count})" for label, count in counted.items()) or "nothing significant"
+    _title(figure, f"Exploring without a part of the method, less the full method: {said}")
+    figure.supxlabel("difference by tool (95 % interval over tools; * p < 0.05, Holm)", fontsize=8)
     figure.tight_layout()
     return figure
 
