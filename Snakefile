@@ -149,6 +149,11 @@ def lessened(learner=STUDY):
     return [*fewer(learner=learner), *(fewer("tuned", learner=learner) if STUDY.finetuning else [])]
 
 
+def answered():
+    """The predictions of every learner and setting, but for those of other variants."""
+    return [path for learner in (STUDY, *OTHERS) for path in (*exploited(learner), *lessened(learner))]
+
+
 def each_learner():
     """Each learner's study, what marks its jobs, and what tells them whose they are."""
     others = [(one, f"_{number}", {"learner": one.learner}) for number, one in enumerate(OTHERS, 2)]
@@ -185,8 +190,8 @@ def audited(*names):
 
 def aside(name):
     """A table of the side study that has the ablations, as far as there is one."""
-    path = f"{seen(STUDY.results.parent)}/{STUDY.name}_ablations/tables/{name}.csv"
-    return [path] if Path(path).is_file() else []
+    path = STUDY.ablated / "tables" / f"{name}.csv"
+    return [f"{seen(path.parent)}/{path.name}"] if STUDY.ablated != STUDY.results and path.is_file() else []
 
 
 def models(*sections):
@@ -318,12 +323,10 @@ STAGES = [
       for learner, mark, about in each_learner() for seed, settings in settings_of_seed(learner, "some").items()),
     Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *lessened()],
           ["amount", *CONTROL], ["embedded_amount"]),
-    Stage("learners", "notebooks/47_learners.ipynb", OTHERS and EXPLOITS,
-          [path for learner in (STUDY, *OTHERS) for path in (*exploited(learner), *lessened(learner))],
+    Stage("learners", "notebooks/47_learners.ipynb", OTHERS and EXPLOITS, answered(),
           ["main", "differences", "by_seed"], ["embedded_learners"]),
     Stage("wording", "notebooks/49_wording.ipynb", (OTHERS and EXPLOITS and not BFCL) or LEARNERS,
-          [*(path for learner in (STUDY, *OTHERS) for path in (*exploited(learner), *lessened(learner))),
-           *(f"{RESULTS}/predictions/{learner}/.run/answers.done" for learner in LEARNERS)],
+          [*answered(), *(f"{RESULTS}/predictions/{learner}/.run/answers.done" for learner in LEARNERS)],
           ["wording", "wording_differences"], ["embedded_wording"] if OTHERS else []),
     Stage("explorers", "notebooks/36_explorers.ipynb", STUDY.compare_with and OTHERS and EXPLOITS,
           [*explored(), *tables("main"), *(path for learner in (STUDY, *OTHERS) for path in exploited(learner))],
@@ -371,7 +374,8 @@ STAGES += [
            *audited("claims"), *aside("ablations")],
           ["embedded_claims"]),
     Stage("open_questions", "notebooks/80_open_questions.ipynb", ASKS,
-          tables_of("exploration", "correctness", "amount", "forgetting"), ["open_questions"]),
+          [*tables_of("exploration", "correctness", "amount", "forgetting"), *aside("exploration_coverage")],
+          ["open_questions"]),
 ]  # fmt: skip
 HERE = {stage.name: stage for stage in STAGES if stage.when}
 

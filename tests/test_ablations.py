@@ -166,7 +166,7 @@ def test_a_learner_that_reads_or_gains_nothing_decides_nothing(tmp_path, monkeyp
     assert 25 < tfidf <= 100
     against = ablations.cannot_tell(**found, study=made)
     unread = f"its baseline selects the tool in 0.0 % of items, TF-IDF in {tfidf:.1f} %"
-    assert against == {"FT": unread, "ICL": f"{unread} and ICL is not shown to gain over it"}
+    assert against == {"FT": unread, "ICL": f"{unread}, and ICL is not shown to gain over it"}
     right = found["correctness"].eval("metric == 'api_match_all' and setting == 'baseline'")
     found["correctness"].loc[right, "value"] = 100.0
     against = ablations.cannot_tell(**found, study=made)

@@ -263,6 +263,13 @@ def test_the_command_line_names_jobs_of_each_learner(written):
     assert done.returncode == 0, done.stderr
 
 
+def test_variants_may_lie_in_a_side_study(written):
+    this = loaded(written)
+    assert this.ablated == this.results
+    this = loaded(written, exploration={"model": "micro"})
+    assert this.ablated == this.results.with_name("two_ablations")
+
+
 def test_a_study_leaves_out_what_it_extends(tmp_path):
     path = tmp_path / "alone.yaml"
     store.write_text(path, "name: alone\nextends: full\nlearners: null\ncontinual: null\nforms: null\n")

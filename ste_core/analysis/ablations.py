@@ -125,7 +125,7 @@ def cannot_tell(correctness: pd.DataFrame, gains: pd.DataFrame, study: Study) ->
             *([unread] if chosen <= tfidf else []),
             *([] if gained else [f"{setting} is not shown to gain over it"]),
         ]
-        found[setting] = " and ".join(against)
+        found[setting] = ", and ".join(against)
     return found
 
 

@@ -40,23 +40,17 @@ class Findings:
     continual: tuple[pd.DataFrame, pd.DataFrame] | None
 
 
-def ablating(study: Study) -> str:
-    """The name of the study that has a study's ablations: itself, or a side study if its own explores no variant."""
-    explores = study.exploration is not None and len(study.exploration.variants) > 1
-    return study.name if explores else f"{study.name}_ablations"
-
-
 def of(study: Study) -> Findings:
     """The tables of a study."""
 
-    def read(name: str, of: str = study.name) -> pd.DataFrame | None:
-        path = study.results.with_name(of) / "tables" / f"{name}.csv"
+    def read(name: str, results: Path = study.results) -> pd.DataFrame | None:
+        path = results / "tables" / f"{name}.csv"
         return store.read_table(path) if path.is_file() else None
 
     summary, differences = read("continual_summary"), read("continual_differences")
     return Findings(
         exploration=read("exploration"), correctness=read("embedded_correctness"), gains=read("embedded_gains"),
-        ablations=read("ablations", ablating(study)), amount=read("amount"), control=read("control"),
+        ablations=read("ablations", study.ablated), amount=read("amount"), control=read("control"),
         learners=read("main"),
         continual=None if summary is None or differences is None else (summary, differences),
     )  # fmt: skip

@@ -116,7 +116,9 @@ def statements(study: Study) -> pd.DataFrame:
 
 
 def _answers(question: Question, study: Study) -> Iterator[tuple[object, ...]]:
-    path = study.tables / f"{question.table}.csv"
+    results = study.ablated if question.table == "exploration_coverage" else study.results
+    path = results / "tables" / f"{question.table}.csv"
+    table = question.table if results == study.results else f"{results.name}/{question.table}"
     if not path.is_file():
         return
     rows = question.contrasts(store.read_table(path))
@@ -128,7 +130,7 @@ def _answers(question: Question, study: Study) -> Iterator[tuple[object, ...]]:
         verdict = verdicts.word("neither" if value == 0 else side, row["p_holm"], study.statistics.level)
         statement = question.statement.format(contrast=row["contrast"].replace("_", " "))
         evidence = _evidence(stats.Estimate(value, low, high), row, verdict)
-        yield (question.id, statement, question.table, row["contrast"], value, low, high, row["p_holm"],
+        yield (question.id, statement, table, row["contrast"], value, low, high, row["p_holm"],
                row.get("detectable", float("nan")), verdict, evidence)  # fmt: skip
 
 

@@ -545,6 +545,13 @@ class Study(Section):
         return self.results.with_name(self.experience or self.name)
 
     @property
+    def ablated(self) -> Path:
+        """The results that have other variants of the method beside the full one: its own, or those of the side study
+        whose name goes on by `_ablations`."""
+        variants = [] if self.exploration is None else self.exploration.variants
+        return self.results if len(variants) > 1 else self.results.with_name(f"{self.name}_ablations")
+
+    @property
     def learnt(self) -> Path:
         """Where what the learner made lies (answers, fine-tuned models): apart for each learner but the first."""
         return self.results if self._learner is None else self.results / "learners" / self._learner

@@ -440,10 +440,9 @@ def exploring_forests(data: pd.DataFrame) -> Figure:
         axes.set_title(textwrap.fill(measure, 30), fontsize=9)
     for axes in drawn.flat[len(measures) :]:
         axes.set_visible(False)
-    found = data[data["verdict"].isin(["higher", "lower"])]
-    counted = found.groupby("label", sort=False).size()
-    said = ", ".join(f"{label} ({count})" for label, count in counted.items()) or "nothing significant"
-    _title(figure, f"Exploring without a part of the method, less the full method: {said}")
+    clear = data["verdict"].isin(["higher", "lower"]).groupby(data["label"], sort=False).sum()
+    said = ", ".join(f"{label} differs in {count}" for label, count in clear[clear > 0].items())
+    _title(figure, f"Of {len(measures)} measures of exploring, {said or 'none differs significantly'}")
     figure.supxlabel("difference by tool (95 % interval over tools; * p < 0.05, Holm)", fontsize=8)
     figure.tight_layout()
     return figure
