@@ -217,7 +217,7 @@ def test_the_control_is_the_development_set_and_no_test_item(tmp_path, monkeypat
     made = make(tmp_path, monkeypatch)
     gold = stages.examples(made, "full", 0, "gold")
     assert len(gold) == 5 * len(TOOLS) and {one.tool for one in gold} == {one.call.tool for one in gold} == set(TOOLS)
-    assert stages.amounts(made) == ["1ep", "2ep"] and stages.parts(made) == ["1ep", "2ep", "gold"]
+    assert stages.amounts(made) == ["1ep", "2ep"] and made.parts == ["1ep", "2ep", "gold"]
     tested = {one.query for one in resources.items(made, "test")}
     assert not tested & {one.query for one in gold}
 
@@ -226,7 +226,7 @@ def test_examples_of_hindsight_stand_beside_the_others(tmp_path, monkeypatch):
     made = make(tmp_path, monkeypatch)
     asked = made.ablations.model_copy(update={"hindsight": True})
     made = made.model_copy(update={"ablations": asked})
-    assert stages.parts(made) == ["1ep", "2ep", "hindsight", "gold"] and stages.amounts(made) == ["1ep", "2ep"]
+    assert made.parts == ["1ep", "2ep", "hindsight", "gold"] and stages.amounts(made) == ["1ep", "2ep"]
     with pytest.raises(UserError, match=r"hindsight/examples\.jsonl: not there; distil variant full"):
         stages.examples(made, "full", 0, "hindsight")
     own = stages.distilled_folder(made, "full", 0)

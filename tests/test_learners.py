@@ -237,10 +237,10 @@ def archive_names(path):
 
 def test_a_learner_has_ablations_of_its_own(written):
     this = loaded(written, ablations={"gold": True}, learners={"other": {"ablations": {"gold": False, "amounts": [0]}}})
-    assert stages.parts(this) == ["gold"] and stages.parts(this.as_learner("other")) == []
+    assert this.parts == ["gold"] and this.as_learner("other").parts == []
     this = loaded(written, ablations=None, learners={"other": {"ablations": {"hindsight": True}}},
                   models={name: {"kind": "local", "path": "x"} for name in ("micro", "other")})  # fmt: skip
-    assert stages.parts(this) == [] and stages.parts(this.as_learner("other")) == ["hindsight"]
+    assert this.parts == [] and this.as_learner("other").parts == ["hindsight"]
     done = run_ste("run", str(written[0]), "--dry-run")
     assert done.returncode == 0, done.stderr
     said = done.stdout.replace(" ", "")

@@ -91,7 +91,7 @@ def sizes(study: Study) -> pd.DataFrame:
         tools that have any.
     """
     options = study.ablations
-    parts = [(one, ALL) for one in [FULL, *variants(study)]] + [(FULL, part) for part in stages.parts(study)]
+    parts = [(one, ALL) for one in [FULL, *variants(study)]] + [(FULL, part) for part in study.parts]
     if options is not None and options.equal_size:
         parts += [(one, EQUAL) for one in [FULL, *variants(study)]]
     rows = []

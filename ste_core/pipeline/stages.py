@@ -162,17 +162,12 @@ def episodes_of(part: str) -> int | None:
 
 def amounts(study: Study) -> list[str]:
     """The parts of the full method's experience to compare with the whole: fewer episodes, but some, in order."""
-    return [part for part in parts(study) if part not in CONTROLS]
+    return [part for part in study.parts if part not in CONTROLS]
 
 
 def controls(study: Study) -> list[str]:
     """What the study uses of `CONTROLS`."""
-    return [part for part in parts(study) if part in CONTROLS]
-
-
-def parts(study: Study) -> list[str]:
-    """What the study uses instead of all that the full method left: `amounts`, and `CONTROLS` if it asks for them."""
-    return study.parts
+    return [part for part in study.parts if part in CONTROLS]
 
 
 def label(setting: Setting, part: str = ALL) -> str:
