@@ -235,6 +235,27 @@ def test_without_feedback_the_call_suffices_and_only_its_aspect_decides():
     assert row(denied) == {"trials": 1, "judged": 1, "judged_no": 1, "not_appropriate": 1}
 
 
+def test_without_feedback_a_pretrained_judge_is_asked_for_the_call_alone():
+    """Shown "Final Answer: none", a model of half a billion parameters rejected every one of 240 trials."""
+    steps = (Step(output="...", call=Call(tool="add", arguments={"a": 20, "b": 35})),)
+    blind = trial(steps=steps, answer=None, variant="no_feedback", solved=None, reflection=None)
+    seen = []
+
+    def judge(prompt, seed):
+        seen.append(prompt)
+        return "Appropriate: Yes"
+
+    distilled = run([blind], judge, words=None, styles=("instruct", "instruct"))
+    assert row(distilled) == {"trials": 1, "judged": 1, "sources": 1, "examples": 1}
+    assert "Observation" not in seen[0] and "Final Answer" not in seen[0] and "Informative" not in seen[0]
+    denied = run([blind], "Appropriate: No", words=None, styles=("instruct", "instruct"))
+    assert row(denied) == {"trials": 1, "judged": 1, "judged_no": 1, "not_appropriate": 1}
+    asked = prompting.judge("a tool", "a query", steps[0].call, "", None, "instruct")
+    worked = [one["content"] for one in asked if one["role"] == "assistant"]
+    assert {*worked} == {"Appropriate: Yes", "Appropriate: No"}
+    assert asked[-1]["content"].startswith("a tool\nUser Query: a query\nAction: add\n")
+
+
 def test_a_judge_with_a_short_context_sees_a_part_that_says_so():
     seen = []
     long = trial(steps=(Step(output="", call=Call(tool="add", arguments={}), observation="x" * 5000, ok=True),))

@@ -10,10 +10,10 @@ turns of the conversation, never by placeholders, which models copy. `small` (`p
 own model, which was trained on these texts: an instruction of at most 60 words with its variable parts at the end.
 `native` (`prompts/native/`) is `instruct` without a word on how to write a call, nor the documentation of tools: both
 are the chat template's or the server's (`models.native`). Where a style has no wording of its own, that of the one
-before it in `native`, `instruct`, `small` holds; what is asked about forms of experience (`prompts/forms/`) has one
-wording for all. Exploration is one conversation an episode: `imagine`
-opens it, `imagine_next` goes on; what long-term memory adds to either is left out of the conversation that is kept, so
-call them once with `memory` to ask and once without to keep.
+before it in `native`, `instruct`, `small` holds; what is asked about forms of experience, and of a trial without an
+answer (`prompts/later/`), has one wording for all. Exploration is one conversation an episode: `imagine` opens it,
+`imagine_next` goes on; what long-term memory adds to either is left out of the conversation that is kept, so call them
+once with `memory` to ask and once without to keep.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ from ste_core.core.records import Call, Tool, Trial
 if TYPE_CHECKING:
     from ste_core.core.records import Message
 
-#: where the requests stand that came with forms of experience: apart from a style's, which trials note as a whole
-FORMS = "forms"
+#: where later requests stand, those of forms of experience and some of distilling: apart from a style's, which trials
+#: note as a whole
+LATER = "later"
 
 #: what stands before values and request where values are imagined first
 VALUES, REQUEST = "Values:", "Request:"
@@ -57,7 +58,7 @@ def folders(style: Style) -> tuple[str, ...]:
 
 def _file(name: str, style: Style) -> Traversable:
     root = resources.files("ste_core.core").joinpath("prompts")
-    places = [root.joinpath(folder, name) for folder in (*folders(style), FORMS)]
+    places = [root.joinpath(folder, name) for folder in (*folders(style), LATER)]
     return next((place for place in places if place.is_file()), places[-1])
 
 
@@ -246,8 +247,15 @@ def _hindsight(tool: Tool, call: Call, result: str, style: Style) -> Message:
 # --- distillation -----------------------------------------------------------------------------------------------------
 
 
-def judge(tool: str, query: str, call: Call, result: str, answer: str, style: Style = "small") -> list[Message]:
-    """Asks for a verdict on a trial in three aspects; `read_judgement` reads the reply."""
+def judge(tool: str, query: str, call: Call, result: str, answer: str | None, style: Style = "small") -> list[Message]:
+    """Asks for a verdict on a trial in three aspects; `read_judgement` reads the reply.
+
+    Of a trial without an answer pretrained models are asked for the call's aspect alone: shown that nothing came of it,
+    they find everything wanting.
+    """
+    if answer is None and style != "small":
+        return _judge_call(tool, query, call, style)
+    answer = "none" if answer is None else answer
     messages: list[Message] = []
     for one in _lines("judge_examples", style):
         other, _ = worked_trials(style)[one["tool"]]
@@ -255,6 +263,17 @@ def judge(tool: str, query: str, call: Call, result: str, answer: str, style: St
         shown = _judged(other.documentation(), one["query"], made, one["observation"], one["answer"], style)
         messages += [shown, assistant(one["verdict"])]
     return [*messages, _judged(tool, query, call, result, answer, style)]
+
+
+def _judge_call(tool: str, query: str, call: Call, style: Style) -> list[Message]:
+    messages: list[Message] = []
+    for one in _lines("judge_examples", style):
+        other, _ = worked_trials(style)[one["tool"]]
+        called = react.render_call(other.name, one["arguments"])
+        shown = fill("judge_unanswered", style, tool=other.documentation(), query=one["query"], call=called)
+        messages += [user(shown), assistant(one["verdict"].splitlines()[-1])]
+    called = react.render_call(call.tool, call.arguments)
+    return [*messages, user(fill("judge_unanswered", style, tool=tool, query=query, call=called))]
 
 
 def _judged(tool: str, query: str, call: Call, result: str, answer: str, style: Style) -> Message:

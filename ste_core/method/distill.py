@@ -13,7 +13,7 @@ shuffle. Departures:
 
 - A verdict is read aspect by aspect; the release drops wherever "No." stands. What cannot be read drops too, apart.
 - A trial without feedback has no final answer: its last call suffices, and of the judge's aspects only the call's
-  ("Appropriate") decides, since there is no result to be informed by.
+  ("Appropriate") decides, since there is no result to be informed by; a pretrained judge is asked for no other.
 - A call counts as parsed if its arguments are a JSON object and it calls the explored tool.
 - Duplicates (same query but for case, space and end marks; same call) are removed before paraphrasing.
 - Paraphrases are asked for independently of each other, not in one conversation, and some are dropped: empty, cut off,
@@ -348,7 +348,7 @@ async def _verdict(trial: Trial, example: Example, tool: Tool, judge: ChatModel,
     answered = trial.answer is not None
     result = _shortened(example.observation, desk.options.observation_chars) or "none, the call was not executed"
     asked = prompting.judge(
-        tool.documentation(), example.query, example.call, result, example.answer if answered else "none", desk.judging
+        tool.documentation(), example.query, example.call, result, example.answer if answered else None, desk.judging
     )
     reply = await desk.ask("judge", judge, asked, trial, 0)
     aspects = prompting.read_judgement(reply.text)

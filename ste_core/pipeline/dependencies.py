@@ -300,7 +300,7 @@ def prompt_files(sources: Sources, found: Reached, study: Study) -> list[Path]:
     styles = {one.style for one in study.models.values()} or {"small"}
     files: set[Path] = set()
     for style in styles:
-        places = [folder / place for place in (*prompting.folders(style), prompting.FORMS)]
+        places = [folder / place for place in (*prompting.folders(style), prompting.LATER)]
         if style != "small" and found.uses(PROMPTING, "texts"):  # asked of such a style only: all are noted with trials
             files.update(path for place in places[:-1] for path in place.iterdir() if path.is_file())
         for name in found.prompts:
