@@ -98,7 +98,8 @@ def learner_points(data: pd.DataFrame) -> Figure:
         _paper_columns(grid[0, -1], paper)
         for axes in grid[1:, -1]:
             axes.set_axis_off()
-    _what_faces_mean(grid[-1, -1], {one.partition(" ")[2] for one in points["setting"]}, beside=bool(len(paper)))
+    controls = {one.partition(" ")[2] for one in points["setting"]}
+    _what_faces_mean(grid[-1, -1], controls, beside=bool(len(paper)), seeds=points["seed"].nunique() > 1)
     reached = points[points["seed"].isna() & (points["metric"] == metrics[0])]
     best = reached[reached["setting"].isin(list(SETTING_COLOURS))].groupby("model", sort=False)
     said = [f"{name} {' → '.join(f'{value:.0f}' for value in part['value'])} %" for name, part in best]
@@ -122,7 +123,7 @@ def wording_points(data: pd.DataFrame) -> Figure:
     return figure
 
 
-def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool) -> None:
+def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool, seeds: bool = False) -> None:
     """A legend of the points' inner colours, where there are several: in the free corner beside, else in the panel."""
     shown = [one for one in _FACES if one in controls]
     if shown:
@@ -131,6 +132,9 @@ def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool) -> None:
             Line2D([], [], marker="o", linestyle="", color="0.4", markersize=7, markerfacecolor=face, label=name)
             for name, face in faces.items()
         ]
+        if seeds:
+            dot = Line2D([], [], marker="o", linestyle="", color="0.4", markersize=3, label="one seed of training")
+            handles.append(dot)
         where = {"loc": "lower left", "bbox_to_anchor": (0, -0.05)} if beside else {"loc": "upper left"}
         axes.legend(handles=handles, title="learnt from", frameon=False, fontsize=8, title_fontsize=8, **where)
 
@@ -149,7 +153,7 @@ def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
         )  # fmt: skip
         seeds = own[own["seed"].notna() & (own["setting"] == row.setting)]["value"]
         if len(seeds) > 1:
-            axes.scatter(np.full(len(seeds), place + 0.22), seeds, s=10, color=colour, alpha=0.8, zorder=2)
+            axes.scatter(np.full(len(seeds), place - 0.22), seeds, s=10, color=colour, alpha=0.8, zorder=2)
         axes.annotate(f"{row.value:.0f}", (place, row.value), (7, 4), textcoords="offset points", fontsize=8)
     axes.set_xticks(
         range(len(settings)), [one.replace(" ", "\n") for one in settings], fontsize=7 if len(settings) > 5 else None
