@@ -90,6 +90,15 @@ def test_what_a_study_cannot_decide_stays_inconclusive():
     assert set(table["claim"]) == {1, 2, 3, 4, 5}
 
 
+def test_a_learner_that_cannot_tell_decides_nothing_but_its_difference_is_shown():
+    bare = correctness(baseline=45, ICL=60, FT=70), gains(15, 25)
+    table = claims_embedded.embedded(*bare, ablations(no_feedback=-9.0).assign(tells=False))
+    row = table.query("claim == 5 and part == 'a'").iloc[0]
+    assert (row["verdict"], row["effect"]) == ("inconclusive", -9.0) and "cannot tell" in row["evidence"]
+    told = claims_embedded.embedded(*bare, ablations(no_feedback=-9.0).assign(tells=True))
+    assert verdicts(told)[5, "a"] == "supported"
+
+
 def test_nothing_to_compare_is_no_crash():
     bare = gains(0, 0).assign(difference=np.nan, ci_low=np.nan, ci_high=np.nan, p=np.nan, p_holm=np.nan)
     found = verdicts(claims_embedded.embedded(correctness(baseline=0), bare, ablations(no_feedback=np.nan)))

@@ -12,7 +12,7 @@ import pandas as pd
 from ste_core.analysis.claims import MARGIN, PAPER_REPLAY, Statements, estimate_of
 from ste_core.scoring import score
 from ste_core.scoring.stats import Estimate
-from ste_core.scoring.verdicts import Decision, decide
+from ste_core.scoring.verdicts import Decision, Side, decide
 
 ABLATED = {
     "no_feedback": "execution feedback",
@@ -67,22 +67,23 @@ def embedded(
             tells = row is None or bool(row.get("tells", True))
             note = examples if tells else f"{examples}; this learner cannot tell parts apart"
             _difference(said, 5, letter + mark, hypothesis, row, family="ablations", context=bool(mark), below=True,
-                        note=note, tells=tells)  # fmt: skip
+                        note=note)  # fmt: skip
     return said.closed(("summary",))
 
 
 def _difference(
     said: Statements, claim: int, part: str, hypothesis: str, row: pd.Series | None, *, family: str,
-    context: bool = False, below: bool = False, note: str = "", value: str = "difference", tells: bool = True,
+    context: bool = False, below: bool = False, note: str = "", value: str = "difference",
 ) -> None:  # fmt: skip
-    """A paired difference that another table has tested and corrected: it is above none, or below; where it `tells`
-    nothing, its side is left open."""
+    """A paired difference that another table has tested and corrected: it is above none, or below. Its side is left
+    open in a row that `tells` nothing."""
     wording = "context" if context else "both"
     if row is None or pd.isna(row[value]):
         said.add(claim, part, hypothesis, None, wording=wording, test="none", note="nothing to compare")  # type: ignore[arg-type]
         return
     stated = row[value] < 0 if below else row[value] > 0
-    decision = Decision(row["p"], "neither" if not tells else "for" if stated else "against")
+    side: Side = "neither" if not row.get("tells", True) else "for" if stated else "against"
+    decision = Decision(row["p"], side)
     said.add(claim, part, hypothesis, _known(row, value), decision, wording=wording, family=family,  # type: ignore[arg-type]
              p_holm=row["p_holm"], note=note)  # fmt: skip
 
