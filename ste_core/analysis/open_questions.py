@@ -116,14 +116,14 @@ def statements(study: Study) -> pd.DataFrame:
 
 
 def _answers(question: Question, study: Study) -> Iterator[tuple[object, ...]]:
-    results = study.ablated if question.table == "exploration_coverage" else study.results
-    path = results / "tables" / f"{question.table}.csv"
-    table = question.table if results == study.results else f"{results.name}/{question.table}"
-    if not path.is_file():
-        return
-    rows = question.contrasts(store.read_table(path))
+    for results in dict.fromkeys((study.results, study.ablated)):
+        path = results / "tables" / f"{question.table}.csv"
+        rows = question.contrasts(store.read_table(path)) if path.is_file() else pd.DataFrame()
+        if not rows.empty:
+            break
     if "p_holm" not in rows:
-        return  # a table from before its contrasts were tested
+        return  # no such table, or one from before its contrasts were tested
+    table = question.table if results == study.results else f"{results.name}/{question.table}"
     for row in rows.to_dict("records"):
         value, low, high = (float(row[column]) for column in question.reads)
         side: verdicts.Side = "against" if question.stated == ("below" if value > 0 else "above") else "for"
