@@ -5,7 +5,8 @@
 >>> trials = read_trials(study, "full", 0)                                                             # doctest: +SKIP
 
 Under `results/<study>/exploration/<variant>/seed<k>/` stands a file of trials for each tool, the same bytes whatever
-the concurrency, the sharding and the interruptions. Beside them, `.run/` holds what each file depends on
+the concurrency, the sharding and the interruptions (of a model in float32: in bfloat16 a last bit depends on what is
+in the batch, and so may a word). Beside them, `.run/` holds what each file depends on
 (`<tool>.json`: a run whose settings differ is refused, in a line that names the key), a lock for each, and
 `runs.jsonl`, what each run used. More `episodes` may be asked for later; everything else stays as it was.
 """
