@@ -253,32 +253,22 @@ def judge(tool: str, query: str, call: Call, result: str, answer: str | None, st
     Of a trial without an answer pretrained models are asked for the call's aspect alone: shown that nothing came of it,
     they find everything wanting.
     """
-    if answer is None and style != "small":
-        return _judge_call(tool, query, call, style)
-    answer = "none" if answer is None else answer
+    alone = answer is None and style != "small"
     messages: list[Message] = []
     for one in _lines("judge_examples", style):
         other, _ = worked_trials(style)[one["tool"]]
-        made = Call(tool=other.name, arguments=one["arguments"])
-        shown = _judged(other.documentation(), one["query"], made, one["observation"], one["answer"], style)
-        messages += [shown, assistant(one["verdict"])]
+        made, told = Call(tool=other.name, arguments=one["arguments"]), None if alone else one["answer"]
+        shown = _judged(other.documentation(), one["query"], made, one["observation"], told, style)
+        messages += [shown, assistant(one["verdict"].splitlines()[-1] if alone else one["verdict"])]
     return [*messages, _judged(tool, query, call, result, answer, style)]
 
 
-def _judge_call(tool: str, query: str, call: Call, style: Style) -> list[Message]:
-    messages: list[Message] = []
-    for one in _lines("judge_examples", style):
-        other, _ = worked_trials(style)[one["tool"]]
-        called = react.render_call(other.name, one["arguments"])
-        shown = fill("judge_unanswered", style, tool=other.documentation(), query=one["query"], call=called)
-        messages += [user(shown), assistant(one["verdict"].splitlines()[-1])]
+def _judged(tool: str, query: str, call: Call, result: str, answer: str | None, style: Style) -> Message:
     called = react.render_call(call.tool, call.arguments)
-    return [*messages, user(fill("judge_unanswered", style, tool=tool, query=query, call=called))]
-
-
-def _judged(tool: str, query: str, call: Call, result: str, answer: str, style: Style) -> Message:
-    called = react.render_call(call.tool, call.arguments)
-    return user(fill("judge_trial", style, tool=tool, query=query, call=called, observation=result, answer=answer))
+    if answer is None and style != "small":
+        return user(fill("judge_unanswered", style, tool=tool, query=query, call=called))
+    told = "none" if answer is None else answer
+    return user(fill("judge_trial", style, tool=tool, query=query, call=called, observation=result, answer=told))
 
 
 ASPECTS = ("Informative", "Faithful", "Appropriate")
