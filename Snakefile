@@ -70,7 +70,7 @@ FORMS = bool(STUDY.forms and EXPLOITS)
 OTHERS = STUDY.of_learners()[1:]  # who learns beside `exploitation.model`
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
 # a side study, shown by the study that it extends and whose name its own goes on from
-SIDE = len(STUDY_FILE) > 1 and STUDY.name.startswith(f"{Path(STUDY_FILE[1]).stem}_")
+SIDE = any(STUDY.name.startswith(f"{Path(one).stem}_") for one in STUDY_FILE[1:])
 ASKS = CONCLUDES and not SIDE
 
 
@@ -323,14 +323,17 @@ STAGES = [
       for learner, mark, about in each_learner() for seed, settings in settings_of_seed(learner, "some").items()),
     Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *lessened()],
           ["amount", *CONTROL], ["embedded_amount"]),
-    Stage("learners", "notebooks/47_learners.ipynb", OTHERS and EXPLOITS, answered(),
+    Stage("learners", "notebooks/47_learners.ipynb", (OTHERS or STUDY.compare_with) and EXPLOITS, answered(),
           ["main", "differences", "by_seed"], ["embedded_learners"]),
     Stage("wording", "notebooks/49_wording.ipynb", (OTHERS and EXPLOITS and not BFCL) or LEARNERS,
           [*answered(), *(f"{RESULTS}/predictions/{learner}/.run/answers.done" for learner in LEARNERS)],
           ["wording", "wording_differences"], ["embedded_wording"] if OTHERS else []),
-    Stage("explorers", "notebooks/36_explorers.ipynb", STUDY.compare_with and OTHERS and EXPLOITS,
-          [*explored(), *tables("main"), *(path for learner in (STUDY, *OTHERS) for path in exploited(learner))],
-          ["explorers", "explorers_experience", "learnt_tools", "learnt_differences"], ["explorers_experience"]),
+    Stage("explorers", "notebooks/36_explorers.ipynb", STUDY.compare_with and EXPLOITS,
+          [*explored(), *tables("main"), *(path for learner in (STUDY, *OTHERS) for path in exploited(learner)),
+           *(tables("forms") if FORMS else [])],
+          ["explorers", "explorers_experience", "learnt_tools", "learnt_differences",
+           *(["explorers_forms"] if FORMS else [])],
+          ["explorers_experience"]),
     *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
             [distilled("full", STUDY.experience_seed(seed)), *predicted("icl", seeds=[STUDY.experience_seed(seed)], learner=learner),
              *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],

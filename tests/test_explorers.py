@@ -12,7 +12,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.react import render_call
 from ste_core.core.records import Call, Example, Prediction, Step, Trial
 from ste_core.method.wording import holds_values
-from ste_core.pipeline import resources, stages
+from ste_core.pipeline import forms_run, resources, stages
 from ste_core.report import figures
 
 TOOLS = ["convert_currency", "list_continents", "sort_words"]
@@ -122,6 +122,34 @@ def test_experience_is_compared_item_by_item(studies):
     assert first["n"] == 12 and (first["value"], first["other"], first["difference"]) == (75, 25, 50)
     assert first["ci_low"] <= 50 <= first["ci_high"] and first["p_holm"] >= first["p"]
     assert shown.loc[("b", "FT")]["difference"] == 0
+
+
+def test_forms_are_compared_item_by_item(tmp_path, monkeypatch):
+    monkeypatch.setenv("STE_RESULTS", str(tmp_path / "results"))
+    section = {"forms": ["notes", "weights"], "budgets": [100], "items": 2}
+    here, there = (written(tmp_path, name, right, forms=section) for name, right in (("here", 1), ("there", 3)))
+    for study, best in ((here, 2), (there, 0)):  # all items of the comparison with notes here, none there
+        for learner in study.of_learners():
+            answers = store.read_jsonl(stages.predictions_file(learner, "baseline", "all", 0), Prediction)
+            right = [
+                one.model_copy(update={"output": render_call(one.gold.tool, one.gold.arguments) if best else "no"})
+                for one in answers
+            ]
+            lines(forms_run.answers_file(learner, "notes", 100, 0), right)
+    table = explorers.experience_by_form(here, there)
+    assert set(table["form"]) == {"notes", "weights"} and set(table["learner"]) == {"a", "b"}
+    shown = table[table["metric"] == "execution"].set_index(["learner", "form", "budget"])
+    first = shown.loc[("a", "notes", 100)]
+    assert (first["n"], first["value"], first["other"], first["difference"]) == (6, 100, 0, 100)
+    taught = {(one.gold.tool, one.item) for one in forms_run.form_items(here)}
+    values = [100 * sum(item < right for _, item in taught) / len(taught) for right in (1, 3)]
+    assert shown.loc[("a", "weights", 0), ["value", "other"]].tolist() == [pytest.approx(one) for one in values]
+    assert shown.loc[("b", "weights", 0), "difference"] == 0
+    section["forms"] = ["weights"]
+    alone = written(tmp_path, "alone", 1, exploitation={"model": "b", "candidate_count": 3}, learners={}, forms=section)
+    apart = written(tmp_path, "apart", 1, learners={}, forms=section)
+    with pytest.raises(UserError, match=r"^studies 'alone' and 'apart': no learner and form with experience in common"):
+        explorers.experience_by_form(alone, apart)
 
 
 def test_what_is_missing_is_one_line(studies, tmp_path):

@@ -1,7 +1,8 @@
-"""What another way to explore is worth: two explorations of the same tools, trial by trial and item by item.
+"""What other exploring, or other feedback, is worth: two explorations of the same tools, by trial and by item.
 
 >>> exploring(load("full_call_first"), load("full"))[["measure", "value", "other"]]                  # doctest: +SKIP
 >>> experience(load("full_call_first"), load("full"))[["model", "setting", "difference"]]            # doctest: +SKIP
+>>> experience_by_form(load("full_terse"), load("full_ablations"))[["form", "difference"]]           # doctest: +SKIP
 >>> exploring_variants(load("full_ablations"))[["variant", "measure", "difference"]]                 # doctest: +SKIP
 
 Two studies each explore with the full method and settings of their own; a study's variants lack a part of the method.
@@ -12,7 +13,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ste_core.analysis import learners, trajectories
+from ste_core.analysis import forms, learners, trajectories
 from ste_core.core.config import Study
 from ste_core.core.errors import UserError
 from ste_core.method.wording import holds_values
@@ -117,9 +118,27 @@ def experience(study: Study, other: Study) -> pd.DataFrame:
     Raises:
         UserError: one of them has no predictions, or nothing in common.
     """
-    keys = ["model", "decoding", "setting"]
     own, theirs = (learners.learner_outcomes(one) for one in (study, other))
-    groups = {key: part for key, part in theirs[theirs["setting"] != "baseline"].groupby(keys, sort=False)}
+    keys = ["model", "decoding", "setting"]
+    return _worth(own, theirs[theirs["setting"] != "baseline"], keys, study, other)
+
+
+def experience_by_form(study: Study, other: Study) -> pd.DataFrame:
+    """The same of each form that both studies give their experience (demonstrations, notes, documentation, weights).
+
+    Returns:
+        `learner, form, budget` in the place of model, decoding and setting.
+
+    Raises:
+        UserError: one of them has no answers with forms of experience, or nothing in common.
+    """
+    own, theirs = (forms.form_outcomes(one) for one in (study, other))
+    return _worth(own, theirs[theirs["form"] != forms.NONE], ["learner", "form", "budget"], study, other)
+
+
+def _worth(own: pd.DataFrame, theirs: pd.DataFrame, keys: list[str], study: Study, other: Study) -> pd.DataFrame:
+    """Of each group by `keys` that both have: both values and their difference, paired on the items of both."""
+    groups = {key: part for key, part in theirs.groupby(keys, sort=False)}
     rows = []
     for key, part in own.groupby(keys, sort=False):
         if key not in groups:
@@ -132,5 +151,6 @@ def experience(study: Study, other: Study) -> pd.DataFrame:
             values = {"value": 100 * shared[verdict].mean(), "other": 100 * same[verdict].mean()}
             rows.append(about | {"n": test.pop("n")} | values | test)
     if not rows:
-        raise UserError(f"studies '{study.name}' and '{other.name}': no learner and setting with experience in common")
+        what = "setting" if "setting" in keys else "form"
+        raise UserError(f"studies '{study.name}' and '{other.name}': no learner and {what} with experience in common")
     return learners.with_verdicts(pd.DataFrame(rows), study)
