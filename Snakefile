@@ -60,8 +60,8 @@ LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "too
 ABLATES = bool(STUDY.ablations and EXPLOITS and STUDY.finetuning and len(VARIANTS) > 1)
 EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
 PARTS = STUDY.parts if EXPLOITS else []
-HINDSIGHT = EXPLOITS and any("hindsight" in one.parts for one in STUDY.of_learners())
-CONTROL = ["control"] if {"hindsight", "gold"} & set(PARTS) else []
+WRITTEN = [part for part in ("hindsight", "scripted") if EXPLOITS and any(part in one.parts for one in STUDY.of_learners())]
+CONTROL = ["control"] if {"hindsight", "scripted", "gold"} & set(PARTS) else []
 CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
 EXAMINED = ["continual_general"] if STUDY.exam_items else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
@@ -105,9 +105,9 @@ def distilled(variant="{variant}", seed="{seed}"):
     return f"{SOURCE}/distilled/{variant}/seed{seed}/examples.jsonl"
 
 
-def in_hindsight(seed="{seed}"):
-    """The examples that are written in hindsight, if the study wants them."""
-    return [distilled("full", f"{seed}/hindsight")] if HINDSIGHT else []
+def written(seed="{seed}"):
+    """The examples whose queries are written for calls, in hindsight or for a script's, if the study wants them."""
+    return [distilled("full", f"{seed}/{part}") for part in WRITTEN]
 
 
 def seeds_of(setting, variant="full", learner=STUDY):
@@ -293,8 +293,8 @@ STAGES = [
           lambda wildcards: explored(wildcards.variant, wildcards.seed),
           leaves=[f"{RESULTS}/distilled/{{variant}}/seed{{seed}}/{name}" for name in ("examples.jsonl", "card.csv")],
           per=VARIANT_SEED, loads=models(STUDY.distillation)),
-    Stage("hindsight", "notebooks/34_distill.ipynb", HINDSIGHT, [distilled("full")], leaves=in_hindsight(),
-          per={"part": "hindsight", "seed": "{seed}"}, loads=models(STUDY.distillation)),
+    *(Stage(part, "notebooks/34_distill.ipynb", True, [distilled("full")], leaves=[distilled("full", f"{{seed}}/{part}")],
+            per={"part": part, "seed": "{seed}"}, loads=models(STUDY.distillation)) for part in WRITTEN),
     *(Stage(f"icl{mark}", "notebooks/40_icl.ipynb", EXPLOITS, [distilled()],
             leaves=predicted("icl", variants=["{variant}"], seeds=["{seed}"], learner=learner),
             per=VARIANT_SEED | about, loads=models(learner.exploitation), without=TUNED)
@@ -316,7 +316,7 @@ STAGES = [
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
     *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", EXPLOITS and learner.parts,
-            [distilled("full", STUDY.experience_seed(seed)), *in_hindsight(STUDY.experience_seed(seed))],
+            [distilled("full", STUDY.experience_seed(seed)), *written(STUDY.experience_seed(seed))],
             leaves=[path for setting in settings for path in fewer(setting, [seed], learner)],
             per={"seed": str(seed)} | about, more={"settings": ",".join(settings)},
             loads=models(learner.exploitation, learner.finetuning), without=GENERAL)
@@ -333,7 +333,7 @@ STAGES = [
            *(tables("forms") if FORMS else [])],
           ["explorers", "explorers_experience", "learnt_tools", "learnt_differences",
            *(["explorers_forms"] if FORMS else [])],
-          ["explorers_experience"]),
+          ["explorers_experience", *(["experience_forms"] if FORMS else [])]),
     *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
             [distilled("full", STUDY.experience_seed(seed)), *predicted("icl", seeds=[STUDY.experience_seed(seed)], learner=learner),
              *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],

@@ -15,6 +15,8 @@ from ste_core.core.errors import UserError
 from ste_core.core.react import render_call
 from ste_core.core.records import Call, Example, Prediction, Step, TestItem, Trial
 from ste_core.method import distill
+from ste_core.method.wording import holds_values
+from ste_core.models.base import Choice, Completion
 from ste_core.pipeline import resources, stages
 from ste_core.report import figures
 
@@ -72,7 +74,7 @@ def test_another_seed_cuts_otherwise():
 
 @pytest.mark.parametrize("part", ["", "0ep", "ep", "-1ep", "half", "1.5ep"])
 def test_an_unknown_part_is_named(part):
-    with pytest.raises(UserError, match=f"part: '{part}': must be 'all', 'equal', 'hindsight', 'gold' or"):
+    with pytest.raises(UserError, match=f"part: '{part}': must be 'all', 'equal', 'hindsight', 'scripted', 'gold' or"):
         stages.episodes_of(part)
 
 
@@ -238,10 +240,48 @@ def test_examples_of_hindsight_stand_beside_the_others(tmp_path, monkeypatch):
     assert [part for setting, _, part in runs if setting == "icl"] == ["all", "hindsight", "gold"]
 
 
-def test_a_control_needs_development_queries(tmp_path):
+class Writer:
+    """A model that has a request hold the values of the call it is shown, but for those of one tool; judges nothing."""
+
+    name = identity = "writer"
+
+    async def complete(self, messages, **_):
+        shown = messages[-1]["content"]
+        assert "This call was made:" in shown, "right calls are not judged"
+        values = shown.partition("Action Input:")[2].partition("Observation:")[0].strip()
+        text = "Sort them." if "sort_words" in shown else f"I want {values}."
+        return Completion((Choice(text, "stop"),), 1, 1)
+
+
+def test_scripted_calls_are_the_development_sets_under_queries_of_a_model(tmp_path, monkeypatch):
+    made = make(tmp_path, monkeypatch)
+    section = made.distillation.model_copy(update={"max_paraphrases": 0, "target": 1})
+    asked = made.ablations.model_copy(update={"scripted": True})
+    made = made.model_copy(update={"ablations": asked, "distillation": section})
+    made.models[section.model] = made.models[section.model].model_copy(update={"prompts": "instruct"})
+    assert made.parts == ["1ep", "2ep", "scripted", "gold"] and stages.label("icl", "scripted") == "ICL, scripted calls"
+    with pytest.raises(UserError, match="not explored yet"):
+        stages.distil(made, "full", 0, "scripted")
+    for tool in TOOLS:
+        tried = Trial(tool=tool, variant="full", seed=0, episode=0, trial=0, query="a", steps=())
+        store.write_text(made.explored("full", 0) / f"{tool}.jsonl", tried.model_dump_json() + "\n")
+    monkeypatch.setattr(resources, "chat", lambda *_: Writer())
+    stages.distil(made, "full", 0, "scripted")
+    found, gold = stages.examples(made, "full", 0, "scripted"), stages.examples(made, "full", 0, "gold")
+    calls = [one.call for one in gold if one.tool != "sort_words"]
+    assert {one.call.model_dump_json() for one in found} == {one.model_dump_json() for one in calls}
+    assert all(holds_values(one.query, one.call.arguments) and one.observation for one in found)
+    assert not {one.query for one in found} & {one.query for one in gold}
+    own = stages.distilled_folder(made, "full", 0, "scripted")
+    assert own.name == "scripted" and (own / "journal.jsonl").is_file(), "replies of other parts are not read for these"
+
+
+@pytest.mark.parametrize("key", ["gold", "scripted"])
+def test_a_control_needs_development_queries(tmp_path, key):
     path = tmp_path / "bare.yaml"
-    path.write_text("name: bare\nextends: smoke\nworld: {dev_set: null}\n")
-    with pytest.raises(UserError, match=r"bare\.yaml: world\.dev_set: missing; ablations\.gold learns"):
+    path.write_text(f"name: bare\nextends: smoke\nworld: {{dev_set: null}}\nablations: {{gold: false, {key}: true}}\n"
+                    "models: {micro: {kind: local, path: smollm2-135m}}\n")  # fmt: skip
+    with pytest.raises(UserError, match=rf"bare\.yaml: world\.dev_set: missing; ablations\.{key} learns"):
         config.load(path)
 
 

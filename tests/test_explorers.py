@@ -218,7 +218,7 @@ def test_the_figures_say_what_differs(studies):
     figure = figures.make("explorers_experience", here)
     known = worth[(worth["metric"] == "execution") & (worth["verdict"] == "higher")]
     said = [f"{row.model} {row.setting} gains" for row in known.itertuples()] or ["no difference is significant"]
-    assert figure.get_suptitle() == f"Experience of another explorer: {', '.join(said)}"
+    assert figure.get_suptitle() == f"Other experience: {', '.join(said)}"
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["a, baseline 0.0 %", "b, baseline 0.0 %"]
     assert {axes.get_xlabel() for axes in figure.axes} == {"execution accuracy, %"}  # calls were executed
     shown = tables["wording"].query("metric == 'execution' and items == 'a value is to be converted'")

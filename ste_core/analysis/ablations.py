@@ -234,7 +234,7 @@ def amount(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFra
 
 
 def control(rows: pd.DataFrame, counts: pd.DataFrame, study: Study) -> pd.DataFrame:
-    """What examples with less fault would give, written in hindsight or gold, beside what experience gives.
+    """What examples with less fault would give (`stages.CONTROLS`), beside what experience gives.
 
     Args:
         rows: `compare.answer_outcomes` of `control_runs`.

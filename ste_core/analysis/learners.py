@@ -32,11 +32,13 @@ SHORT = {
     for part in stages.CONTROLS
 }
 
-#: contrasts of settings; gold examples in place of experience are a control, hindsight is a way to mend it
+#: contrasts of settings; gold examples and scripted calls in place of experience are controls, hindsight mends it
 CONTRASTS = (
     ("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL"),
     ("ICL hindsight", "baseline"), ("FT hindsight", "baseline"), ("FT hindsight", "ICL hindsight"),
     ("ICL hindsight", "ICL"), ("FT hindsight", "FT"),
+    ("ICL scripted", "baseline"), ("FT scripted", "baseline"), ("FT scripted", "ICL scripted"),
+    ("ICL scripted", "ICL"), ("FT scripted", "FT"),
     ("ICL gold", "baseline"), ("FT gold", "baseline"), ("FT gold", "ICL gold"),
     ("ICL gold", "ICL"), ("FT gold", "FT"),
 )  # fmt: skip

@@ -349,14 +349,15 @@ class Ablations(Section):
     icl: bool = False  # show each variant's experience in context as well
     amounts: list[Annotated[int, Field(ge=0)]] = []  # episodes: use what the first so many of the full method left
     hindsight: bool = False  # use the full method's calls that ran, under queries that hold their values, instead
+    scripted: bool = False  # use the development set's gold calls, under queries written for them, instead
     gold: bool = False  # use the development queries and their gold calls instead: examples without a fault
     seeds: Seeds | None = None  # default: fine-tuning's
 
     def parts(self, episodes: int) -> list[str]:
         """What is used instead of all the full method left, as parts of its experience are named: the amounts that are
-        some of an exploration's episodes but not all, in order, `hindsight` and `gold`."""
+        some of an exploration's episodes but not all, in order, `hindsight`, `scripted` and `gold`."""
         less = [f"{one}ep" for one in sorted(set(self.amounts)) if 0 < one < episodes]
-        return [*less, *(name for name in ("hindsight", "gold") if getattr(self, name))]
+        return [*less, *(name for name in ("hindsight", "scripted", "gold") if getattr(self, name))]
 
 
 #: what experience is turned into; see `ste_core.method.forms`
@@ -496,8 +497,9 @@ class Study(Section):
             own = [f"exploration.{name}" for name in names if getattr(self.exploration, name)]
             asked += [(name, self.exploration.model) for name in own]
         if self.distillation is not None:
-            where = {"distillation.hindsight": self.distillation, "ablations.hindsight": self.ablations}
-            own = [name for name, section in where.items() if section is not None and section.hindsight]
+            where = {"distillation.hindsight": self.distillation, "ablations.hindsight": self.ablations,
+                     "ablations.scripted": self.ablations}  # fmt: skip
+            own = [name for name, section in where.items() if getattr(section, name.partition(".")[2], False)]
             asked += [(name, self.distillation.paraphraser or self.distillation.model) for name in own]
         for name, model in asked:
             if model in self.models and self.style(model) == "small":
@@ -782,10 +784,11 @@ def load(study: str | os.PathLike[str]) -> Study:
     asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
     if asks and (loaded.world is None or loaded.world.general is None):
         raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")
-    for section in ("ablations", "continual"):
-        gold = getattr(getattr(loaded, section), "gold", False)
-        if gold and (loaded.world is None or loaded.world.dev_set is None):
-            raise UserError(f"{shown}: world.dev_set: missing; {section}.gold learns from its queries")
+    for section, key, what in (("ablations", "gold", "queries"), ("ablations", "scripted", "calls"),
+                               ("continual", "gold", "queries")):  # fmt: skip
+        asked = getattr(getattr(loaded, section), key, False)
+        if asked and (loaded.world is None or loaded.world.dev_set is None):
+            raise UserError(f"{shown}: world.dev_set: missing; {section}.{key} learns from its {what}")
     loaded._root = root
     return loaded
 

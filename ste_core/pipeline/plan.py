@@ -26,7 +26,7 @@ from ste_core.core.records import TestItem, Tool
 from ste_core.method import distill, forms
 from ste_core.method.explore import CHARACTERS_A_TOKEN
 from ste_core.models import weights
-from ste_core.pipeline import explore_run, forms_run, gold_run, resources
+from ste_core.pipeline import explore_run, forms_run, gold_run, resources, stages
 from ste_core.pipeline.cost import Usual
 from ste_core.tools.base import Toolbox
 
@@ -267,22 +267,26 @@ class _Work:
                         options.paraphraser or options.model, asked, asked * (frame + usual.query), asked * usual.query,
                     )
                 )  # fmt: skip
-        return [*rows, *self._hindsight()]
+        return [*rows, *(row for part in stages.WRITTEN for row in self._written(part))]
 
-    def _hindsight(self) -> list[StageCost]:
-        """The queries of calls that ran written anew, at most all that are judged; verdicts are there already."""
+    def _written(self, part: str) -> list[StageCost]:
+        """The queries that are written for calls that ran, at most all that are judged, or for all that a script
+        makes; verdicts are there already."""
         options, settings, study = self.study.distillation, self.study.exploration, self.study
-        if options is None or settings is None or not any("hindsight" in one.parts for one in study.of_learners()):
+        if options is None or settings is None or not any(part in one.parts for one in study.of_learners()):
             return []
-        folders = [self._distilled("full", one).parent / "hindsight" for one in settings.seeds]
+        folders = [self._distilled("full", one).parent / part for one in settings.seeds]
         seeds = sum(not (one / "examples.jsonl").exists() for one in folders)
         usual, each = Usual(), round(len(self.tools) * settings.episodes * settings.trials * self.assumed.kept)
         if not seeds:
             return []
         sources = self._sources(settings.episodes * settings.trials)
+        if part == stages.SCRIPTED:
+            each = len(resources.items(study, "dev"))
+            sources = each / len(self.tools)
         reworded = round(len(self.tools) * sources * distill.paraphrases_each(round(sources), options))
         length = self._documentation() + usual.query + usual.reply + usual.result + 40
-        what = _times(f"hindsight: {each:,} queries written anew, {reworded:,} reworded", seeds)
+        what = _times(f"{part}: {each:,} queries written anew, {reworded:,} reworded", seeds)
         tokens = seeds * (each * length + reworded * 2 * usual.query)
         return [self._asked("paraphrase", what, options.paraphraser or options.model, seeds * (each + reworded), tokens,
                             seeds * (each + reworded) * usual.query)]  # fmt: skip
@@ -503,9 +507,9 @@ class _Work:
 
     def _share(self, part: str, episodes: int) -> float:
         """How many examples a part has, by how many there are in all."""
-        if part == "hindsight":  # what is lost is written anew: about as many
+        if part in stages.WRITTEN:  # about as many
             return 1.0
-        if part != "gold":
+        if part != stages.GOLD:
             return int(part.removesuffix("ep")) / episodes
         examples = self._examples("full", 0)
         return len(resources.items(self.study, "dev")) / examples if examples else 1.0

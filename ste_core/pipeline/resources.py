@@ -12,12 +12,13 @@ import os
 import random
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any, Literal
 
 from ste_core.core.config import Finetuning, LocalModel, ServedModel, Study, Style, no_model
 from ste_core.core.errors import UserError
-from ste_core.core.records import Example, TestItem
+from ste_core.core.records import Example, Step, TestItem, Trial
 from ste_core.core.store import read_jsonl
 from ste_core.method.training_data import GeneralTask
 from ste_core.models.base import Budget, ChatModel
@@ -188,6 +189,27 @@ def gold_examples(found: list[TestItem]) -> list[Example]:
         Example(tool=one.gold.tool, episode=0, trial=one.item, paraphrase=0, query=one.query, call=one.gold,
                 observation="", answer="")
         for one in found
+    ]  # fmt: skip
+
+
+async def scripted_trials(study: Study, tools: Collection[str]) -> list[Trial]:
+    """What an explorer would have tried that makes the gold calls of the development set: executed, without a query.
+
+    Args:
+        tools: the names of those that it explores.
+
+    Raises:
+        UserError: the study has no development set, or its tools cannot be reached.
+    """
+    there = [one.gold for one in items(study, "dev") if one.gold.tool in tools]
+    async with toolbox(study) as box:
+        seen = [await box.execute(call) for call in there]
+    return [
+        Trial(
+            tool=call.tool, variant="full", seed=0, episode=0, trial=number, query="",
+            steps=(Step(output="", call=call, observation=made.text, ok=made.ok),), solved=made.ok,
+        )
+        for number, (call, made) in enumerate(zip(there, seen, strict=True))
     ]  # fmt: skip
 
 

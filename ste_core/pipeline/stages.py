@@ -9,9 +9,10 @@ Under `results/<study>/`: `distilled/<variant>/seed<k>/` (examples, verdicts, da
 done again; one that was interrupted goes on. The baseline has no experience, so no variant: it is `baseline/all`.
 
 A setting may use a *part* of an experience instead of `all`: `equal`, as many examples as the variant with the fewest
-has, or `2ep`, what the first two episodes left; or `gold` in its place, the development queries with their gold calls:
-a control without trial and error, which tells what was experienced from what can be made of it. The part is named
-behind the setting: `predictions/tuned_equal/...`, `predictions/icl_2ep/...`, "FT, equal size", "ICL, 2 episodes".
+has, or `2ep`, what the first two episodes left; or one of `CONTROLS`, which tell where experience loses: `hindsight`,
+its calls under queries that a model writes to fit them; `scripted`, the same of an explorer that makes the right calls,
+those of the development set; `gold`, the development queries with their gold calls. The part is named behind the
+setting: `predictions/tuned_equal/...`, `predictions/icl_2ep/...`, "FT, equal size", "ICL, 2 episodes".
 
 An experience from which nothing can be learnt is a finding, not a mistake: there is then no fine-tuned model, and the
 file of its predictions is empty.
@@ -40,10 +41,13 @@ from ste_core.pipeline import archive, explore_run, finetune_job, resources
 FULL = "full"
 
 #: parts of an experience, or what stands in its place; another kind is `<k>ep`
-ALL, EQUAL, HINDSIGHT, GOLD = "all", "equal", "hindsight", "gold"
+ALL, EQUAL, HINDSIGHT, SCRIPTED, GOLD = "all", "equal", "hindsight", "scripted", "gold"
 
-#: of these what examples with less fault are, made of the same trials or of none
-CONTROLS = (HINDSIGHT, GOLD)
+#: of these what examples with less fault are, made of the same trials, of right calls, or of none
+CONTROLS = (HINDSIGHT, SCRIPTED, GOLD)
+
+#: of these what a model writes queries for
+WRITTEN = (HINDSIGHT, SCRIPTED)
 _EPISODES = re.compile(r"([1-9]\d*)ep")
 
 #: settings in the order of tables and figures, by the name that results give them
@@ -54,21 +58,22 @@ SETTING_OF_LABEL = {label: name for name, label in predict.LABELS.items()}
 
 
 def distilled_folder(study: Study, variant: str, seed: int, part: str = ALL) -> Path:
-    """Where the examples of a variant and seed lie; those of hindsight in a folder of their own within."""
+    """Where the examples of a variant and seed lie; those of `WRITTEN` in folders of their own within."""
     folder = study.source / "distilled" / variant / f"seed{seed}"
-    return folder / HINDSIGHT if part == HINDSIGHT else folder
+    return folder / part if part in WRITTEN else folder
 
 
 def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Distilled:
     """Make training examples of the trials of a variant and seed, and write them.
 
-    The part `hindsight` is made of the same trials, with the settings `hindsight` and `grounded`.
+    The part `hindsight` is made of the same trials, with the settings `hindsight` and `grounded`; so is `scripted`, of
+    trials that a script made (`resources.scripted_trials`).
 
     Raises:
         UserError: nothing was explored, or no model to judge with.
     """
     section = resources.needed_section(study, "distillation")
-    if part == HINDSIGHT:
+    if part in WRITTEN:
         section = section.model_copy(update={"hindsight": True, "grounded": True})
     if study.source != study.results:  # the examples there are another study's, made by its own settings
         raise UserError(
@@ -77,10 +82,12 @@ def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Di
     trials = explore_run.read_trials(study, variant, seed)
     if not trials:
         raise UserError(f"study '{study.name}': variant {variant}, seed {seed}: not explored yet; run ste explore")
+    if part == SCRIPTED:
+        trials = aio.run(resources.scripted_trials(study, sorted({one.tool for one in trials})))
     folder = distilled_folder(study, variant, seed)
     judge = resources.chat(study, section.model)
     paraphraser = judge if section.paraphraser in (None, section.model) else resources.chat(study, section.paraphraser)
-    journal = folder / "journal.jsonl"
+    journal = (distilled_folder(study, variant, seed, part) if part == SCRIPTED else folder) / "journal.jsonl"
     made = aio.run(
         distill.distill(
             trials,
@@ -179,7 +186,8 @@ def label(setting: Setting, part: str = ALL) -> str:
     episodes = episodes_of(part)
     if episodes is not None:
         return f"{predict.LABELS[setting]}, {episodes} episode{'s' if episodes > 1 else ''}"
-    named = {ALL: "", EQUAL: ", equal size", HINDSIGHT: ", hindsight", GOLD: ", gold examples"}
+    named = {ALL: "", EQUAL: ", equal size", HINDSIGHT: ", hindsight", SCRIPTED: ", scripted calls",
+             GOLD: ", gold examples"}  # fmt: skip
     return predict.LABELS[setting] + named[part]
 
 

@@ -387,6 +387,18 @@ def _explorers(tables: Tables) -> pd.DataFrame:
     return both.merge(worth[[*keys, "verdict"]], on=keys, how="left")
 
 
+def _experience_forms(tables: Tables) -> pd.DataFrame:
+    worth, main = tables["explorers_forms"], tables["forms"]
+    worth, keys = worth[worth["metric"] == "execution"], ["learner", "form", "budget"]
+    main = main[main["metric"] == _right(main)]
+    own = main.merge(worth[[*keys, "verdict"]], on=keys).assign(source="here")
+    base = main[(main["form"] == "none") & main["learner"].isin(worth["learner"])].assign(source="none")
+    other = worth.drop(columns=["value", "ci_low", "ci_high"]).rename(columns={"other": "value"}).assign(source="other")
+    both = pd.concat([base, other, own], ignore_index=True).rename(columns={"learner": "model"})
+    both = both.assign(setting=both["form"].map({**forms.LABELS, "none": "baseline"}))
+    return both.reindex(columns=["model", "setting", "source", "value", "ci_low", "ci_high", "verdict"])
+
+
 FIGURES: dict[str, FigureSpec] = {
     "audit_correctness": FigureSpec(
         ("correctness",), _correctness, plots.correctness_points,
@@ -460,6 +472,11 @@ FIGURES: dict[str, FigureSpec] = {
         ("explorers_experience", "main"), _explorers, plots_learners.explorer_points,
         "Execution accuracy of each learner with the experience of two explorers, in context and by fine-tuning, with "
         "intervals, between its baseline and what it makes of gold examples.",
+    ),
+    "experience_forms": FigureSpec(
+        ("explorers_forms", "forms"), _experience_forms, plots_learners.explorer_points,
+        "Execution accuracy of each learner with the experience of two studies in each form (demonstrations, notes, "
+        "rewritten documentation, weights), with intervals, beside its baseline.",
     ),
     "embedded_tools": FigureSpec(
         ("embedded_tools",), _tools, plots.tool_heatmap,

@@ -11,7 +11,7 @@ EMBEDDED = "full"
 STUDIES = {
     "audit": "audit", "microworld": "microworld", "micro": "micro", "gold": "gold", "exploration": EMBEDDED,
     "embedded": EMBEDDED, "continual": EMBEDDED, "explorers": "full_call_first",
-    "ablations": "full_ablations",
+    "ablations": "full_ablations", "experience": "full_by_example",
 }  # fmt: skip
 
 

@@ -17,10 +17,11 @@ from ste_core.report.plots import BLUE, ORANGE, SETTING_COLOURS, _rows, _title
 _LINES = {"TF-IDF": "--", "chance": ":"}
 
 #: the inner colour of points by what stands in the place of experience
-_FACES = {"gold": "white", "hindsight": "0.8"}
+_FACES = {"gold": "white", "hindsight": "0.8", "scripted": "0.55"}
 
 #: what stands in the place of experience, in words
-_CONTROLS = {"gold": "gold examples", "hindsight": "experience, queries written anew to fit the call (hindsight)"}
+_CONTROLS = {"gold": "gold examples", "hindsight": "experience, queries written anew to fit the call (hindsight)",
+             "scripted": "right calls, queries written to fit them (scripted)"}  # fmt: skip
 
 
 def gold_points(data: pd.DataFrame) -> Figure:
@@ -140,8 +141,8 @@ def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool, seeds: boo
 
 
 def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
-    """A learner's settings: points with intervals, small dots for single seeds; settings with gold examples hollow,
-    with those of hindsight grey within."""
+    """A learner's settings: points with intervals, small dots for single seeds; what stands in the place of
+    experience by the inner colour (`_FACES`)."""
     whole = own[own["seed"].isna()]
     settings = list(whole["setting"])
     for place, row in enumerate(whole.itertuples()):
@@ -226,8 +227,8 @@ def form_points(data: pd.DataFrame) -> Figure:
 
 #: how experience is drawn by its source: mark, inner colour or None for the setting's own, label
 _SOURCES = {
-    "other": ("o", "white", "the other explorer"),
-    "here": ("o", None, "this explorer (* significant)"),
+    "other": ("o", "white", "the other study"),
+    "here": ("o", None, "this study (* significant)"),
     "gold": ("D", "white", "gold examples"),
 }
 
@@ -237,7 +238,7 @@ _APART = {"higher": "gains", "lower": "loses"}
 
 
 def explorer_points(data: pd.DataFrame) -> Figure:
-    """What each learner makes of the experience of two explorers, a panel a learner, a row a setting.
+    """What each learner makes of the experience of two studies, a panel a learner, a row a setting or form.
 
     Args:
         data: `model, setting, source, value, ci_low, ci_high, verdict` in percent; the source is `none` (the baseline),
@@ -256,7 +257,7 @@ def explorer_points(data: pd.DataFrame) -> Figure:
         axes.axvline(base["value"], color="0.4", linewidth=1, zorder=1)
         for place, setting in enumerate(settings):
             row = own[own["setting"] == setting].set_index("source")
-            colour = SETTING_COLOURS[setting.partition(" ")[0]]
+            colour = SETTING_COLOURS.get(setting.partition(" ")[0], BLUE)
             for number, source in enumerate(one for one in _SOURCES if one in row.index):
                 mark, face, _ = _SOURCES[source]
                 one, height = row.loc[source], place + 0.22 * (number - 1)
@@ -279,6 +280,6 @@ def explorer_points(data: pd.DataFrame) -> Figure:
                          frameon=False, fontsize=8, title_fontsize=8)  # fmt: skip
     known = data[(data["source"] == "here") & data["verdict"].isin(list(_APART))]
     said = [f"{row.model} {row.setting} {_APART[row.verdict]}" for row in known.itertuples()]
-    _title(figure, f"Experience of another explorer: {', '.join(said) or 'no difference is significant'}")
+    _title(figure, f"Other experience: {', '.join(said) or 'no difference is significant'}")
     figure.tight_layout()
     return figure
