@@ -238,14 +238,14 @@ def archive_names(path):
 def test_a_learner_has_ablations_of_its_own(written):
     this = loaded(written, ablations={"gold": True}, learners={"other": {"ablations": {"gold": False, "amounts": [0]}}})
     assert this.parts == ["gold"] and this.as_learner("other").parts == []
-    this = loaded(written, ablations=None, learners={"other": {"ablations": {"hindsight": True}}},
+    this = loaded(written, ablations=None, learners={"other": {"ablations": {"hindsight": True, "scripted": True}}},
                   models={name: {"kind": "local", "path": "x"} for name in ("micro", "other")})  # fmt: skip
-    assert this.parts == [] and this.as_learner("other").parts == ["hindsight"]
+    assert this.parts == [] and this.as_learner("other").parts == ["hindsight", "scripted"]
     done = run_ste("run", str(written[0]), "--dry-run")
     assert done.returncode == 0, done.stderr
     said = done.stdout.replace(" ", "")
-    assert "hindsight1" in said and "amounts_2_0" in said and "amounts_0" not in said
-    assert "querieswrittenanew" in said
+    assert "hindsight1" in said and "scripted1" in said and "amounts_2_0" in said and "amounts_0" not in said
+    assert "hindsight:" in said and "scripted:" in said and said.count("querieswrittenanew") == 2
 
 
 def test_one_of_the_learners_may_learn_the_batches(written):

@@ -75,6 +75,11 @@ def load(tmp_path, text):
             "distillation: {model: m}\nablations: {hindsight: true}\n",
             r"ablations\.hindsight: .*'models\.m' has prompts: small",
         ),
+        (
+            "name: t\nmodels: {m: {kind: local, path: x, prompts: small}}\n"
+            "distillation: {model: m}\nablations: {scripted: true}\n",
+            r"ablations\.scripted: .*'models\.m' has prompts: small",
+        ),
         ("name: &a [*a]\n", r"nests too deep"),
         ("name: ../up\n", r"name: "),
         ("- a list\n", r"expected keys and values, found list"),
