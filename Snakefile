@@ -105,9 +105,9 @@ def distilled(variant="{variant}", seed="{seed}"):
     return f"{SOURCE}/distilled/{variant}/seed{seed}/examples.jsonl"
 
 
-def written(seed="{seed}"):
-    """The examples whose queries are written for calls, in hindsight or for a script's, if the study wants them."""
-    return [distilled("full", f"{seed}/{part}") for part in WRITTEN]
+def written(seed, parts):
+    """Of some parts the examples whose queries are written for calls, in hindsight or for a script's."""
+    return [distilled("full", f"{seed}/{part}") for part in parts if part in WRITTEN]
 
 
 def seeds_of(setting, variant="full", learner=STUDY):
@@ -166,7 +166,7 @@ def equal_size(learner):
 
 def examples_of(wildcards, learner):
     """The examples that a job of fine-tuning reads."""
-    seed = STUDY.experience_seed(int(wildcards.seed))
+    seed = learner.experience_seed(int(wildcards.seed))
     return [distilled(one, seed) for one in ([*VARIANTS] if equal_size(learner) else [wildcards.variant])]
 
 
@@ -315,12 +315,13 @@ STAGES = [
     Stage("correctness", "notebooks/44_correctness.ipynb", EXPLOITS, [*exploited(), *audited("correctness")],
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
-    *(Stage(f"amounts{mark}_{seed}", "notebooks/45_amounts.ipynb", EXPLOITS and learner.parts,
-            [distilled("full", STUDY.experience_seed(seed)), *written(STUDY.experience_seed(seed))],
-            leaves=[path for setting in settings for path in fewer(setting, [seed], learner)],
-            per={"seed": str(seed)} | about, more={"settings": ",".join(settings)},
+    *(Stage(f"amounts{mark}_{seed}_{part}", "notebooks/45_amounts.ipynb", EXPLOITS,
+            [distilled("full", learner.experience_seed(seed)), *written(learner.experience_seed(seed), [part])],
+            leaves=predicted(*(f"{setting}_{part}" for setting in settings), seeds=[seed], learner=learner),
+            per={"seed": str(seed)} | about | {"part": part}, more={"settings": ",".join(settings)},
             loads=models(learner.exploitation, learner.finetuning), without=GENERAL)
-      for learner, mark, about in each_learner() for seed, settings in settings_of_seed(learner, "some").items()),
+      for learner, mark, about in each_learner() for seed, settings in settings_of_seed(learner, "some").items()
+      for part in learner.parts),
     Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *lessened()],
           ["amount", *CONTROL], ["embedded_amount"]),
     Stage("learners", "notebooks/47_learners.ipynb", (OTHERS or STUDY.compare_with) and EXPLOITS, answered(),
@@ -335,7 +336,8 @@ STAGES = [
            *(["explorers_forms"] if FORMS else [])],
           ["explorers_experience", *(["experience_forms"] if FORMS else [])]),
     *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
-            [distilled("full", STUDY.experience_seed(seed)), *predicted("icl", seeds=[STUDY.experience_seed(seed)], learner=learner),
+            [distilled("full", learner.experience_seed(seed)),
+             *predicted("icl", seeds=[learner.experience_seed(seed)], learner=learner),
              *(predicted("tuned", seeds=[seed], learner=learner) if "tuned" in settings else [])],
             leaves=[touch(formed(seed, learner))], per={"seed": str(seed)} | about,
             loads=models(learner.exploitation, STUDY.forms))

@@ -125,7 +125,9 @@ def test_a_learner_and_its_ablations_have_seeds_of_their_own(written):
     done = run_ste("run", str(written[0]), "--dry-run")
     assert done.returncode == 0, done.stderr
     said = done.stdout.replace(" ", "")
-    assert "finetune_23" in said and "amounts_2_01" in said and "amounts_2_1" not in said and "amounts_11" in said
+    assert "finetune_23" in said and "amounts_2_0_gold1" in said and "amounts_1_gold1" in said
+    assert "amounts_2_1" not in said
+    assert "explore2" in said, "two variants of one seed: the others learn from its experience"
     with pytest.raises(UserError, match=r"learners\.other\.ablations\.seeds: one stands there twice"):
         loaded(written, learners={"other": {"ablations": {"seeds": [1, 1]}}})
 
@@ -244,7 +246,8 @@ def test_a_learner_has_ablations_of_its_own(written):
     done = run_ste("run", str(written[0]), "--dry-run")
     assert done.returncode == 0, done.stderr
     said = done.stdout.replace(" ", "")
-    assert "hindsight1" in said and "scripted1" in said and "amounts_2_0" in said and "amounts_0" not in said
+    assert "hindsight1" in said and "scripted1" in said and "amounts_0" not in said
+    assert "amounts_2_0_hindsight1" in said and "amounts_2_0_scripted1" in said
     assert "hindsight:" in said and "scripted:" in said and said.count("querieswrittenanew") == 2
 
 

@@ -195,7 +195,7 @@ def conventions(study: Study) -> pd.DataFrame:
     for learner in study.of_learners():
         for form in forms_run.forms_section(learner).forms:
             for budget in forms_run.budgets(learner, form):
-                prompts = [(one, revised[study.experience_seed(seed)]) for seed in forms_run.form_seeds(learner, form)
+                prompts = [(one, revised[learner.experience_seed(seed)]) for seed in forms_run.form_seeds(learner, form)
                            for one in forms_run.read_shown(learner, form, budget, seed)]  # fmt: skip
                 for key, note in drawn.items():
                     own = [
