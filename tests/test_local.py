@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -288,6 +289,30 @@ def test_greedy_is_what_transformers_generates(models, kind):
         spare = list(range(len(tokenizer), reference.config.vocab_size))  # no tokens of the tokenizer's
         out = reference.generate(**prompt, max_new_tokens=30, do_sample=False, suppress_tokens=spare)
         assert one.text == tokenizer.decode([token for token in out[0, prompt["input_ids"].shape[1] :] if token > 2])
+
+
+# --- the same company in every run ---
+
+
+def test_what_is_asked_at_once_begins_in_one_batch_however_long_it_takes_to_prepare(models, monkeypatch):
+    """In half precision a text depends on its batch: it must not depend on when the thread looked."""
+    model, first = LocalChat.load(models["llama"], batch_size=64), []
+    ids, read = model._ids, decoding.Decoder.read
+
+    def slowly(text):
+        time.sleep(0.01)
+        return ids(text)
+
+    def seen(self, rows, most):
+        first.append(len(rows))
+        return read(self, rows, most)
+
+    monkeypatch.setattr(model, "_ids", slowly)
+    monkeypatch.setattr(decoding.Decoder, "read", seen)
+    for _ in range(2):  # the second time the thread has rested
+        first.clear()
+        ask(model, range(20), max_tokens=3, temperature=0.0)
+        assert first[0] == 20
 
 
 # --- speed: what made real models slow, each seen to be gone ---

@@ -4,7 +4,8 @@
 >>> (await worker.answer(request)).text                                                           # doctest: +SKIP
 
 A thread of the model's own takes in what waits, lets finished rows go, and ends when there is nothing to do; event
-loops only wait for it, so they stay awake, and may come and go.
+loops only wait for it, so they stay awake, and may come and go. What a loop asks for at once is all there before the
+thread begins: in half precision a text depends on its batch, so which requests share one must not depend on timing.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from ste_core.core.errors import UserError
 from ste_core.models.base import Budget, Choice, Completion, Usage
 from ste_core.models.decoding import AnswerRow, Batch, Decoder
 
-#: seconds for requests that arrive together to find each other
+#: seconds for requests of several loops that arrive together to find each other
 GATHER = 0.002
 
 
@@ -146,10 +147,15 @@ class Worker:
         with self._lock:
             self._waiting.append(request)
             self._unsorted = True
-            if not self._working:
+        asyncio.get_running_loop().call_soon(self._begin)  # after the tasks that are to ask in this round of the loop
+        return await asyncio.wrap_future(request.future)
+
+    def _begin(self) -> None:
+        """Set the thread to work if it rests."""
+        with self._lock:
+            if self._waiting and not self._working:
                 self._working = True
                 self._thread.submit(self._work)
-        return await asyncio.wrap_future(request.future)
 
     # What follows runs in the model's thread.
 
