@@ -145,6 +145,17 @@ def test_forms_are_compared_item_by_item(tmp_path, monkeypatch):
     values = [100 * sum(item < right for _, item in taught) / len(taught) for right in (1, 3)]
     assert shown.loc[("a", "weights", 0), ["value", "other"]].tolist() == [pytest.approx(one) for one in values]
     assert shown.loc[("b", "weights", 0), "difference"] == 0
+    for study, tried in ((here, 1), (there, 2)):
+        own = [trial("sort_words", n, step("sort_words", n == 0, words=str(n))) for n in range(tried)]
+        explored(study, own, [example("sort_words", 0, words="0")])
+    for name, shown in (("explorers", explorers.exploring(here, there)), ("explorers_forms", table)):
+        store.write_table(shown, here.tables / f"{name}.csv")
+    figure = figures.make("experience_forms", here)
+    apart = table[table["verdict"].isin(["higher", "lower"])]["metric"]
+    known = [int((apart == one).sum()) for one in ("execution", "tool_selection")]
+    assert figure.get_suptitle().endswith(f"execution accuracy {known[0]} of 4, tool selection {known[1]} of 4")
+    said = [text.get_text() for text in figure.axes[1].texts]
+    assert said[0].startswith("0 to 100"), "notes, of the first learner"
     section["forms"] = ["weights"]
     alone = written(tmp_path, "alone", 1, exploitation={"model": "b", "candidate_count": 3}, learners={}, forms=section)
     apart = written(tmp_path, "apart", 1, learners={}, forms=section)

@@ -387,16 +387,23 @@ def _explorers(tables: Tables) -> pd.DataFrame:
     return both.merge(worth[[*keys, "verdict"]], on=keys, how="left")
 
 
+#: of `trajectories`' measures those in percent that a figure of two studies' experience shows, and how they are read
+_SHARES = {
+    "a call runs": "a call runs, % of trials", "first error overcome": "the first error is overcome",
+    "query repeats an earlier one": "the query repeats an earlier one",
+    "tools whose unstated convention was kept, % of those that have one": "tools: hidden convention kept",
+}  # fmt: skip
+
+
 def _experience_forms(tables: Tables) -> pd.DataFrame:
-    worth, main = tables["explorers_forms"], tables["forms"]
-    worth, keys = worth[worth["metric"] == "execution"], ["learner", "form", "budget"]
-    main = main[main["metric"] == _right(main)]
-    own = main.merge(worth[[*keys, "verdict"]], on=keys).assign(source="here")
-    base = main[(main["form"] == "none") & main["learner"].isin(worth["learner"])].assign(source="none")
-    other = worth.drop(columns=["value", "ci_low", "ci_high"]).rename(columns={"other": "value"}).assign(source="other")
-    both = pd.concat([base, other, own], ignore_index=True).rename(columns={"learner": "model"})
-    both = both.assign(setting=both["form"].map({**forms.LABELS, "none": "baseline"}))
-    return both.reindex(columns=["model", "setting", "source", "value", "ci_low", "ci_high", "verdict"])
+    explored, made = tables["explorers"], tables["explorers_forms"]
+    parts = [explored.assign(panel="while exploring", label=explored["measure"].map(_SHARES))]
+    several = made["learner"].nunique() > 1
+    names = made["form"].map(forms.LABELS) + (", " + made["learner"] if several else "")
+    for metric, panel in (("execution", "execution accuracy"), ("tool_selection", "tool selection")):
+        parts.append(made.assign(panel=panel, label=names)[made["metric"] == metric])
+    both = pd.concat(parts, ignore_index=True).dropna(subset=["label", "p"])
+    return both[["panel", "label", "value", "other", "difference", "ci_low", "ci_high", "verdict"]]
 
 
 FIGURES: dict[str, FigureSpec] = {
@@ -474,9 +481,9 @@ FIGURES: dict[str, FigureSpec] = {
         "intervals, between its baseline and what it makes of gold examples.",
     ),
     "experience_forms": FigureSpec(
-        ("explorers_forms", "forms"), _experience_forms, plots_learners.explorer_points,
-        "Execution accuracy of each learner with the experience of two studies in each form (demonstrations, notes, "
-        "rewritten documentation, weights), with intervals, beside its baseline.",
+        ("explorers", "explorers_forms"), _experience_forms, plots_learners.experience_forests,
+        "What another exploration, or other feedback, changes: shares of trials while exploring, and what each form of "
+        "the experience is worth to a learner, paired, with intervals.",
     ),
     "embedded_tools": FigureSpec(
         ("embedded_tools",), _tools, plots.tool_heatmap,

@@ -4,6 +4,8 @@
 ...     figure = learner_points(data)
 """
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -281,5 +283,36 @@ def explorer_points(data: pd.DataFrame) -> Figure:
     known = data[(data["source"] == "here") & data["verdict"].isin(list(_APART))]
     said = [f"{row.model} {row.setting} {_APART[row.verdict]}" for row in known.itertuples()]
     _title(figure, f"Other experience: {', '.join(said) or 'no difference is significant'}")
+    figure.tight_layout()
+    return figure
+
+
+def experience_forests(data: pd.DataFrame) -> Figure:
+    """How one study's exploration and what is learnt from it differ from another's, a panel a kind of measure.
+
+    Args:
+        data: `panel, label, value, other, difference, ci_low, ci_high, verdict`, percent and points; a row a measure or
+            form of experience.
+    """
+    panels = list(dict.fromkeys(data["panel"]))
+    most = data.groupby("panel").size().max()
+    figure, drawn = plt.subplots(1, len(panels), figsize=(4.1 * len(panels), 0.42 * most + 1.7), squeeze=False)
+    said = []
+    for axes, panel in zip(drawn[0], panels, strict=True):
+        part = data[data["panel"] == panel].reset_index(drop=True)
+        clear = part["verdict"].isin(list(_APART))
+        axes.axvline(0, color="0.5", linewidth=1)
+        for row, known in zip(part.itertuples(), clear, strict=True):
+            colour = BLUE if known else "0.5"
+            spread = [[row.difference - row.ci_low], [row.ci_high - row.difference]]
+            axes.errorbar(row.difference, row.Index, xerr=spread, fmt="o", color=colour, capsize=2, markersize=5)
+            axes.annotate(f"{row.other:.0f} to {row.value:.0f}{' *' if known else ''}", (row.difference, row.Index),
+                          (0, 5), textcoords="offset points", ha="center", fontsize=7, color="0.25")  # fmt: skip
+        _rows(axes, [textwrap.fill(one, 24) for one in part["label"]], range(len(part)))
+        axes.tick_params(axis="y", labelsize=8)
+        axes.set_title(panel, fontsize=10)
+        axes.set_xlabel("difference, points", fontsize=9)
+        said.append(f"{panel} {clear.sum()} of {len(part)}")
+    _title(figure, f"Significant differences: {', '.join(said)}")
     figure.tight_layout()
     return figure
