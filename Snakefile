@@ -255,6 +255,7 @@ VARIANT_SEED, SEED = {"variant": "{variant}", "seed": "{seed}"}, {"seed": "{seed
 TUNED = ["ste_core.core.prompting.tuned", "ste_core.method.finetune"]
 SHOWN = ["ste_core.core.prompting.ask_call", "ste_core.method.retrieve"]
 GENERAL = ["ste_core.core.prompting.general"]
+SCRIPT = ["ste_core.pipeline.resources.scripted_trials"]
 #: what reading the rounds of continual learning leaves alone, though what reads them can also make them
 MAKING = ["ste_core.pipeline.finetune_job", "ste_core.method.finetune.finetune", "ste_core.method.predict.predict",
           "ste_core.models.local", "ste_core.core.prompting.general"]  # fmt: skip
@@ -292,9 +293,10 @@ STAGES = [
     Stage("distill", "notebooks/34_distill.ipynb", EXPLORES and STUDY.distillation and not OWN_TOOLS,
           lambda wildcards: explored(wildcards.variant, wildcards.seed),
           leaves=[f"{RESULTS}/distilled/{{variant}}/seed{{seed}}/{name}" for name in ("examples.jsonl", "card.csv")],
-          per=VARIANT_SEED, loads=models(STUDY.distillation)),
+          per=VARIANT_SEED, loads=models(STUDY.distillation), without=SCRIPT),
     *(Stage(part, "notebooks/34_distill.ipynb", True, [distilled("full")], leaves=[distilled("full", f"{{seed}}/{part}")],
-            per={"part": part, "seed": "{seed}"}, loads=models(STUDY.distillation)) for part in WRITTEN),
+            per={"part": part, "seed": "{seed}"}, loads=models(STUDY.distillation),
+            without=[] if part == "scripted" else SCRIPT) for part in WRITTEN),
     *(Stage(f"icl{mark}", "notebooks/40_icl.ipynb", EXPLOITS, [distilled()],
             leaves=predicted("icl", variants=["{variant}"], seeds=["{seed}"], learner=learner),
             per=VARIANT_SEED | about, loads=models(learner.exploitation), without=TUNED)
