@@ -9,7 +9,6 @@ thread begins: in half precision a text depends on its batch, so which requests 
 """
 
 import asyncio
-import ctypes
 import threading
 import time
 from collections import deque
@@ -17,7 +16,6 @@ from collections.abc import Callable, Sequence, Set
 from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import torch
@@ -88,21 +86,6 @@ class ScoreRequest:
     def fail(self, error: Exception) -> None:
         with suppress(InvalidStateError):
             self.future.set_exception(error)
-
-
-@cache
-def _trim() -> Callable[[int], int]:
-    """glibc's `malloc_trim`; elsewhere nothing."""
-    try:
-        return ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError, TypeError):
-        return lambda _: 0
-
-
-def _give_back() -> None:
-    """Give freed memory back to the system: caches that grow leave holes that none of the later ones fits in, and a
-    process of 2 GB had 12."""
-    _trim()(0)
 
 
 class Worker:
@@ -223,7 +206,6 @@ class Worker:
         joining[:] = [row for row in joining if row not in read.rows]
         if batch is not None:
             batch.join(read)
-            _give_back()
         return batch or read
 
     def _step(self, batch: Batch) -> Batch | None:
