@@ -92,7 +92,7 @@ def test_the_headline_is_printed_and_kept(smoke):
 
 def test_executed_notebooks_have_no_errors_and_no_progress_bars(smoke):
     notebooks = [nbformat.read(path, 4) for path in (smoke / "notebooks").iterdir()]
-    assert len(notebooks) == 16
+    assert len(notebooks) == 17
     for one in notebooks:
         outputs = [output for cell in one.cells for output in cell.get("outputs", [])]
         assert not [output for output in outputs if output.get("name") == "stderr" or output.output_type == "error"]
