@@ -105,9 +105,9 @@ def distilled(variant="{variant}", seed="{seed}"):
     return f"{SOURCE}/distilled/{variant}/seed{seed}/examples.jsonl"
 
 
-def written(seed, parts):
-    """Of some parts the examples whose queries are written for calls, in hindsight or for a script's."""
-    return [distilled("full", f"{seed}/{part}") for part in parts if part in WRITTEN]
+def made_of(part, seed):
+    """The examples that a part of an experience is made of: a seed's own, and those whose queries are written for it."""
+    return [distilled("full", seed), *([distilled("full", f"{seed}/{part}")] if part in WRITTEN else [])]
 
 
 def seeds_of(setting, variant="full", learner=STUDY):
@@ -139,9 +139,9 @@ def exploited(learner=STUDY):
     return predicted("icl", *(["tuned"] if STUDY.finetuning else []), learner=learner)
 
 
-def fewer(setting="icl", seeds=None, learner=STUDY):
+def fewer(setting="icl", learner=STUDY):
     """The predictions with less of the full method's experience, or with what stands in its place."""
-    return predicted(*(f"{setting}_{part}" for part in learner.parts), seeds=seeds, learner=learner)
+    return predicted(*(f"{setting}_{part}" for part in learner.parts), learner=learner)
 
 
 def lessened(learner=STUDY):
@@ -318,7 +318,7 @@ STAGES = [
           ["embedded_correctness", "embedded_gains", "embedded_errors", "embedded_tools", "paper_correctness"],
           ["embedded_correctness", "embedded_errors", "embedded_tools"]),
     *(Stage(f"amounts{mark}_{seed}_{part}", "notebooks/45_amounts.ipynb", EXPLOITS,
-            [distilled("full", learner.experience_seed(seed)), *written(learner.experience_seed(seed), [part])],
+            made_of(part, learner.experience_seed(seed)),
             leaves=predicted(*(f"{setting}_{part}" for setting in settings), seeds=[seed], learner=learner),
             per={"seed": str(seed)} | about | {"part": part}, more={"settings": ",".join(settings)},
             loads=models(learner.exploitation, learner.finetuning), without=GENERAL)

@@ -240,7 +240,7 @@ _APART = {"higher": "gains", "lower": "loses"}
 
 
 def explorer_points(data: pd.DataFrame) -> Figure:
-    """What each learner makes of the experience of two studies, a panel a learner, a row a setting or form.
+    """What each learner makes of the experience of two studies, a panel a learner, a row a setting.
 
     Args:
         data: `model, setting, source, value, ci_low, ci_high, verdict` in percent; the source is `none` (the baseline),
@@ -259,7 +259,7 @@ def explorer_points(data: pd.DataFrame) -> Figure:
         axes.axvline(base["value"], color="0.4", linewidth=1, zorder=1)
         for place, setting in enumerate(settings):
             row = own[own["setting"] == setting].set_index("source")
-            colour = SETTING_COLOURS.get(setting.partition(" ")[0], BLUE)
+            colour = SETTING_COLOURS[setting.partition(" ")[0]]
             for number, source in enumerate(one for one in _SOURCES if one in row.index):
                 mark, face, _ = _SOURCES[source]
                 one, height = row.loc[source], place + 0.22 * (number - 1)
