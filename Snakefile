@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from ste_core.core.config import files_of, load
+from ste_core.core.config import WORDED, files_of, load
 from ste_core.models.weight_table import TABLE
 from ste_core.pipeline import dependencies, processes
 from ste_core.report.places import where
@@ -60,7 +60,7 @@ LEARNT = ("report.md", "report.json", "demonstrations.jsonl", "chat.jsonl", "too
 ABLATES = bool(STUDY.ablations and EXPLOITS and STUDY.finetuning and len(VARIANTS) > 1)
 EQUAL_SIZE = ABLATES and STUDY.ablations.equal_size
 PARTS = STUDY.parts if EXPLOITS else []
-WRITTEN = [part for part in ("hindsight", "scripted") if EXPLOITS and any(part in one.parts for one in STUDY.of_learners())]
+WRITTEN = [part for part in WORDED if EXPLOITS and any(part in one.parts for one in STUDY.of_learners())]
 CONTROL = ["control"] if {"hindsight", "scripted", "gold"} & set(PARTS) else []
 CONTINUAL_SEEDS = (STUDY.continual.seeds or SEEDS) if STUDY.continual else []
 EXAMINED = ["continual_general"] if STUDY.exam_items else []

@@ -80,6 +80,11 @@ def load(tmp_path, text):
             "distillation: {model: m}\nablations: {scripted: true}\n",
             r"ablations\.scripted: .*'models\.m' has prompts: small",
         ),
+        (
+            "name: t\nmodels: {m: {kind: local, path: x, prompts: small}}\n"
+            "distillation: {model: m}\nlearners: {m: {ablations: {scripted: true}}}\n",
+            r"learners\.m\.ablations\.scripted: .*'models\.m' has prompts: small",
+        ),
         ("name: &a [*a]\n", r"nests too deep"),
         ("name: ../up\n", r"name: "),
         ("- a list\n", r"expected keys and values, found list"),

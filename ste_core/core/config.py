@@ -342,6 +342,10 @@ class Finetuning(Section):
     launch: Annotated[list[str], Field(min_length=1)] | None = None  # start it by this command: several GPUs, FSDP
 
 
+#: parts of an experience whose queries the explorer's model writes
+WORDED = ("hindsight", "scripted")
+
+
 class Ablations(Section):
     """What is compared beside the main settings; the variants are those of `exploration`. See `analysis.ablations`."""
 
@@ -497,9 +501,10 @@ class Study(Section):
             own = [f"exploration.{name}" for name in names if getattr(self.exploration, name)]
             asked += [(name, self.exploration.model) for name in own]
         if self.distillation is not None:
-            where = {"distillation.hindsight": self.distillation, "ablations.hindsight": self.ablations,
-                     "ablations.scripted": self.ablations}  # fmt: skip
-            own = [name for name, section in where.items() if getattr(section, name.partition(".")[2], False)]
+            own = ["distillation.hindsight"] if self.distillation.hindsight else []
+            controls = {"ablations": self.ablations.model_dump() if self.ablations is not None else {}}
+            controls |= {f"learners.{name}.ablations": one.ablations for name, one in self.learners.items()}
+            own += [f"{place}.{part}" for place, set_ in controls.items() for part in WORDED if set_.get(part)]
             asked += [(name, self.distillation.paraphraser or self.distillation.model) for name in own]
         for name, model in asked:
             if model in self.models and self.style(model) == "small":

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from ste_core.core import prompting
-from ste_core.core.config import NO_VARIANT, Finetuning, LocalModel, Study
+from ste_core.core.config import NO_VARIANT, WORDED, Finetuning, LocalModel, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import TestItem, Tool
 from ste_core.method import distill, forms
@@ -267,7 +267,7 @@ class _Work:
                         options.paraphraser or options.model, asked, asked * (frame + usual.query), asked * usual.query,
                     )
                 )  # fmt: skip
-        return [*rows, *(row for part in stages.WRITTEN for row in self._written(part))]
+        return [*rows, *(row for part in WORDED for row in self._written(part))]
 
     def _written(self, part: str) -> list[StageCost]:
         """The queries that are written for calls that ran, at most all that are judged, or for all that a script
@@ -507,7 +507,7 @@ class _Work:
 
     def _share(self, part: str, episodes: int) -> float:
         """How many examples a part has, by how many there are in all."""
-        if part in stages.WRITTEN:  # about as many
+        if part in WORDED:  # about as many
             return 1.0
         if part != stages.GOLD:
             return int(part.removesuffix("ep")) / episodes

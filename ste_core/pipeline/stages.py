@@ -28,7 +28,7 @@ from typing import Any
 from filelock import FileLock
 
 from ste_core.core import aio, store
-from ste_core.core.config import NO_VARIANT, Study
+from ste_core.core.config import NO_VARIANT, WORDED, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Prediction, TestItem
 from ste_core.method import distill, finetune, predict, retrieve
@@ -46,8 +46,6 @@ ALL, EQUAL, HINDSIGHT, SCRIPTED, GOLD = "all", "equal", "hindsight", "scripted",
 #: of these what examples with less fault are, made of the same trials, of right calls, or of none
 CONTROLS = (HINDSIGHT, SCRIPTED, GOLD)
 
-#: of these what a model writes queries for
-WRITTEN = (HINDSIGHT, SCRIPTED)
 _EPISODES = re.compile(r"([1-9]\d*)ep")
 
 #: settings in the order of tables and figures, by the name that results give them
@@ -58,9 +56,9 @@ SETTING_OF_LABEL = {label: name for name, label in predict.LABELS.items()}
 
 
 def distilled_folder(study: Study, variant: str, seed: int, part: str = ALL) -> Path:
-    """Where the examples of a variant and seed lie; those of `WRITTEN` in folders of their own within."""
+    """Where the examples of a variant and seed lie; those of `WORDED` in folders of their own within."""
     folder = study.source / "distilled" / variant / f"seed{seed}"
-    return folder / part if part in WRITTEN else folder
+    return folder / part if part in WORDED else folder
 
 
 def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Distilled:
@@ -73,7 +71,7 @@ def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Di
         UserError: nothing was explored, or no model to judge with.
     """
     section = resources.needed_section(study, "distillation")
-    if part in WRITTEN:
+    if part in WORDED:
         section = section.model_copy(update={"hindsight": True, "grounded": True})
     if study.source != study.results:  # the examples there are another study's, made by its own settings
         raise UserError(

@@ -89,7 +89,7 @@ def learner_points(data: pd.DataFrame) -> Figure:
     for axes_row, metric in zip(grid, metrics, strict=True):
         for axes, learner in zip(axes_row, learners, strict=False):
             own = points[(points["model"] == learner) & (points["metric"] == metric)]
-            _setting_columns(axes, own)
+            _setting_columns(axes, own, label_size=7 if max(most) > 5 else None)
             for line in here[(here["setting"] == "reference") & (here["metric"] == metric)].itertuples():
                 axes.axhline(line.value, color="0.55", linestyle=_LINES[line.model], linewidth=1, zorder=1)
                 axes.annotate(line.model, (0.99, line.value), xycoords=("axes fraction", "data"), fontsize=7,
@@ -142,7 +142,7 @@ def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool, seeds: boo
         axes.legend(handles=handles, title="learnt from", frameon=False, fontsize=8, title_fontsize=8, **where)
 
 
-def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
+def _setting_columns(axes: Axes, own: pd.DataFrame, label_size: float | None = None) -> None:
     """A learner's settings: points with intervals, small dots for single seeds; what stands in the place of
     experience by the inner colour (`_FACES`)."""
     whole = own[own["seed"].isna()]
@@ -158,9 +158,7 @@ def _setting_columns(axes: Axes, own: pd.DataFrame) -> None:
         if len(seeds) > 1:
             axes.scatter(np.full(len(seeds), place - 0.22), seeds, s=10, color=colour, alpha=0.8, zorder=2)
         axes.annotate(f"{row.value:.0f}", (place, row.value), (7, 4), textcoords="offset points", fontsize=8)
-    axes.set_xticks(
-        range(len(settings)), [one.replace(" ", "\n") for one in settings], fontsize=7 if len(settings) > 5 else None
-    )
+    axes.set_xticks(range(len(settings)), [one.replace(" ", "\n") for one in settings], fontsize=label_size)
     axes.set_xlim(-0.6, len(settings) - 0.4)
 
 
