@@ -152,6 +152,13 @@ def test_hindsight_asks_again_for_a_query_that_leaves_a_value_out():
     assert never.examples == [] and len(set(asked)) == len(asked) == HINDSIGHT_TRIES and set(said) < set(asked)
 
 
+def test_without_hindsight_values_the_first_query_is_kept_in_whatever_words():
+    replies = iter(["I cannot help with that.", "What do twenty and 35 make?", "What do 20 and 35 make?"])
+    found = run([trial(number=1, query="Add some.")], words=lambda prompt, seed: next(replies), grounded=True,
+                hindsight=True, hindsight_values=False, max_paraphrases=0, styles=("small", "instruct"))  # fmt: skip
+    assert [one.query for one in found.examples] == ["What do twenty and 35 make?"]
+
+
 # --- the stages -------------------------------------------------------------------------------------------------------
 
 

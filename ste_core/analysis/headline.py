@@ -18,6 +18,7 @@ from ste_core.scoring import score
 #: the rows of the headline: setting, and how it is called there
 SETTINGS = {"baseline": "no experience (baseline)", "ICL": "shown in context (ICL)", "FT": "fine-tuned (FT)",
             "ICL hindsight": "ICL, queries in hindsight", "FT hindsight": "FT, queries in hindsight",
+            "ICL retold": "ICL, queries retold", "FT retold": "FT, queries retold",
             "ICL scripted": "ICL, scripted calls", "FT scripted": "FT, scripted calls"}  # fmt: skip
 
 

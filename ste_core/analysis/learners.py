@@ -32,11 +32,14 @@ SHORT = {
     for part in stages.CONTROLS
 }
 
-#: contrasts of settings; gold examples and scripted calls in place of experience are controls, hindsight mends it
+#: contrasts of settings; gold examples and scripted calls in place of experience are controls, queries written anew
+#: mend it
 CONTRASTS = (
     ("ICL", "baseline"), ("FT", "baseline"), ("FT", "ICL"),
     ("ICL hindsight", "baseline"), ("FT hindsight", "baseline"), ("FT hindsight", "ICL hindsight"),
     ("ICL hindsight", "ICL"), ("FT hindsight", "FT"),
+    ("ICL retold", "baseline"), ("FT retold", "baseline"), ("FT retold", "ICL retold"),
+    ("ICL retold", "ICL"), ("FT retold", "FT"), ("ICL retold", "ICL hindsight"), ("FT retold", "FT hindsight"),
     ("ICL scripted", "baseline"), ("FT scripted", "baseline"), ("FT scripted", "ICL scripted"),
     ("ICL scripted", "ICL"), ("FT scripted", "FT"),
     ("ICL gold", "baseline"), ("FT gold", "baseline"), ("FT gold", "ICL gold"),

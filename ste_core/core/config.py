@@ -262,6 +262,7 @@ class Distillation(Sampled):
     temperature: float = Field(1.0, ge=0)  # of paraphrases and hindsight
     judge_temperature: float = Field(1.0, ge=0)
     hindsight: bool = False  # beyond the paper: the query of a call that ran and does not serve its query, written anew
+    hindsight_values: bool = True  # keep such a query only if it holds every value of its call, not in other words
     grounded: bool = False  # beyond the paper: drop an example whose query does not hold every value of its call
     seed: int = Field(0, ge=0)
     concurrency: int = Field(64, ge=1)  # requests under way
@@ -343,7 +344,7 @@ class Finetuning(Section):
 
 
 #: parts of an experience whose queries the explorer's model writes
-WORDED = ("hindsight", "scripted")
+WORDED = ("hindsight", "retold", "scripted")
 
 
 class Ablations(Section):
@@ -353,15 +354,16 @@ class Ablations(Section):
     icl: bool = False  # show each variant's experience in context as well
     amounts: list[Annotated[int, Field(ge=0)]] = []  # episodes: use what the first so many of the full method left
     hindsight: bool = False  # use the full method's calls that ran, under queries that hold their values, instead
+    retold: bool = False  # ... under the first query written for them, whether or not it holds their values
     scripted: bool = False  # use the development set's gold calls, under queries written for them, instead
     gold: bool = False  # use the development queries and their gold calls instead: examples without a fault
     seeds: Seeds | None = None  # default: fine-tuning's
 
     def parts(self, episodes: int) -> list[str]:
         """What is used instead of all the full method left, as parts of its experience are named: the amounts that are
-        some of an exploration's episodes but not all, in order, `hindsight`, `scripted` and `gold`."""
+        some of an exploration's episodes but not all, in order, then `WORDED` and `gold`."""
         less = [f"{one}ep" for one in sorted(set(self.amounts)) if 0 < one < episodes]
-        return [*less, *(name for name in ("hindsight", "scripted", "gold") if getattr(self, name))]
+        return [*less, *(name for name in (*WORDED, "gold") if getattr(self, name))]
 
 
 #: what experience is turned into; see `ste_core.method.forms`

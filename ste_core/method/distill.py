@@ -24,6 +24,8 @@ Beyond the paper, off by default: *hindsight*. A weak explorer reads errors well
 in the end that no longer serves what was imagined, and the judge drops the trial. Then the query is asked for anew, to
 fit the call and its result, and kept if every value of the call stands in it. A weak judge says yes to nearly all;
 *grounded* drops what it lets pass where the query does not hold every value of the call, so that hindsight mends it.
+A query that says a value in other words ("liters" for `l`) holds it less than one that leaves it out does: no rule
+tells the two apart. Without *hindsight_values* the first query is kept that is one, and either may come.
 
 Every request has a seed of its own, from its labels, so results depend neither on order nor on concurrency.
 """
@@ -320,7 +322,7 @@ def _first(pair: tuple[Trial, Example]) -> tuple[str, str, int, int, int]:
 async def _hindsight(
     trials: Sequence[Trial], tool: Tool, writer: ChatModel, desk: "_Desk", counts: Counter[str]
 ) -> list[tuple[Trial, Example]]:
-    """Examples of trials whose last call ran, with a query written for it, if one of a few holds the call's values."""
+    """Examples of trials whose last call ran, with a query written for it, if one of a few is to be kept."""
 
     async def written(trial: Trial, step: Step, call: Call) -> tuple[Trial, Example] | None:
         messages = prompting.hindsight(tool, call, step.observation or "", desk.wording)
@@ -329,7 +331,7 @@ async def _hindsight(
             query = reworded(reply.text)
             named = mentions(query.casefold(), tool.name.casefold())
             wrong = not query or named or refuses(query) or reply.finish_reason == "length"
-            if not wrong and holds_values(query, call.arguments):
+            if not wrong and (holds_values(query, call.arguments) or not desk.options.hindsight_values):
                 return trial, Example(
                     tool=trial.tool, episode=trial.episode, trial=trial.trial, paraphrase=0, query=query, call=call,
                     observation=step.observation or "", answer="", imagined=trial.query,

@@ -10,9 +10,10 @@ done again; one that was interrupted goes on. The baseline has no experience, so
 
 A setting may use a *part* of an experience instead of `all`: `equal`, as many examples as the variant with the fewest
 has, or `2ep`, what the first two episodes left; or one of `CONTROLS`, which tell where experience loses: `hindsight`,
-its calls under queries that a model writes to fit them; `scripted`, the same of an explorer that makes the right calls,
-those of the development set; `gold`, the development queries with their gold calls. The part is named behind the
-setting: `predictions/tuned_equal/...`, `predictions/icl_2ep/...`, "FT, equal size", "ICL, 2 episodes".
+its calls under queries that a model writes to hold their values; `retold`, in words of its own; `scripted`, the latter
+of an explorer that makes the right calls, those of the development set; `gold`, the development queries with their gold
+calls. The part is named behind the setting: `predictions/tuned_equal/...`, `predictions/icl_2ep/...`, "FT, equal size",
+"ICL, 2 episodes".
 
 An experience from which nothing can be learnt is a finding, not a mistake: there is then no fine-tuned model, and the
 file of its predictions is empty.
@@ -41,10 +42,10 @@ from ste_core.pipeline import archive, explore_run, finetune_job, resources
 FULL = "full"
 
 #: parts of an experience, or what stands in its place; another kind is `<k>ep`
-ALL, EQUAL, HINDSIGHT, SCRIPTED, GOLD = "all", "equal", "hindsight", "scripted", "gold"
+ALL, EQUAL, HINDSIGHT, RETOLD, SCRIPTED, GOLD = "all", "equal", "hindsight", "retold", "scripted", "gold"
 
 #: of these what examples with less fault are, made of the same trials, of right calls, or of none
-CONTROLS = (HINDSIGHT, SCRIPTED, GOLD)
+CONTROLS = (HINDSIGHT, RETOLD, SCRIPTED, GOLD)
 
 _EPISODES = re.compile(r"([1-9]\d*)ep")
 
@@ -64,15 +65,17 @@ def distilled_folder(study: Study, variant: str, seed: int, part: str = ALL) -> 
 def distil(study: Study, variant: str, seed: int, part: str = ALL) -> distill.Distilled:
     """Make training examples of the trials of a variant and seed, and write them.
 
-    The part `hindsight` is made of the same trials, with the settings `hindsight` and `grounded`; so is `scripted`, of
-    trials that a script made (`resources.scripted_trials`).
+    The part `hindsight` is made of the same trials, with the settings `hindsight` and `grounded`; `retold` without
+    `hindsight_values` besides; so is `scripted`, of trials that a script made (`resources.scripted_trials`).
 
     Raises:
         UserError: nothing was explored, or no model to judge with.
     """
     section = resources.needed_section(study, "distillation")
     if part in WORDED:
-        section = section.model_copy(update={"hindsight": True, "grounded": True})
+        section = section.model_copy(
+            update={"hindsight": True, "grounded": True, "hindsight_values": part == HINDSIGHT}
+        )
     if study.source != study.results:  # the examples there are another study's, made by its own settings
         raise UserError(
             f"study '{study.name}': distillation: examples come from study '{study.experience}'; distil that"
@@ -184,8 +187,8 @@ def label(setting: Setting, part: str = ALL) -> str:
     episodes = episodes_of(part)
     if episodes is not None:
         return f"{predict.LABELS[setting]}, {episodes} episode{'s' if episodes > 1 else ''}"
-    named = {ALL: "", EQUAL: ", equal size", HINDSIGHT: ", hindsight", SCRIPTED: ", scripted calls",
-             GOLD: ", gold examples"}  # fmt: skip
+    named = {ALL: "", EQUAL: ", equal size", HINDSIGHT: ", hindsight", RETOLD: ", retold",
+             SCRIPTED: ", scripted calls", GOLD: ", gold examples"}  # fmt: skip
     return predict.LABELS[setting] + named[part]
 
 

@@ -19,11 +19,13 @@ from ste_core.report.plots import BLUE, ORANGE, SETTING_COLOURS, _rows, _title
 _LINES = {"TF-IDF": "--", "chance": ":"}
 
 #: the inner colour of points by what stands in the place of experience
-_FACES = {"gold": "white", "hindsight": "0.8", "scripted": "0.55"}
+_FACES = {"gold": "white", "hindsight": "0.85", "retold": "0.65", "scripted": "0.4"}
 
 #: what stands in the place of experience, in words
-_CONTROLS = {"gold": "gold examples", "hindsight": "experience, queries written anew to fit the call (hindsight)",
-             "scripted": "right calls, queries written to fit them (scripted)"}  # fmt: skip
+_CONTROLS = {"gold": "gold examples",
+             "hindsight": "experience, queries written anew to hold the call's values (hindsight)",
+             "retold": "experience, queries written anew in any words (retold)",
+             "scripted": "right calls, queries written in any words (scripted)"}  # fmt: skip
 
 
 def gold_points(data: pd.DataFrame) -> Figure:
