@@ -235,5 +235,5 @@ def test_the_figures_say_what_differs(studies):
     shown = tables["wording"].query("metric == 'execution' and items == 'a value is to be converted'")
     best = shown.groupby("model", sort=False)["value"].max()
     assert figures.make("embedded_wording", here).get_suptitle() == (
-        f"A value is to be converted: at best {' and '.join(f'{value:.0f} %' for value in best)}"
+        f"A value is to be converted: at best {', '.join(f'{name} {value:.0f} %' for name, value in best.items())}"
     )

@@ -23,7 +23,8 @@ import pandas as pd
 from ste_core.analysis import compare, learners
 from ste_core.analysis.compare import DIFFERENCE, Condition
 from ste_core.core.config import Study
-from ste_core.pipeline import stages
+from ste_core.method import distill
+from ste_core.pipeline import explore_run, stages
 from ste_core.pipeline.stages import ALL, EQUAL, FULL, NO_VARIANT
 from ste_core.scoring import score, verdicts
 from ste_core.scoring.stats import LEVEL
@@ -103,6 +104,25 @@ def sizes(study: Study) -> pd.DataFrame:
                  "queries": sum(one.paraphrase == 0 for one in found), "tools": len({one.tool for one in found})}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def examples_that_ran(study: Study) -> dict[str, float]:
+    """Of each variant's examples, the percentage whose call had run while exploring, over all seeds.
+
+    Without feedback nobody is told that a call failed, so that its examples may be of such calls. Variants without
+    examples are left out.
+    """
+    found = {}
+    for variant in [FULL, *variants(study)]:
+        ran: list[bool] = []
+        for seed in compare.seeds_of(study):
+            calls = {(one.tool, one.episode, one.trial): distill.last_call(one)
+                     for one in explore_run.read_trials(study, variant, seed)}  # fmt: skip
+            steps = (calls[one.tool, one.episode, one.trial] for one in stages.examples(study, variant, seed))
+            ran += [step is not None and step.ok for step in steps]
+        if ran:
+            found[variant] = 100 * sum(ran) / len(ran)
+    return found
 
 
 def cannot_tell(correctness: pd.DataFrame, gains: pd.DataFrame, study: Study) -> dict[str, str]:

@@ -297,7 +297,7 @@ def reasons(error_table: pd.DataFrame, tool_table: pd.DataFrame, metric: str | N
     without = int((known == 0).sum())
     said.append(f"Experience left {known.sum():,.0f} examples; {without} of {len(known)} tools have none.")
     if 0 < without < len(known):
-        for setting, part in tool_table[tool_table["setting"] != LABELS["baseline"]].groupby("setting", sort=False):
+        for setting, part in tool_table.groupby("setting", sort=False):
             means = [part.loc[one, metric].mean() for one in (part["examples"] > 0, part["examples"] == 0)]
             said.append(f"{setting}: {means[0]:.1f} % right for tools with examples, {means[1]:.1f} % for the others.")
     return said

@@ -287,7 +287,7 @@ async def _one_tool(
     return sorted(examples, key=_example_key), verdicts, counts
 
 
-def _last_call(trial: Trial) -> Step | None:
+def last_call(trial: Trial) -> Step | None:
     """The step of a trial's last parsed call of its tool."""
     return next((one for one in reversed(trial.steps) if one.call is not None and one.call.tool == trial.tool), None)
 
@@ -298,7 +298,7 @@ def _candidate(trial: Trial, options: Distillation) -> Example | str:
         return "no_query"
     if not (trial.answer or "").strip() and trial.variant != NO_FEEDBACK:
         return "no_answer"
-    step = _last_call(trial)
+    step = last_call(trial)
     if step is None or step.call is None:
         return "no_call"
     if options.require_solved and trial.solved is False:
@@ -338,7 +338,7 @@ async def _hindsight(
                 )  # fmt: skip
         return None
 
-    last = [(trial, _last_call(trial)) for trial in trials]
+    last = [(trial, last_call(trial)) for trial in trials]
     ran = [(trial, step, step.call) for trial, step in last if step is not None and step.ok and step.call is not None]
     found = [one for one in await gather([written(*one) for one in ran]) if one is not None]
     counts["hindsight_asked"] += len(ran)

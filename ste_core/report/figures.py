@@ -298,7 +298,7 @@ def _ablations_accuracy(tables: Tables) -> pd.DataFrame:
     reported = recomputed.assign(series="reported", value=recomputed["reported"], ci_low=None, ci_high=None)
     both = pd.concat([own, recomputed, reported.assign(p_holm=None)])
     both = both.assign(label=both["variant"].str.replace("_", " "))
-    return both[["panel", "label", "series", "value", "ci_low", "ci_high", "p_holm"]]
+    return both.reindex(columns=["panel", "label", "series", "value", "ci_low", "ci_high", "p_holm", "tells"])
 
 
 #: what the figure of exploring without a part of the method shows, as `explorers` calls it

@@ -373,9 +373,10 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
     """Change against the full method when a part is left out: here in one panel, in the paper in another.
 
     Args:
-        data: `panel` ("here", "paper"), `label, series, value, ci_low, ci_high, p_holm`, in drawing order. Here the
-            series are the sizes of the training sets (value nan where a variant left nothing to learn from) and, where
-            there is one, what is shown in context; of the paper "recomputed" and "reported" (which has no interval).
+        data: `panel` ("here", "paper"), `label, series, value, ci_low, ci_high, p_holm, tells`, in drawing order. Here
+            the series are the sizes of the training sets (value nan where a variant left nothing to learn from) and,
+            where there is one, what is shown in context; of the paper "recomputed" and "reported" (which has no
+            interval). Where the first series here `tells` nothing of parts, the title says so.
     """
     panels = [name for name in ("here", "paper") if (data["panel"] == name).any()]
     labels = list(dict.fromkeys(data["label"]))
@@ -408,8 +409,10 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
         marks[panel] = [row.label for row in first.itertuples() if row.p_holm < 0.05 and row.value < 0]
     counted = {panel: f"{len(found)} of {data[data['panel'] == panel]['label'].nunique()}"
                for panel, found in marks.items()}  # fmt: skip
-    _title(figure, f"Parts that matter, fine-tuned: {counted['here']} here"
-           + (f", {counted['paper']} in the paper" if "paper" in counted else ""))  # fmt: skip
+    here = data[(data["panel"] == "here") & (data["series"] == data["series"].iloc[0])]
+    said = [f"{counted['here']} here" if here["tells"].astype(bool).all() else "here the learner cannot tell"]
+    said += [f"{counted['paper']} in the paper"] if "paper" in counted else []
+    _title(figure, f"Parts that matter, fine-tuned: {', '.join(said)}")
     figure.tight_layout()
     return figure
 
@@ -442,7 +445,7 @@ def exploring_forests(data: pd.DataFrame) -> Figure:
         axes.set_visible(False)
     clear = data["verdict"].isin(["higher", "lower"]).groupby(data["label"], sort=False).sum()
     said = ", ".join(f"{label} differs in {count}" for label, count in clear[clear > 0].items())
-    _title(figure, f"Of {len(measures)} measures of exploring, {said or 'none differs significantly'}")
+    _title(figure, f"Of the {len(measures)} measures of exploring shown, {said or 'none differs significantly'}")
     figure.supxlabel("difference by tool (95 % interval over tools; * p < 0.05, Holm)", fontsize=8)
     figure.tight_layout()
     return figure

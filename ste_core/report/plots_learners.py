@@ -120,10 +120,10 @@ def wording_points(data: pd.DataFrame) -> Figure:
     gold = last["setting"].str.endswith(" gold")
     best = [part.groupby("model", sort=False)["value"].max() for part in (last[~gold], last[gold])]
     said = [
-        f"{value:.0f} %" + (f" (gold {best[1][name]:.0f} %)" if name in best[1] else "")
+        f"{name} {value:.0f} %" + (f" (gold {best[1][name]:.0f} %)" if name in best[1] else "")
         for name, value in best[0].items()
     ]
-    _title(figure, f"{last['metric'].iloc[0].capitalize()}: at best {' and '.join(said)}")
+    _title(figure, f"{last['metric'].iloc[0].capitalize()}: at best {', '.join(said)}")
     figure.tight_layout()
     return figure
 

@@ -8,7 +8,8 @@
 
 Every statement that is judged rests on one two-sided test against its bound and belongs to one *family*: the tests that
 answer one question. p-values are corrected by Holm's method within the family, once; whoever shows the statement again,
-in another notebook, shows that p-value and that word. The rule:
+in another notebook, shows that p-value and that word. One contrast has two families: the settings of a study's first
+learner, which its claims rest on, and those of all its learners at once, whose correction is the stronger. The rule:
 
 - *supported*: the corrected p is below 0.05 and the estimate lies on the side that is stated;
 - *not supported*: it is below 0.05 and the estimate lies on the other side;
@@ -36,7 +37,7 @@ NOT_SUPPORTED: Verdict = "not supported"
 INCONCLUSIVE: Verdict = "inconclusive"
 DESCRIPTIVE: Verdict = "descriptive"
 
-#: family -> the tests in it. Every contrast stands in one family only
+#: family -> the tests in it
 FAMILIES = {
     # the audit
     "exploitation": "ICL and FT against the baseline, FT against ICL, of the three models whose files are at hand",
@@ -48,7 +49,10 @@ FAMILIES = {
     "printed": "figures against the printed ones",
     "margins": "what may still count as preserved, against a margin of ours",
     # an embedded study
-    "settings": "ICL and FT against the baseline, FT against ICL",
+    "settings": "the first learner's ICL and FT against the baseline, FT against ICL; a family a metric",
+    "learners": "the same of all learners, metrics and decodings together; apart from them those with controls",
+    "wording": "the same, a family a kind of items",
+    "explorers": "two studies' explorations, all measures; what their experience is worth, all learners and settings",
     "ablations": "each variant against the full method; a family a setting, size and metric",
     "amount": "less exploration against all of it; a family a setting and metric",
     "control": "gold examples against experience; a family a metric",
