@@ -333,7 +333,7 @@ def _errors(tables: Tables) -> pd.DataFrame:
 
 # --- continual learning -----------------------------------------------------------------------------------------------
 
-_CURVE = {"final_average": "final average", "drop_from_best": "drop from best"}
+_CURVE = {"final_average": "final average", "backward_transfer": "backward transfer"}
 
 
 def _matrices(tables: Tables) -> pd.DataFrame:
@@ -342,16 +342,17 @@ def _matrices(tables: Tables) -> pd.DataFrame:
 
 def _replay(tables: Tables) -> pd.DataFrame:
     table = tables["continual_summary"]
-    own = ~table["arm"].str.startswith("paper") & table["order"].isna() & table["measure"].isin(list(_CURVE))
-    table = table[own & table["kind"].isin(["sequential", "joint"])]
+    table = table[table["order"].isna() & table["measure"].isin(list(_CURVE))]
+    table = table[table["kind"].isin(["sequential", "joint"])]
     with_general = [", with general tasks" if count else "" for count in table["general"]]
-    joint = table["kind"] == "joint"
+    joint, paper = table["kind"] == "joint", table["arm"].str.startswith("paper")
     table = table.assign(
-        panel=table["measure"].map(_CURVE), replay=(100 * table["replay"]).mask(joint),
+        panel=table["measure"].map(_CURVE), source=paper.map({True: "paper", False: "here"}),
+        replay=(100 * table["replay"]).mask(joint),
         line=[("joint" if one else "in sequence") + more for one, more in zip(joint, with_general, strict=True)],
     )  # fmt: skip
     return table.sort_values("panel", ascending=False, kind="stable")[
-        ["panel", "line", "replay", "value", "ci_low", "ci_high"]
+        ["panel", "source", "line", "replay", "value", "ci_low", "ci_high"]
     ]
 
 
@@ -521,7 +522,8 @@ FIGURES: dict[str, FigureSpec] = {
     ),
     "continual_replay": FigureSpec(
         ("continual_summary",), _replay, plots.replay_curve,
-        "Final average and drop from best against the share of old examples that is replayed, with intervals.",
+        "Final average and backward transfer against the share of old examples that is replayed, with intervals, "
+        "beside them the paper's.",
     ),
     "continual_general": FigureSpec(
         ("continual_general",), _general, plots.general_lines,

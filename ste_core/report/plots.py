@@ -675,19 +675,23 @@ def continual_matrices(data: pd.DataFrame) -> Figure:
 
 
 def replay_curve(data: pd.DataFrame) -> Figure:
-    """Final average and drop from best against the share of old examples that is replayed.
+    """Final average and backward transfer against the share of old examples that is replayed, the paper's beside.
 
     Args:
-        data: `panel` (a measure), `line` (with or without general tasks), `replay` (percent; nan for a ceiling, drawn
-            across), `value, ci_low, ci_high`.
+        data: `panel` (a measure), `source` ("here", "paper"), `line` (with or without general tasks), `replay`
+            (percent; nan for a ceiling, drawn across), `value, ci_low, ci_high`.
     """
     shown = list(dict.fromkeys(data["panel"])) or ["final average"]
-    figure, panels = plt.subplots(1, len(shown), figsize=(8.6, 4.2), squeeze=False)
+    sources = list(dict.fromkeys(data["source"])) or ["here"]
+    figure, panels = plt.subplots(
+        len(shown), len(sources), figsize=(8.6, 2.8 * len(shown) + 0.8), sharex=True, squeeze=False
+    )
     lines = list(dict.fromkeys(data["line"]))
     colours = dict(zip(lines, (BLUE, ORANGE, GREEN, RED, GREY), strict=False))
-    for axes, panel in zip(panels[0], shown, strict=True):
+    for axes, (panel, source) in zip(panels.flat, itertools.product(shown, sources), strict=True):
+        here = data[(data["panel"] == panel) & (data["source"] == source)]
         for number, line in enumerate(lines):
-            part = data[(data["panel"] == panel) & (data["line"] == line)]
+            part = here[here["line"] == line]
             for ceiling in part[part["replay"].isna()].itertuples():
                 axes.axhspan(ceiling.ci_low, ceiling.ci_high, color=colours[line], alpha=0.12, linewidth=0)
                 axes.axhline(ceiling.value, color=colours[line], linestyle="--", label=line)
@@ -696,12 +700,14 @@ def replay_curve(data: pd.DataFrame) -> Figure:
                 x = part["replay"] + 0.12 * number  # so that intervals do not hide each other
                 axes.vlines(x, part["ci_low"], part["ci_high"], color=colours[line])
                 axes.plot(x, part["value"], color=colours[line], marker="o", markersize=5, label=line)
+        axes.set_ylabel("% right" if panel == shown[0] else "points")
+        axes.set_title(panel if source == "here" else f"{panel}, the paper's", fontsize=10)
+    for axes in panels[-1]:
         axes.set_xlabel("% of each earlier batch's examples replayed")
-        axes.set_ylabel("points" if "drop" in panel else "% right")
-        axes.set_title(panel, fontsize=10)
-    handles = {text: one for axes in panels[0] for one, text in zip(*axes.get_legend_handles_labels(), strict=True)}
+    handles = {text: one for axes in panels.flat for one, text in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="lower center", ncols=4, handletextpad=0.4, columnspacing=1.4)
-    curve = data[(data["panel"] == shown[0]) & data["replay"].notna()].sort_values("replay")
+    curve = data[(data["panel"] == shown[0]) & (data["source"] == "here") & data["replay"].notna()]
+    curve = curve.sort_values("replay")
     curve = curve[curve["line"] == curve["line"].iloc[-1]] if len(curve) else curve
     if curve["replay"].nunique() > 1:
         first, last = curve.iloc[0], curve.iloc[-1]
@@ -709,7 +715,7 @@ def replay_curve(data: pd.DataFrame) -> Figure:
                f"{first['value']:.1f} % with {first['replay']:.0f} %")  # fmt: skip
     else:
         _title(figure, "No arms differ in the share that is replayed")
-    figure.tight_layout(rect=(0, 0.09, 1, 1))
+    figure.tight_layout(rect=(0, 0.06, 1, 1))
     return figure
 
 
