@@ -67,6 +67,7 @@ EXAMINED = ["continual_general"] if STUDY.exam_items else []
 EXTRA = sorted(STUDY.audit.extra.values()) if STUDY.audit else []  # predictions of others that stand in the audit
 LEARNERS = STUDY.gold.learners if STUDY.gold else {}
 FORMS = bool(STUDY.forms and EXPLOITS)
+FORMS_BESIDE = bool(FORMS and STUDY.compare_with and load(STUDY.compare_with).forms)
 OTHERS = STUDY.of_learners()[1:]  # who learns beside `exploitation.model`
 CONCLUDES = bool(EXPLOITS and STUDY.finetuning)
 # a side study, shown by the study that it extends and whose name its own goes on from
@@ -103,6 +104,11 @@ def explored(variant=None, seed=None):
 
 def distilled(variant="{variant}", seed="{seed}"):
     return f"{SOURCE}/distilled/{variant}/seed{seed}/examples.jsonl"
+
+
+def learnt_in_turn(wildcards):
+    """The examples that continual learning with a seed learns: those of the exploration that the seed stands for."""
+    return [distilled(STUDY.continual.variant, STUDY.experience_seed(int(wildcards.seed)))]
 
 
 def made_of(part, seed):
@@ -294,7 +300,7 @@ STAGES = [
           lambda wildcards: explored(wildcards.variant, wildcards.seed),
           leaves=[f"{RESULTS}/distilled/{{variant}}/seed{{seed}}/{name}" for name in ("examples.jsonl", "card.csv")],
           per=VARIANT_SEED, loads=models(STUDY.distillation), without=SCRIPT),
-    *(Stage(part, "notebooks/34_distill.ipynb", True, [distilled("full")], leaves=[distilled("full", f"{{seed}}/{part}")],
+    *(Stage(part, "notebooks/34_distill.ipynb", EXPLORES, [distilled("full")], leaves=[distilled("full", f"{{seed}}/{part}")],
             per={"part": part, "seed": "{seed}"}, loads=models(STUDY.distillation),
             without=[] if part == "scripted" else SCRIPT) for part in WRITTEN),
     *(Stage(f"icl{mark}", "notebooks/40_icl.ipynb", EXPLOITS, [distilled()],
@@ -335,8 +341,8 @@ STAGES = [
           [*explored(), *tables("main"), *(path for learner in (STUDY, *OTHERS) for path in exploited(learner)),
            *(tables("forms") if FORMS else [])],
           ["explorers", "explorers_experience", "learnt_tools", "learnt_differences",
-           *(["explorers_forms"] if FORMS else [])],
-          ["explorers_experience", *(["experience_forms"] if FORMS else [])]),
+           *(["explorers_forms"] if FORMS_BESIDE else [])],
+          ["explorers_experience", *(["experience_forms"] if FORMS_BESIDE else [])]),
     *(Stage(f"forms{mark}_{seed}", "notebooks/52_forms.ipynb", FORMS,
             [distilled("full", learner.experience_seed(seed)),
              *predicted("icl", seeds=[learner.experience_seed(seed)], learner=learner),
@@ -355,7 +361,7 @@ STAGES = [
           [*(ablated() if ABLATES else []), *tables("embedded_correctness", "embedded_gains"), *audited("comparisons")],
           ["ablations", "ablations_exploring", "paper_ablations"], ["ablations_exploring", "ablations_accuracy"]),
     Stage("continual", "notebooks/60_continual.ipynb", STUDY.continual,
-          [distilled(STUDY.continual.variant)] if STUDY.continual else [],
+          learnt_in_turn,
           leaves=[touch(f"{RESULTS}/continual/.run/seed{{seed}}.done")],
           per=SEED, without=SHOWN,
           loads=models(STUDY.as_learner(STUDY.continual.learner).finetuning) if STUDY.continual else []),

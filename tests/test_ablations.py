@@ -9,14 +9,14 @@ from tiny import make_model
 
 from microworld.tools import toolbox
 from ste_core.analysis import ablations, compare, explorers, learners
-from ste_core.core import config, store
+from ste_core.core import aio, config, store
 from ste_core.core.config import Ablations
 from ste_core.core.errors import UserError
 from ste_core.core.react import render_call
 from ste_core.core.records import Call, Example, Prediction, Step, TestItem, Trial
 from ste_core.method import distill
 from ste_core.models.base import Choice, Completion
-from ste_core.pipeline import resources, stages
+from ste_core.pipeline import dependencies, resources, stages
 from ste_core.report import figures
 
 TOOLS = ("current_moment", "convert_currency", "country_fact", "sort_words")
@@ -278,6 +278,35 @@ def test_scripted_calls_are_the_development_sets_under_queries_of_a_model(tmp_pa
     assert own.name == "scripted" and (own / "journal.jsonl").is_file(), "replies of other parts are not read for these"
 
 
+def test_scripted_calls_of_a_lost_toolbox_are_none(tmp_path, monkeypatch):
+    class Lost:
+        lost = ""
+
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_):
+            pass
+
+        async def execute(self, call):
+            self.lost = "the server is gone"
+
+    monkeypatch.setattr(resources, "toolbox", lambda _: Lost())
+    with pytest.raises(UserError, match="the server is gone"):
+        aio.run(resources.scripted_trials(make(tmp_path, monkeypatch), TOOLS))
+
+
+def test_what_learns_from_the_development_set_depends_on_it(tmp_path):
+    path = tmp_path / "side.yaml"
+    path.write_text("name: side\nextends: full\n", encoding="utf-8")
+    notebook, own = config.project_root() / "notebooks" / "45_amounts.ipynb", config.load(path)
+    assert own.of_dev_set() == ["learners.smollm2-135m.ablations.scripted"]
+    sources = dependencies.Sources(own.root)
+    for study, there in ((own, True), (own.model_copy(update={"learners": {}}), False)):
+        found = {one.name for one in dependencies.of_notebook(sources, notebook, study)}
+        assert "test.jsonl" in found and ("dev.jsonl" in found) == there
+
+
 @pytest.mark.parametrize("key", ["gold", "scripted"])
 def test_a_control_needs_development_queries(tmp_path, key):
     path = tmp_path / "bare.yaml"
@@ -365,6 +394,8 @@ def test_differences_pair_items_by_seed():
     found = compare.difference_columns(other, full, plan, "correct_execution")
     assert found["n"] == 4 and found["difference"] == -50, "seed 1 has no partner"
     assert compare.difference_columns(other[:0], full, plan, "correct_execution")["n"] == 0
+    alone = full[full["seed"] == 1]
+    assert compare.difference_columns(other, alone, plan, "correct_execution")["n"] == 4, "one run beside one run"
     baseline = frame.assign(variant="all", correct_execution=False)
     again = compare.difference_columns(full, baseline, plan, "correct_execution")
     assert again["n"] == 4, "two seeds with the same verdicts count once"

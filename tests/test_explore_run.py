@@ -275,6 +275,13 @@ def test_two_runs_do_not_write_one_file(make):
     assert len(read_trials(at, "full", 0)) == 20
 
 
+def test_trials_of_tools_that_the_study_names_no_more_are_not_read(make):
+    first, *others = known_tools()
+    explore(make(), model=Scripted())
+    assert {one.tool for one in read_trials(make(tools=[first]), "full", 0)} == {first}
+    assert {one.tool for one in read_trials(make(tools=None), "full", 0)} == {first, *others}
+
+
 def test_a_failing_model_loses_nothing(make):
     at = make()
     explore(at, model=Scripted())

@@ -251,6 +251,17 @@ def test_a_learner_has_ablations_of_its_own(written):
     assert "hindsight:" in said and "scripted:" in said and said.count("querieswrittenanew") == 2
 
 
+def test_seeds_of_continual_learning_learn_from_what_was_explored(written):
+    this = loaded(written, continual={"batches": 2, "seeds": [0, 7], "arms": [{"name": "a"}]})
+    assert 7 not in this.exploration.seeds and this.experience_seed(7) == this.exploration.seeds[0]
+    done = run_ste("run", str(written[0]), "--dry-run")
+    assert done.returncode == 0, done.stderr
+    jobs = {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines() if len(line.split()) == 2
+            and line.split()[1].isdigit()}  # fmt: skip
+    explored = len(this.exploration.seeds) * len(this.exploration.variants)
+    assert jobs["continual"] == 2 and jobs["explore"] == jobs["distill"] == explored
+
+
 def test_one_of_the_learners_may_learn_the_batches(written):
     this = loaded(written, continual={"learner": "other", "batches": 2, "arms": [{"name": "a"}]})
     assert this.as_learner("other").continual and loaded(written).as_learner("other").continual is None

@@ -156,8 +156,8 @@ def paired(a: pd.DataFrame, b: pd.DataFrame, study: Study, metric: str) -> tuple
     a single one, as answers in context of one exploration beside several trainings on it. What only one of them has is
     left out. Seeds that give the same verdicts throughout are counted once.
     """
-    several = [part["seed"].nunique() > 1 for part in (a, b)]
-    by_seed = NO_VARIANT not in {*a["variant"], *b["variant"]} and several[0] == several[1]
+    several = all(part["seed"].nunique() > 1 for part in (a, b))
+    by_seed = NO_VARIANT not in {*a["variant"], *b["variant"]} and several
     pairs, test = paired_verdicts(a, b, study, VERDICT_OF[metric], by_seed=by_seed)
     return (pairs, test) if pairs else None
 

@@ -621,6 +621,14 @@ class Study(Section):
         """The study for each of its learners, the first one first."""
         return [self, *(self.as_learner(name) for name in self.learners)]
 
+    def of_dev_set(self) -> list[str]:
+        """The keys of the study's file that ask for the development set to learn from."""
+        found = [] if self.continual is None or not self.continual.gold else ["continual.gold"]
+        for one in self.of_learners():
+            place = "ablations" if one is self else f"learners.{one.learner}.ablations"
+            found += [f"{place}.{part}" for part in ("scripted", "gold") if part in one.parts]
+        return found
+
     def at_level(self, level: float | str) -> "Study":
         """The study with intervals of another level, for a reader who wants to see them; 0 for its own.
 
@@ -676,6 +684,8 @@ class Study(Section):
         explored."""
         explored = self.exploration_seeds()
         trained = {*self.training_seeds(), *self.training_seeds(part="")}
+        if self.continual is not None:
+            trained.update(self.continual.seeds or [])
         return explored[0] if seed in trained and seed not in explored else seed
 
     def rng(self, *label: object) -> "np.random.Generator":
@@ -791,11 +801,9 @@ def load(study: str | os.PathLike[str]) -> Study:
     asks = loaded.continual is not None and any(arm.general for arm in loaded.continual.arms)
     if asks and (loaded.world is None or loaded.world.general is None):
         raise UserError(f"{shown}: world.general: missing; arms of continual ask for general tasks")
-    for section, key, what in (("ablations", "gold", "queries"), ("ablations", "scripted", "calls"),
-                               ("continual", "gold", "queries")):  # fmt: skip
-        asked = getattr(getattr(loaded, section), key, False)
-        if asked and (loaded.world is None or loaded.world.dev_set is None):
-            raise UserError(f"{shown}: world.dev_set: missing; {section}.{key} learns from its {what}")
+    if loaded.world is None or loaded.world.dev_set is None:
+        for key in loaded.of_dev_set():
+            raise UserError(f"{shown}: world.dev_set: missing; {key} learns from it")
     loaded._root = root
     return loaded
 

@@ -219,11 +219,12 @@ class _Work:
         assert options is not None
         loading = resources.as_loaded(self.study, self.asking.model) | {"threads": options.threads}
         chat = LocalChat.load(str(model), device="cpu" if options.device == "cpu" else None, **loading)
+        asked, style = resources.as_learnt(chat, options, "small")  # as text: a call, a thought before it or none
         aio.run(
             predict.predict(
-                self.items, chat, self.tools, setting="tuned", path=predicted, system=self.asking.model, seed=self.seed,
-                temperature=self.asking.temperature, max_tokens=self.asking.max_tokens, context=self.asking.context,
-                constrained=self.asking.constrained,
+                self.items, asked, self.tools, setting="tuned", path=predicted, system=self.asking.model,
+                seed=self.seed, temperature=self.asking.temperature, max_tokens=self.asking.max_tokens,
+                context=self.asking.context, constrained=self.asking.constrained, style=style,
             )
         )  # fmt: skip
         replies = aio.run(_examined(chat, self.exam, self.asking.max_tokens))

@@ -359,9 +359,8 @@ def of_notebook(sources: Sources, notebook: Path, study: Study, without: Iterabl
     if found.uses(RESOURCES, "toolbox", "listing"):
         files.update(world_files(sources, study))
     if study.world is not None and found.uses(RESOURCES, "items"):
-        parts = (study.ablations, study.continual)
-        gold = study.gold is not None or any(getattr(one, "gold", False) for one in parts)
-        for name in (study.world.test_set, study.world.dev_set if gold else None):
+        learnt = study.gold is not None or study.of_dev_set()
+        for name in (study.world.test_set, study.world.dev_set if learnt else None):
             if name is not None and ":" in name:
                 files.update(_code(sources, name))
             elif name is not None and "$" not in name:

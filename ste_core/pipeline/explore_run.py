@@ -105,13 +105,18 @@ def trials_file(study: Study, variant: str, seed: int, tool: str) -> Path:
 
 
 def read_trials(study: Study, variant: str, seed: int) -> list[Trial]:
-    """All trials of a variant and seed that are on disk, by file name, each file in order."""
+    """All trials of a variant and seed that are on disk, by file name, each file in order; of the tools that the study
+    names, if it names some: others may lie there from a file that named more."""
     return list(iterate(study, variant, seed))
 
 
 def iterate(study: Study, variant: str, seed: int) -> Iterator[Trial]:
     """As `read_trials`, one by one, for more than memory holds."""
-    for file in sorted(study.explored(variant, seed).glob("*.jsonl")):
+    section, files = study.exploration, sorted(study.explored(variant, seed).glob("*.jsonl"))
+    if section is not None and section.tools is not None:
+        named = {trials_file(study, variant, seed, tool) for tool in section.tools}
+        files = [file for file in files if file in named]
+    for file in files:
         yield from store.iterate_jsonl(file, Trial)
 
 

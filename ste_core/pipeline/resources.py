@@ -202,8 +202,12 @@ async def scripted_trials(study: Study, tools: Collection[str]) -> list[Trial]:
         UserError: the study has no development set, or its tools cannot be reached.
     """
     there = [one.gold for one in items(study, "dev") if one.gold.tool in tools]
+    seen = []
     async with toolbox(study) as box:
-        seen = [await box.execute(call) for call in there]
+        for call in there:
+            seen.append(await box.execute(call))
+            if box.lost:
+                raise UserError(box.lost)
     return [
         Trial(
             tool=call.tool, variant="full", seed=0, episode=0, trial=number, query="",

@@ -114,7 +114,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
         UserError: there are none yet, no such part, or for `gold` no development set.
     """
     if part == GOLD:
-        return resources.gold_examples(_explored(study, resources.items(study, "dev")))
+        return resources.gold_examples(of_explored(study, resources.items(study, "dev")))
     seed = study.experience_seed(seed)
     path = distilled_folder(study, variant, seed, part) / "examples.jsonl"
     if not path.is_file():
@@ -206,11 +206,11 @@ def items_of(study: Study) -> list[TestItem]:
 
     They are drawn by the study's seed, the same in every setting.
     """
-    items = _explored(study, resources.items(study, "test"))
+    items = of_explored(study, resources.items(study, "test"))
     return resources.some_of_each(items, resources.needed_section(study, "exploitation").items, study.seed)
 
 
-def _explored(study: Study, items: list[TestItem]) -> list[TestItem]:
+def of_explored(study: Study, items: list[TestItem]) -> list[TestItem]:
     """The items of the tools that the study explores, which may be part of a world."""
     if study.exploration is None or study.exploration.tools is None:
         return items
@@ -290,7 +290,7 @@ def finetune_variant(
     """Fine-tune the study's base on the examples of a variant and seed.
 
     With the part `equal` only calls are learnt, of every variant: examples without feedback have no answer to learn, so
-    equally many examples would be unequally many rows. Of `gold` too: its calls were never answered.
+    equally many examples would be unequally many rows. Of `CONTROLS` too: their calls were never answered.
 
     Returns:
         The record; None if there is nothing to learn from (no examples, or all of them held out or too long).
@@ -300,7 +300,7 @@ def finetune_variant(
     """
     section = resources.needed_section(study, "finetuning")
     options = section.model_copy(update={"seed": seed, "base": study.place(section.base)})
-    if variant == distill.NO_FEEDBACK or part in (EQUAL, GOLD):  # calls only
+    if variant == distill.NO_FEEDBACK or part in (EQUAL, *CONTROLS):  # calls only
         options = options.model_copy(update={"answer_rows": False})
     learnt, folder = examples(study, variant, seed, part), model_folder(study, variant, seed, part)
     if not learnt and not general:
