@@ -200,6 +200,12 @@ def aside(name):
     return [f"{seen(path.parent)}/{path.name}"] if STUDY.ablated != STUDY.results and path.is_file() else []
 
 
+def of_another(name, *wanted):
+    """Tables of another study that stand beside this one's, as far as there are any."""
+    folder = f"{seen(STUDY.results.parent)}/{name}/tables"
+    return [path for path in (f"{folder}/{one}.csv" for one in wanted) if name != STUDY.name and Path(path).is_file()]
+
+
 def models(*sections):
     """The models that these sections of the study load into the process, by path or hub name."""
     named = [getattr(section, key, None) for section in sections for key in ("model", "paraphraser")]
@@ -332,14 +338,16 @@ STAGES = [
       for part in learner.parts),
     Stage("amount", "notebooks/46_amount.ipynb", PARTS, [*exploited(), *lessened()],
           ["amount", *CONTROL], ["embedded_amount"]),
-    Stage("learners", "notebooks/47_learners.ipynb", (OTHERS or STUDY.compare_with) and EXPLOITS, answered(),
+    Stage("learners", "notebooks/47_learners.ipynb", (OTHERS or STUDY.compare_with) and EXPLOITS,
+          [*answered(), *of_another("gold", "main")],
           ["main", "differences", "by_seed"], ["embedded_learners"]),
     Stage("wording", "notebooks/49_wording.ipynb", (OTHERS and EXPLOITS and not BFCL) or LEARNERS,
-          [*answered(), *(f"{RESULTS}/predictions/{learner}/.run/answers.done" for learner in LEARNERS)],
+          [*answered(), *(f"{RESULTS}/predictions/{learner}/.run/answers.done" for learner in LEARNERS),
+           *of_another("gold", "wording")],
           ["wording", "wording_differences"], ["embedded_wording"] if OTHERS else []),
     Stage("explorers", "notebooks/36_explorers.ipynb", STUDY.compare_with and EXPLOITS,
           [*explored(), *tables("main"), *(path for learner in (STUDY, *OTHERS) for path in exploited(learner)),
-           *(tables("forms") if FORMS else [])],
+           *(tables("forms") if FORMS else []), *of_another(STUDY.compare_with, "exploration", "main", "forms")],
           ["explorers", "explorers_experience", "learnt_tools", "learnt_differences",
            *(["explorers_forms"] if FORMS_BESIDE else [])],
           ["explorers_experience", *(["experience_forms"] if FORMS_BESIDE else [])]),
