@@ -320,7 +320,6 @@ def test_a_wrong_setting_is_one_line(changes, said, base, tmp_path, monkeypatch)
     [
         ({"batches": 3}, "continual.batches: 3 of 4 tools are too many"),
         ({"tools": ["add_days", "nothing", "a", "b"]}, "the toolbox has no tool 'nothing'"),
-        ({"seeds": [7]}, "distil variant full, seed 7 first"),
         ({"variant": "no_feedback"}, "distil variant no_feedback"),
     ],
 )

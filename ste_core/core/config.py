@@ -330,7 +330,7 @@ class Finetuning(Section):
     validation: float = Field(0.05, ge=0, lt=1)  # share of the queries that is held out
     eval_steps: int | None = Field(None, ge=1)  # default: each epoch
     seed: int = Field(0, ge=0)
-    seeds: Seeds | None = None  # default: exploration's
+    seeds: Seeds | None = None  # default: exploration's; another learns from the first explored
     dtype: Literal["auto", "bf16", "fp32"] = "auto"  # of the arithmetic; auto: bf16 on a GPU that has it
     load_in: Literal["8bit", "4bit"] | None = None  # the base of LoRA, quantised by bitsandbytes
     gradient_checkpointing: bool = False
@@ -442,7 +442,7 @@ class Continual(Section):
     variant: VariantName = "full"  # whose experience
     gold: bool = False  # learn the development queries and their gold calls instead: examples without a fault
     least_steps: int = Field(0, ge=0)  # of a round, in place of fine-tuning's; jointly, as many as all rounds make
-    seeds: Seeds | None = None  # default: exploration's
+    seeds: Seeds | None = None  # default: exploration's; another learns from the first explored
     batches: int = Field(4, ge=2)
     # in this order cut into batches; default: all, shuffled by the study's seed
     tools: Annotated[list[str], AfterValidator(_once)] | None = None
