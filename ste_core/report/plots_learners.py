@@ -19,7 +19,7 @@ from ste_core.report.plots import BLUE, ORANGE, SETTING_COLOURS, _rows, _title
 _LINES = {"TF-IDF": "--", "chance": ":"}
 
 #: the inner colour of points by what stands in the place of experience
-_FACES = {"gold": "white", "hindsight": "0.85", "retold": "0.65", "scripted": "0.4"}
+_FACES = {"gold": "white", "hindsight": "0.85", "retold": "0.65", "scripted": "0.15"}
 
 #: what stands in the place of experience, in words
 _CONTROLS = {"gold": "gold examples",
