@@ -105,18 +105,15 @@ def trials_file(study: Study, variant: str, seed: int, tool: str) -> Path:
 
 
 def read_trials(study: Study, variant: str, seed: int) -> list[Trial]:
-    """All trials of a variant and seed that are on disk, by file name, each file in order; of the tools that the study
-    names, if it names some: others may lie there from a file that named more."""
-    return list(iterate(study, variant, seed))
+    """The trials of a variant and seed, by file name, each file in order, of the tools that the study names, if any:
+    others may lie there from a time when it named more."""
+    named = None if study.exploration is None else study.exploration.tools
+    return [one for one in iterate(study, variant, seed) if named is None or one.tool in named]
 
 
 def iterate(study: Study, variant: str, seed: int) -> Iterator[Trial]:
-    """As `read_trials`, one by one, for more than memory holds."""
-    section, files = study.exploration, sorted(study.explored(variant, seed).glob("*.jsonl"))
-    if section is not None and section.tools is not None:
-        named = {trials_file(study, variant, seed, tool) for tool in section.tools}
-        files = [file for file in files if file in named]
-    for file in files:
+    """All trials that are on disk, of whatever tools, one by one, for more than memory holds."""
+    for file in sorted(study.explored(variant, seed).glob("*.jsonl")):
         yield from store.iterate_jsonl(file, Trial)
 
 
@@ -125,7 +122,7 @@ def keep(study: Study) -> Path:
     explored can then read them (`make site`). The same trials give the same bytes."""
     section = study.exploration
     assert section is not None  # only studies that explore have trials to keep
-    trials = [one for variant in section.variants for one in read_trials(study, variant, section.seeds[0])]
+    trials = [one for variant in section.variants for one in iterate(study, variant, section.seeds[0])]
     lines = "".join(f"{one.model_dump_json()}\n" for one in trials)
     path = kept_file(study)
     store.write_bytes(path, gzip.compress(lines.encode(), mtime=0))

@@ -46,7 +46,7 @@ def explorations(study: Study) -> Iterator[tuple[str, int, list[Trial]]]:
     for variant, seed in sorted(
         (one for one in named if one[0] in order), key=lambda one: (order.index(one[0]), one[1])
     ):
-        yield variant, seed, explore_run.read_trials(study, variant, seed)
+        yield variant, seed, list(explore_run.iterate(study, variant, seed))
 
 
 def trials(records: Sequence[Trial], *, rationale: bool, at: dict[str, object]) -> dict[str, Any]:
