@@ -85,6 +85,7 @@ def load(tmp_path, text):
             "distillation: {model: m}\nlearners: {m: {ablations: {scripted: true}}}\n",
             r"learners\.m\.ablations\.scripted: .*'models\.m' has prompts: small",
         ),
+        ("name: t\nablations: {gold: true}\n", r"world\.dev_set: missing; ablations\.gold learns from it"),
         ("name: &a [*a]\n", r"nests too deep"),
         ("name: ../up\n", r"name: "),
         ("- a list\n", r"expected keys and values, found list"),

@@ -504,9 +504,7 @@ class Study(Section):
             asked += [(name, self.exploration.model) for name in own]
         if self.distillation is not None:
             own = ["distillation.hindsight"] if self.distillation.hindsight else []
-            controls = {"ablations": self.ablations.model_dump() if self.ablations is not None else {}}
-            controls |= {f"learners.{name}.ablations": one.ablations for name, one in self.learners.items()}
-            own += [f"{place}.{part}" for place, set_ in controls.items() for part in WORDED if set_.get(part)]
+            own += self._asking_for(*WORDED)
             asked += [(name, self.distillation.paraphraser or self.distillation.model) for name in own]
         for name, model in asked:
             if model in self.models and self.style(model) == "small":
@@ -623,11 +621,14 @@ class Study(Section):
 
     def of_dev_set(self) -> list[str]:
         """The keys of the study's file that ask for the development set to learn from."""
-        found = [] if self.continual is None or not self.continual.gold else ["continual.gold"]
-        for one in self.of_learners():
-            place = "ablations" if one is self else f"learners.{one.learner}.ablations"
-            found += [f"{place}.{part}" for part in ("scripted", "gold") if part in one.parts]
-        return found
+        gold = self.continual is not None and self.continual.gold
+        return [*(["continual.gold"] if gold else []), *self._asking_for("scripted", "gold")]
+
+    def _asking_for(self, *parts: str) -> list[str]:
+        """The keys of the study's file, its own and its learners', that ask for some parts of an experience."""
+        sections = {"ablations": {} if self.ablations is None else self.ablations.model_dump()}
+        sections |= {f"learners.{name}.ablations": one.ablations for name, one in self.learners.items()}
+        return [f"{place}.{part}" for place, keys in sections.items() for part in parts if keys.get(part)]
 
     def at_level(self, level: float | str) -> "Study":
         """The study with intervals of another level, for a reader who wants to see them; 0 for its own.
@@ -680,8 +681,8 @@ class Study(Section):
         return self.exploration_seeds() if own is None else own
 
     def experience_seed(self, seed: int) -> int:
-        """The seed of the exploration that a seed learns from: itself, but for those of fine-tuning that were not
-        explored."""
+        """The seed of the exploration that a seed learns from: itself, but for those of fine-tuning and
+        continual learning that were not explored."""
         explored = self.exploration_seeds()
         trained = {*self.training_seeds(), *self.training_seeds(part="")}
         if self.continual is not None:

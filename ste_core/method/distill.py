@@ -24,8 +24,8 @@ Beyond the paper, off by default: *hindsight*. A weak explorer reads errors well
 in the end that no longer serves what was imagined, and the judge drops the trial. Then the query is asked for anew, to
 fit the call and its result, and kept if every value of the call stands in it. A weak judge says yes to nearly all;
 *grounded* drops what it lets pass where the query does not hold every value of the call, so that hindsight mends it.
-A query that says a value in other words ("liters" for `l`) holds it less than one that leaves it out does: no rule
-tells the two apart. Without *hindsight_values* the first query is kept that is one, and either may come.
+A query that says a value in other words ("liters" for `l`) holds it no more than one that leaves it out: the rule does
+not tell them apart. Without *hindsight_values* the first query is kept that is one, of either kind.
 
 Every request has a seed of its own, from its labels, so results depend neither on order nor on concurrency.
 """

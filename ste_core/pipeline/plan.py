@@ -282,7 +282,7 @@ class _Work:
             return []
         sources = self._sources(settings.episodes * settings.trials)
         if part == stages.SCRIPTED:
-            each = len(stages.of_explored(study, resources.items(study, "dev")))
+            each = len(stages.examples(study, stages.FULL, 0, stages.GOLD))
             sources = each / len(self.tools)
         reworded = round(len(self.tools) * sources * distill.paraphrases_each(round(sources), options))
         length = self._documentation() + usual.query + usual.reply + usual.result + 40
@@ -512,8 +512,7 @@ class _Work:
         if part != stages.GOLD:
             return int(part.removesuffix("ep")) / episodes
         examples = self._examples("full", 0)
-        own = stages.of_explored(self.study, resources.items(self.study, "dev"))
-        return len(own) / examples if examples else 1.0
+        return len(stages.examples(self.study, stages.FULL, 0, stages.GOLD)) / examples if examples else 1.0
 
     def _predicted(self, setting: str, variant: str, seed: int) -> bool:
         return (self.study.learnt / "predictions" / setting / variant / f"seed{seed}.jsonl").exists()

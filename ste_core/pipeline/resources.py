@@ -207,7 +207,7 @@ async def scripted_trials(study: Study, tools: Collection[str]) -> list[Trial]:
         for call in there:
             seen.append(await box.execute(call))
             if box.lost:
-                raise UserError(box.lost)
+                raise UserError(f"{box.lost}; nothing was made: start it and run the same command again")
     return [
         Trial(
             tool=call.tool, variant="full", seed=0, episode=0, trial=number, query="",

@@ -45,7 +45,7 @@ FULL = "full"
 ALL, EQUAL, HINDSIGHT, RETOLD, SCRIPTED, GOLD = "all", "equal", "hindsight", "retold", "scripted", "gold"
 
 #: of these what examples with less fault are, made of the same trials, of right calls, or of none
-CONTROLS = (HINDSIGHT, RETOLD, SCRIPTED, GOLD)
+CONTROLS = (*WORDED, GOLD)
 
 _EPISODES = re.compile(r"([1-9]\d*)ep")
 
@@ -114,7 +114,7 @@ def examples(study: Study, variant: str, seed: int, part: str = ALL) -> list[Exa
         UserError: there are none yet, no such part, or for `gold` no development set.
     """
     if part == GOLD:
-        return resources.gold_examples(of_explored(study, resources.items(study, "dev")))
+        return resources.gold_examples(_explored(study, resources.items(study, "dev")))
     seed = study.experience_seed(seed)
     path = distilled_folder(study, variant, seed, part) / "examples.jsonl"
     if not path.is_file():
@@ -206,11 +206,11 @@ def items_of(study: Study) -> list[TestItem]:
 
     They are drawn by the study's seed, the same in every setting.
     """
-    items = of_explored(study, resources.items(study, "test"))
+    items = _explored(study, resources.items(study, "test"))
     return resources.some_of_each(items, resources.needed_section(study, "exploitation").items, study.seed)
 
 
-def of_explored(study: Study, items: list[TestItem]) -> list[TestItem]:
+def _explored(study: Study, items: list[TestItem]) -> list[TestItem]:
     """The items of the tools that the study explores, which may be part of a world."""
     if study.exploration is None or study.exploration.tools is None:
         return items
