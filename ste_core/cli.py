@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote
 
 from ste_core.core.errors import UserError
@@ -250,10 +250,7 @@ def _run(options: argparse.Namespace) -> int:
             return _jobs(command, there)
         problem = _snakemake(command, there, study.results / "run.log")
     if problem:
-        print(
-            f"ste: the run of '{study.name}' failed: {problem} (all of it: {study.results / 'run.log'})",
-            file=sys.stderr,
-        )
+        print(f"ste: the run of '{study.name}' failed: {problem}", file=sys.stderr)
         return 1
     _report(study)
     return 0
@@ -291,23 +288,45 @@ def _profile(folder: str) -> str:
 
 
 def _snakemake(command: list[str], environment: dict[str, str], log: Path) -> str:
-    """Run Snakemake, its talk in `log`, our jobs' messages on the terminal; returns what failed, "" if nothing."""
-    said, errors, start = "", [], processes.ends_with_parent()
+    """Run Snakemake, its talk in `log`, our jobs' messages on the terminal; returns what failed, "" if nothing.
+
+    It is read to its end even where `log` cannot take it: after a broken pipe Snakemake may wait for ever.
+    """
+    said, lost, errors, start = "", "", [], processes.ends_with_parent()
     with (
-        log.open("w", encoding="utf-8") as file,
+        log.open("wb", buffering=0) as file,
         subprocess.Popen(
             command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace", preexec_fn=start
         ) as process,
     ):
         assert process.stderr is not None
-        for line in process.stderr:
-            file.write(line)
-            if line.startswith("ste: "):
-                print(line, end="", file=sys.stderr, flush=True)
-                said = "see the line above"
-            elif "Error" in line or "Exception" in line:
-                errors.append(line.strip())
-    return "" if process.returncode == 0 else said or (errors[-1] if errors else f"exit code {process.returncode}")
+        try:
+            for line in process.stderr:
+                if not lost:
+                    lost = _cannot_write(file, line)
+                if line.startswith("ste: "):
+                    print(line, end="", file=sys.stderr, flush=True)
+                    said = "see the line above"
+                elif "Error" in line or "Exception" in line:
+                    errors.append(line.strip())
+        except OSError:  # nobody reads us
+            process.kill()
+            raise
+    rest = f"{log} cannot be written: {lost}" if lost else f"all of it: {log}"
+    if process.returncode:
+        return f"{said or (errors[-1] if errors else f'exit code {process.returncode}')} ({rest})"
+    if lost:
+        print(f"ste: {rest}", file=sys.stderr)
+    return ""
+
+
+def _cannot_write(file: BinaryIO, line: str) -> str:
+    """Write a line; why that cannot be, "" if it can."""
+    try:
+        file.write(line.encode("utf-8"))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _report(study: "Study") -> None:

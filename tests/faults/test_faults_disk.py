@@ -1,5 +1,8 @@
 """Disks that are full or read-only, as real file systems: one line, nothing lost, and on it goes with room again."""
 
+import os
+import sys
+
 import pytest
 from support import one_line, run_ste
 
@@ -66,6 +69,24 @@ def test_a_study_on_a_full_disk(disk):
     said = done.stderr.strip().splitlines()
     assert done.returncode in (1, 2) and 1 <= len(said) <= 2 and all(line.startswith("ste: ") for line in said), said
     assert "No space left on device" in said[0]
+
+
+def test_a_log_on_a_full_disk(disk, capsys):
+    """Disk full while Snakemake talks on: all is read (it hangs after a broken pipe), jobs' lines are shown."""
+    talk = "import sys; [print('x' * 99, file=sys.stderr) for _ in range(999)]; print('ste: a line', file=sys.stderr)"
+    disk.fill()
+    log = disk.path / "run.log"
+    for exit_code, problem in ((0, ""), (3, f"see the line above ({log} cannot be written: No space left on device)")):
+        command = [sys.executable, "-c", f"{talk}; sys.exit({exit_code})"]
+        assert cli._snakemake(command, dict(os.environ), log) == problem
+        said = capsys.readouterr().err.splitlines()
+        assert said[0] == "ste: a line"
+        assert said[1:] == ([] if exit_code else [f"ste: {log} cannot be written: No space left on device"])
+    disk.empty()
+    assert cli._snakemake([sys.executable, "-c", f"{talk}; sys.exit(3)"], dict(os.environ), log).endswith(
+        f"(all of it: {log})"
+    )
+    assert log.read_text().splitlines()[998:] == ["x" * 99, "ste: a line"]
 
 
 @pytest.mark.parametrize("command", ["explore", "run", "notebook", "record", "figures"])
