@@ -397,6 +397,26 @@ def test_the_same_run_is_the_same_bytes_another_seed_is_not_and_a_finished_one_i
     assert (tmp_path / "a" / "finetune.json").stat().st_mtime_ns == written
 
 
+def test_a_model_of_fewer_examples_makes_room_and_one_of_other_options_stays(models, tmp_path, capsys):
+    """More exploration, so more examples: what a study's place held is made anew, not refused; never by a mistake."""
+    chosen, place = options(models["lfm2"]), tmp_path / "seed0"
+    finetune.clear(EXAMPLES, chosen, place)  # nothing there
+    finetune.finetune(EXAMPLES[:-1], chosen, place)
+    written = (place / "finetune.json").read_bytes()
+    for examples, changed in (
+        (EXAMPLES[:-1], {"device_tokens": 100}),
+        (EXAMPLES, {"learning_rate": 1e-4}),
+        (EXAMPLES, {"base": str(models["llama"])}),
+    ):
+        finetune.clear(examples, chosen.model_copy(update=changed), place)
+        assert (place / "finetune.json").read_bytes() == written
+    assert not capsys.readouterr().err
+    finetune.clear(EXAMPLES, chosen, place)
+    assert "was fine-tuned on other examples" in one_line(capsys.readouterr().err)
+    assert finetune.finetune(EXAMPLES, chosen, place) == finetune.read_record(place)
+    assert [one.name for one in tmp_path.iterdir()] == ["seed0"]
+
+
 def test_rounds_go_on_from_the_round_before(models, tmp_path):
     base = models["lfm2"]
     for number, one in enumerate(rounds([NAMES[:2], NAMES[2:]], EXAMPLES, replay=0.5)):

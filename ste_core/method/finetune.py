@@ -33,7 +33,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from ste_core.core import store
 from ste_core.core.config import Finetuning, explain
-from ste_core.core.errors import UserError, one_line
+from ste_core.core.errors import UserError, one_line, tell
 from ste_core.core.records import Example, Record
 from ste_core.method.training_data import GeneralTask, conversations
 from ste_core.models import weights
@@ -137,7 +137,7 @@ def finetune(
         chosen.pop("base")  # by its content, wherever it lies
     version = [] if METHOD == 1 else [METHOD]  # earlier runs did not note it
     fingerprint = store.digest([chosen, base_sha256, base_commit, data_sha256, *version])
-    finished = _finished(output, options, fingerprint)
+    finished = _finished(output, options, fingerprint, base_sha256)
     if finished is not None:
         return finished
     part = output.with_name(f".{output.name}.{fingerprint[:16]}.part")
@@ -158,6 +158,36 @@ def finetune(
             _put_in_place(part / "final", record, output)
         run.trainer.accelerator.wait_for_everyone()
     return read_record(output)
+
+
+def clear(
+    examples: Sequence[Example], options: Finetuning, output: Path, *, general: Sequence[GeneralTask] = ()
+) -> None:
+    """Make room for `finetune` where the folder holds what the same options made of other data, and say so.
+
+    For callers whose folder stands for a place in a study, whose examples become more. What other options made, stays.
+
+    Raises:
+        UserError: the folder's record cannot be read, or another process is at it.
+    """
+    if not (output / RECORD).exists():
+        return
+    there = read_record(output)
+    if there.data_sha256 == _digest_of(examples, general) or _changed(there, options, identity(options.base)[0]):
+        return
+    tell(f"{output}: was fine-tuned on other examples; fine-tuned anew")
+    with _writing(output), _alone(output):
+        gone = output.with_name(f".{output.name}.gone.part")
+        shutil.rmtree(gone, ignore_errors=True)
+        os.replace(output, gone)  # at once, so that no half of a model is ever found
+        shutil.rmtree(gone)
+
+
+def _changed(there: Finetuned, options: Finetuning, base_sha256: str | None) -> list[str]:
+    """The options that differ from those of a run; a base counts by its content, if that is known."""
+    alike = NOT_THE_RESULT | ({"base"} if base_sha256 is not None and base_sha256 == there.base_sha256 else set())
+    before = {key: field.default for key, field in Finetuning.model_fields.items()} | there.options
+    return [key for key, value in options.model_dump().items() if key not in alike and before[key] != value]
 
 
 def _digest_of(examples: Sequence[Example], general: Sequence[GeneralTask]) -> str:
@@ -266,7 +296,7 @@ def validated(path: Path, kind: type[M]) -> M:
         raise UserError(f"{path}: {explain(error, kind)}") from None
 
 
-def _finished(output: Path, options: Finetuning, fingerprint: str) -> Finetuned | None:
+def _finished(output: Path, options: Finetuning, fingerprint: str, base_sha256: str | None) -> Finetuned | None:
     """The record of a run that is done already.
 
     Raises:
@@ -279,9 +309,7 @@ def _finished(output: Path, options: Finetuning, fingerprint: str) -> Finetuned 
     there = read_record(output)
     if there.fingerprint == fingerprint:
         return there
-    now = options.model_dump()
-    changed = [key for key in now if key not in NOT_THE_RESULT and there.options.get(key) != now[key]]
-    what = ", ".join(changed) or "the base model or the data"
+    what = ", ".join(_changed(there, options, base_sha256)) or "the base model or the data"
     raise UserError(f"{output}: holds another fine-tuning ({what} differ); name another folder, or remove it")
 
 

@@ -94,10 +94,13 @@ def tune(
     """Fine-tune a learner on the gold examples, calls only: nobody answered them."""
     options = section(study).learners[learner]
     chosen = options.model_copy(update={"seed": seed, "base": study.place(options.base), "answer_rows": False})
-    tools = resources.listing(study).tools
-    return finetune.finetune(
-        development_examples(study), chosen, learner_folder(study, learner, seed), tools=tools, done=done
+    learnt, folder, tools = (
+        development_examples(study),
+        learner_folder(study, learner, seed),
+        resources.listing(study).tools,
     )
+    finetune.clear(learnt, chosen, folder)
+    return finetune.finetune(learnt, chosen, folder, tools=tools, done=done)
 
 
 def answers(

@@ -307,6 +307,7 @@ def finetune_variant(
         return None
     tools = resources.listing(study).tools
     try:
+        finetune.clear(learnt, options, folder, general=general)
         if options.launch is not None:
             finetune_job.launch(learnt, options, folder, general=general, tools=tools)
         return finetune.finetune(learnt, options, folder, general=general, tools=tools, done=done)
