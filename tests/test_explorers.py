@@ -11,7 +11,6 @@ from ste_core.core.config import load
 from ste_core.core.errors import UserError
 from ste_core.core.react import render_call
 from ste_core.core.records import Call, Example, Prediction, Step, Trial
-from ste_core.method.wording import holds_values
 from ste_core.pipeline import forms_run, resources, stages
 from ste_core.report import figures
 
@@ -155,7 +154,7 @@ def test_forms_are_compared_item_by_item(tmp_path, monkeypatch):
     known = [int((apart == one).sum()) for one in ("execution", "tool_selection")]
     assert figure.get_suptitle().endswith(f"execution accuracy {known[0]} of 4, tool selection {known[1]} of 4")
     said = [text.get_text() for text in figure.axes[1].texts]
-    assert said[0].startswith("0 to 100"), "notes, of the first learner"
+    assert said[0].startswith("0 → 100"), "notes, of the first learner"
     section["forms"] = ["weights"]
     alone = written(tmp_path, "alone", 1, exploitation={"model": "b", "candidate_count": 3}, learners={}, forms=section)
     apart = written(tmp_path, "apart", 1, learners={}, forms=section)
@@ -206,17 +205,17 @@ def test_settings_are_shown_where_there_was_experience(studies):
 def test_settings_are_scored_apart_where_a_value_is_to_be_converted(studies):
     study = studies[0]
     items = resources.items(study, "test")
-    held = {(one.gold.tool, one.item): holds_values(one.query, one.gold.arguments) for one in items}
-    assert set(held.values()) == {True, False} and held["list_continents", 0]  # no value, so none to convert
+    kinds = {(one.gold.tool, one.item): learners.item_kind(one) for one in items}
+    assert set(kinds.values()) == set(learners.WORDINGS) and kinds["list_continents", 0] == learners.NO_ARGUMENTS
     rows = learners.learner_outcomes(study)
     tables = learners.wording_tables(rows, study)
     shown = tables["wording"].query("metric == 'execution' and model == 'a' and setting == 'ICL'").set_index("items")
-    for kind, name in learners.WORDINGS.items():
-        right = [item < 3 for (_, item), own in held.items() if own is kind]
+    for name in learners.WORDINGS:
+        right = [item < 3 for (_, item), own in kinds.items() if own == name]
         assert shown.loc[name, "n"] == len(right)
         assert shown.loc[name, "value"] == pytest.approx(100 * sum(right) / len(right))
     assert shown["n"].sum() == len(items)
-    assert set(tables["wording_differences"]["items"]) == set(learners.WORDINGS.values())
+    assert set(tables["wording_differences"]["items"]) == set(learners.WORDINGS)
 
 
 def test_the_figures_say_what_differs(studies):
@@ -234,6 +233,7 @@ def test_the_figures_say_what_differs(studies):
     assert {axes.get_xlabel() for axes in figure.axes} == {"execution accuracy, %"}  # calls were executed
     shown = tables["wording"].query("metric == 'execution' and items == 'a value is to be converted'")
     best = shown.groupby("model", sort=False)["value"].max()
+    said = ", ".join(f"{name} {value:.0f} %" for name, value in best.items())
     assert figures.make("embedded_wording", here).get_suptitle() == (
-        f"A value is to be converted: at best {', '.join(f'{name} {value:.0f} %' for name, value in best.items())}"
+        f"A value is to be converted, at best from experience: {said}"
     )

@@ -17,7 +17,7 @@ from ste_core.core.config import Study, load
 from ste_core.core.react import render_call
 from ste_core.core.records import Prediction, TestItem
 from ste_core.method import retrieve
-from ste_core.method.wording import holds_values
+from ste_core.method.wording import share_held
 from ste_core.pipeline import resources, stages
 from ste_core.pipeline.stages import FULL, GOLD
 from ste_core.scoring import execution, score, verdicts
@@ -41,7 +41,7 @@ CONTRASTS = (
     ("ICL retold", "baseline"), ("FT retold", "baseline"), ("FT retold", "ICL retold"),
     ("ICL retold", "ICL"), ("FT retold", "FT"), ("ICL retold", "ICL hindsight"), ("FT retold", "FT hindsight"),
     ("ICL scripted", "baseline"), ("FT scripted", "baseline"), ("FT scripted", "ICL scripted"),
-    ("ICL scripted", "ICL"), ("FT scripted", "FT"),
+    ("ICL scripted", "ICL"), ("FT scripted", "FT"), ("ICL scripted", "ICL retold"), ("FT scripted", "FT retold"),
     ("ICL gold", "baseline"), ("FT gold", "baseline"), ("FT gold", "ICL gold"),
     ("ICL gold", "ICL"), ("FT gold", "FT"),
 )  # fmt: skip
@@ -106,25 +106,32 @@ def learnt_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
     return {"learnt_tools": setting_table(own, study), "learnt_differences": setting_differences(own, study)}
 
 
-#: test items by what they ask of a learner: whether the query holds every value of the gold call
-WORDINGS = {True: "values stand in the query", False: "a value is to be converted"}
+#: test items by what they ask of a learner beside the tool's name
+NO_ARGUMENTS, HELD, CONVERTED = WORDINGS = ("no arguments", "values stand in the query", "a value is to be converted")
+
+
+def item_kind(item: TestItem) -> str:
+    """Which of `WORDINGS` an item is: whether its gold call has arguments, and its query every text and number of them
+    word for word."""
+    if not item.gold.arguments:
+        return NO_ARGUMENTS
+    return HELD if share_held(item.query, item.gold.arguments) == 1 else CONVERTED
 
 
 def wording_tables(rows: pd.DataFrame, study: Study) -> dict[str, pd.DataFrame]:
     """Values and differences of settings by what items ask of a learner (`WORDINGS`): `wording`, `wording_differences`,
     the values with those of gold examples beside.
 
-    Where the query holds every value of the gold call, copying is enough; elsewhere a learner has to know how the tool
-    wants them written. Holm's correction is within each kind of items.
+    Where the gold call has no arguments, the tool's name is enough; where the query holds them all, copying; elsewhere
+    a learner has to know how the tool wants them written. Holm's correction is within each kind of items.
 
     Args:
         rows: of `learner_outcomes`, or of `gold.gold_outcomes`.
     """
-    items = resources.items(study, "test")
-    held = {(one.gold.tool, one.item): holds_values(one.query, one.gold.arguments) for one in items}
-    kinds = pd.Series([WORDINGS[held[key]] for key in zip(rows["tool"], rows["item"], strict=True)], rows.index)
+    worded = {(one.gold.tool, one.item): item_kind(one) for one in resources.items(study, "test")}
+    kinds = pd.Series([worded[key] for key in zip(rows["tool"], rows["item"], strict=True)], rows.index)
     values, differences = [], []
-    for kind in WORDINGS.values():
+    for kind in WORDINGS:
         own = rows[kinds == kind]
         values.append(setting_table(own, study).assign(items=kind))
         differences.append(setting_differences(own, study).assign(items=kind))

@@ -36,6 +36,7 @@ class FigureSpec:
     data: Callable[[Tables], pd.DataFrame]
     draw: Callable[[pd.DataFrame], Figure]
     alt: str
+    of_learner: bool = False  # whether it is of the study's own learner alone, which its title then names
 
 
 def make(name: str, study: Study) -> Figure:
@@ -50,7 +51,7 @@ def make(name: str, study: Study) -> Figure:
     tables = _tables(spec, study)
     data = store.write_table(spec.data(tables), where(name, study) / f"{name}.csv")
     with plots.style():
-        figure = _drawn(spec, data, tables)
+        figure = _drawn(spec, data, tables, study)
         save(figure, where(name, study) / name)
         plt.close(figure)
     return figure
@@ -70,14 +71,19 @@ def show(name: str, study: Study, tables: Tables | None = None) -> Image:
         return Image(filename=str(where(name, study) / f"{name}.png"), width=860, alt=alt)
     picture = io.BytesIO()
     with plots.style():
-        figure = _drawn(spec, spec.data(shown), shown)
+        figure = _drawn(spec, spec.data(shown), shown, study)
         figure.savefig(picture, format="png")
         plt.close(figure)
     return Image(data=picture.getvalue(), width=860, alt=alt)
 
 
-def _drawn(spec: FigureSpec, data: pd.DataFrame, tables: Tables) -> Figure:
+def _drawn(spec: FigureSpec, data: pd.DataFrame, tables: Tables, study: Study) -> Figure:
     figure = spec.draw(data)
+    if spec.of_learner:
+        figure.suptitle(f"{study.learner}. {figure.get_suptitle()}", **plots.TITLE)
+    for text in figure.findobj(Text):  # figures of two studies
+        named = text.get_text().replace("this study", study.name)
+        text.set_text(named.replace("the other study", str(study.compare_with)))
     if not _executed(tables, spec):
         for text in figure.findobj(Text):
             text.set_text(_of_calls(text.get_text()))
@@ -137,7 +143,7 @@ def _draw_ablations(data: pd.DataFrame) -> Figure:
     worst = data.loc[data["value"].idxmin()]
     return plots.difference_forest(
         data,
-        title=f"Significantly less correct without {matter} of {len(data)} parts here; worst {worst['label']}",
+        title=f"Significantly less correct without {matter} of {len(data)} parts; worst {worst['label']}",
         xlabel="change of correctness against the full method, points (95 % interval over APIs)",
     )
 
@@ -344,6 +350,9 @@ def _replay(tables: Tables) -> pd.DataFrame:
     table = tables["continual_summary"]
     table = table[table["order"].isna() & table["measure"].isin(list(_CURVE))]
     table = table[table["kind"].isin(["sequential", "joint"])]
+    tests = tables["continual_differences"]
+    tests = tests[tests["contrast"] == "replay"].assign(arm=tests["comparison"].str.split(" - ").str[0])
+    table = table.merge(tests[["arm", "measure", "p_holm"]], how="left")
     with_general = [", with general tasks" if count else "" for count in table["general"]]
     joint, paper = table["kind"] == "joint", table["arm"].str.startswith("paper")
     table = table.assign(
@@ -352,7 +361,7 @@ def _replay(tables: Tables) -> pd.DataFrame:
         line=[("joint" if one else "in sequence") + more for one, more in zip(joint, with_general, strict=True)],
     )  # fmt: skip
     return table.sort_values("panel", ascending=False, kind="stable")[
-        ["panel", "source", "line", "replay", "value", "ci_low", "ci_high"]
+        ["panel", "source", "line", "replay", "value", "ci_low", "ci_high", "p_holm"]
     ]
 
 
@@ -460,6 +469,7 @@ FIGURES: dict[str, FigureSpec] = {
         ("embedded_correctness", "paper_correctness"), _embedded, plots.setting_points,
         "Correctness of the embedded study's model with nothing, with demonstrations, and fine-tuned, with intervals; "
         "in a panel of its own the paper's systems, reported and recomputed.",
+        of_learner=True,
     ),
     "embedded_learners": FigureSpec(
         ("main", "by_seed", "paper_correctness"), _learners, plots_learners.learner_points,
@@ -489,6 +499,7 @@ FIGURES: dict[str, FigureSpec] = {
     "embedded_tools": FigureSpec(
         ("embedded_tools",), _tools, plots.tool_heatmap,
         "Execution accuracy of every tool with nothing, with demonstrations and fine-tuned, and the examples it had.",
+        of_learner=True,
     ),
     "embedded_amount": FigureSpec(
         ("amount",), _amount, plots.amount_lines,
@@ -507,6 +518,7 @@ FIGURES: dict[str, FigureSpec] = {
     "embedded_errors": FigureSpec(
         ("embedded_errors",), _errors, plots.error_points,
         "What the answers of each setting get wrong, in shares of the test items, with intervals.",
+        of_learner=True,
     ),
     "micro_learning": FigureSpec(
         ("learning_curve",), _learning, plots.learning_curves,
@@ -521,7 +533,7 @@ FIGURES: dict[str, FigureSpec] = {
         "Correctness on each batch of tools after each round, one matrix an arm, and the paper's matrices beside.",
     ),
     "continual_replay": FigureSpec(
-        ("continual_summary",), _replay, plots.replay_curve,
+        ("continual_summary", "continual_differences"), _replay, plots.replay_curve,
         "Final average and backward transfer against the share of old examples that is replayed, with intervals, "
         "beside them the paper's.",
     ),

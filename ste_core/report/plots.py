@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from importlib import resources
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -53,9 +54,13 @@ def _reported(axes: Axes, x: pd.Series, y: pd.Series) -> None:
     axes.scatter(x, y, marker="|", s=150, color="black", linewidths=1.4, zorder=4, label="reported")
 
 
+#: where titles stand, and how
+TITLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 12, "fontweight": "bold"}
+
+
 def _title(figure: Figure, text: str) -> None:
     """What the figure shows, above all of it and flush left."""
-    figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle(text, **TITLE)
 
 
 def _note(axes: Axes, text: str, x: float, y: float, colour: str) -> None:
@@ -359,7 +364,7 @@ def tool_heatmap(data: pd.DataFrame) -> Figure:
     known = values[about.loc[values.index, "examples"] != 0]
     means = ", ".join(f"{setting} {known[setting].mean():.0f}" for setting in settings)
     _title(figure, f"Tools with examples ({len(known)} of {len(values)}), execution accuracy in %: {means}")
-    figure.text(0.01, 0.01, "in brackets: examples that exploration found of the tool", fontsize=8)
+    figure.text(0.01, 0.01, "in brackets: examples of the tool, reworded ones included", fontsize=8)
     figure.subplots_adjust(left=0.2, right=0.9, top=1 - 0.75 / figure.get_figheight(), bottom=0.05)
     return figure
 
@@ -650,13 +655,14 @@ def continual_matrices(data: pd.DataFrame) -> Figure:
     for axes, arm in zip(panels.flat, arms, strict=False):
         part = data[data["arm"] == arm]
         names = part.drop_duplicates("position").sort_values("position")["batch"]
+        numbered = [f"{one + 1}" if isinstance(one, (int, np.integer)) else str(one) for one in names]  # as rounds are
         values = part.pivot(index="round", columns="position", values="value").reindex(rounds)
         cells = [f"{row.value:.0f}\n[{row.ci_low:.0f}, {row.ci_high:.0f}]" for row in part.itertuples()]
         labels = (
             part.assign(cell=cells).pivot(index="round", columns="position", values="cell").reindex(rounds).fillna("")
         )
         sns.heatmap(values, annot=labels, fmt="", vmin=0, vmax=100, cmap=light_scale(), cbar=False, linewidths=1.2,
-                    ax=axes, annot_kws={"fontsize": 7, "color": "black"}, xticklabels=list(names),
+                    ax=axes, annot_kws={"fontsize": 7, "color": "black"}, xticklabels=numbered,
                     yticklabels=["base", *rounds[1:]])  # fmt: skip
         axes.set_title(arm.replace("_", " "), fontsize=9, color=ORANGE if arm.startswith("paper") else "black")
         axes.set_xlabel("batch" if axes in panels[-1] else "")
@@ -669,7 +675,7 @@ def continual_matrices(data: pd.DataFrame) -> Figure:
     final = own[own["round"] == own.groupby("arm")["round"].transform("max")].groupby("arm", sort=False)["value"].mean()
     ends = dict.fromkeys((final.idxmax(), final.idxmin()))
     said = [f"{arm.replace('_', ' ')} {final[arm]:.0f} %" for arm in ends]
-    _title(figure, f"On average at the end: {' and '.join(said)}")
+    _title(figure, f"Final average, highest and lowest arm: {', '.join(said)}")
     figure.tight_layout()
     return figure
 
@@ -679,7 +685,7 @@ def replay_curve(data: pd.DataFrame) -> Figure:
 
     Args:
         data: `panel` (a measure), `source` ("here", "paper"), `line` (with or without general tasks), `replay`
-            (percent; nan for a ceiling, drawn across), `value, ci_low, ci_high`.
+            (percent; nan for a ceiling, drawn across), `value, ci_low, ci_high`, `p_holm` of the difference from none.
     """
     shown = list(dict.fromkeys(data["panel"])) or ["final average"]
     sources = list(dict.fromkeys(data["source"])) or ["here"]
@@ -690,11 +696,11 @@ def replay_curve(data: pd.DataFrame) -> Figure:
     colours = dict(zip(lines, (BLUE, ORANGE, GREEN, RED, GREY), strict=False))
     for axes, (panel, source) in zip(panels.flat, itertools.product(shown, sources), strict=True):
         here = data[(data["panel"] == panel) & (data["source"] == source)]
-        for number, line in enumerate(lines):
+        for number, line in enumerate(one for one in lines if (here["line"] == one).any()):
             part = here[here["line"] == line]
             for ceiling in part[part["replay"].isna()].itertuples():
                 axes.axhspan(ceiling.ci_low, ceiling.ci_high, color=colours[line], alpha=0.12, linewidth=0)
-                axes.axhline(ceiling.value, color=colours[line], linestyle="--", label=line)
+                axes.axhline(ceiling.value, color=colours[line], linestyle="--", label=f"{line} (band: interval)")
             part = part[part["replay"].notna()].sort_values("replay")
             if len(part):
                 x = part["replay"] + 0.12 * number  # so that intervals do not hide each other
@@ -712,7 +718,7 @@ def replay_curve(data: pd.DataFrame) -> Figure:
     if curve["replay"].nunique() > 1:
         first, last = curve.iloc[0], curve.iloc[-1]
         _title(figure, f"Final average: {last['value']:.1f} % with {last['replay']:.0f} % replayed, "
-               f"{first['value']:.1f} % with {first['replay']:.0f} %")  # fmt: skip
+               f"{first['value']:.1f} % with {first['replay']:.0f} % (Holm {_p(last['p_holm'])})")  # fmt: skip
     else:
         _title(figure, "No arms differ in the share that is replayed")
     figure.tight_layout(rect=(0, 0.06, 1, 1))

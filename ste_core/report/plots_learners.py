@@ -114,16 +114,17 @@ def learner_points(data: pd.DataFrame) -> Figure:
 
 
 def wording_points(data: pd.DataFrame) -> Figure:
-    """`learner_points` with kinds of items in the place of metrics; the title has the best of the last kind."""
+    """`learner_points` with kinds of items in the place of metrics; the title has the best of the last kind that came
+    from experience, and from gold examples."""
     figure = learner_points(data)
     last = data[data["metric"] == data["metric"].iloc[-1]]
-    gold = last["setting"].str.endswith(" gold")
-    best = [part.groupby("model", sort=False)["value"].max() for part in (last[~gold], last[gold])]
+    gold, scripted = (last["setting"].str.endswith(f" {one}") for one in ("gold", "scripted"))
+    best = [part.groupby("model", sort=False)["value"].max() for part in (last[~gold & ~scripted], last[gold])]
     said = [
         f"{name} {value:.0f} %" + (f" (gold {best[1][name]:.0f} %)" if name in best[1] else "")
         for name, value in best[0].items()
     ]
-    _title(figure, f"{last['metric'].iloc[0].capitalize()}: at best {', '.join(said)}")
+    _title(figure, f"{last['metric'].iloc[0].capitalize()}, at best from experience: {', '.join(said)}")
     figure.tight_layout()
     return figure
 
@@ -145,16 +146,16 @@ def _what_faces_mean(axes: Axes, controls: set[str], *, beside: bool, seeds: boo
 
 
 def _setting_columns(axes: Axes, own: pd.DataFrame, label_size: float | None = None) -> None:
-    """A learner's settings: points with intervals, small dots for single seeds; what stands in the place of
-    experience by the inner colour (`_FACES`)."""
+    """A learner's settings: points with intervals (the baseline, which learnt from nothing, a square), small dots for
+    single seeds; what stands in the place of experience by the inner colour (`_FACES`)."""
     whole = own[own["seed"].isna()]
     settings = list(whole["setting"])
     for place, row in enumerate(whole.itertuples()):
         name, _, control = row.setting.partition(" ")
         colour = SETTING_COLOURS[name]
         axes.errorbar(
-            place, row.value, yerr=[[row.value - row.ci_low], [row.ci_high - row.value]], fmt="o", color=colour,
-            capsize=3, markersize=7, markerfacecolor=_FACES.get(control, colour), zorder=3,
+            place, row.value, yerr=[[row.value - row.ci_low], [row.ci_high - row.value]], capsize=3, markersize=7,
+            fmt="s" if name == "baseline" else "o", color=colour, markerfacecolor=_FACES.get(control, colour), zorder=3,
         )  # fmt: skip
         seeds = own[own["seed"].notna() & (own["setting"] == row.setting)]["value"]
         if len(seeds) > 1:
@@ -249,7 +250,7 @@ def explorer_points(data: pd.DataFrame) -> Figure:
     learners = list(dict.fromkeys(data["model"]))
     settings = list(dict.fromkeys(data[data["source"] == "here"]["setting"]))
     figure, panels = plt.subplots(
-        1, len(learners), figsize=(4.2 * len(learners) + 1.6, 0.9 * len(settings) + 1.3), sharey=True, sharex=True,
+        1, len(learners), figsize=(4.2 * len(learners) + 1.6, 1.2 * len(settings) + 1.3), sharey=True, sharex=True,
         squeeze=False,
     )  # fmt: skip
     for axes, learner in zip(panels[0], learners, strict=True):
@@ -274,6 +275,7 @@ def explorer_points(data: pd.DataFrame) -> Figure:
         axes.set_title(f"{learner}, baseline {base['value']:.1f} %", fontsize=10)
         axes.set_xlabel("execution accuracy, %", fontsize=9)
         _rows(axes, settings, range(len(settings)))
+        axes.margins(y=0.15)
     handles = [
         Line2D([], [], marker=mark, linestyle="", color="0.3", markerfacecolor=face or "0.3", markersize=6, label=label)
         for mark, face, label in _SOURCES.values()
@@ -306,12 +308,12 @@ def experience_forests(data: pd.DataFrame) -> Figure:
             colour = BLUE if known else "0.5"
             spread = [[row.difference - row.ci_low], [row.ci_high - row.difference]]
             axes.errorbar(row.difference, row.Index, xerr=spread, fmt="o", color=colour, capsize=2, markersize=5)
-            axes.annotate(f"{row.other:.0f} to {row.value:.0f}{' *' if known else ''}", (row.difference, row.Index),
+            axes.annotate(f"{row.other:.0f} → {row.value:.0f}{' *' if known else ''}", (row.difference, row.Index),
                           (0, 5), textcoords="offset points", ha="center", fontsize=7, color="0.25")  # fmt: skip
         _rows(axes, [textwrap.fill(one, 24) for one in part["label"]], range(len(part)))
         axes.tick_params(axis="y", labelsize=8)
         axes.set_title(panel, fontsize=10)
-        axes.set_xlabel("difference, points", fontsize=9)
+        axes.set_xlabel("points, the other study → this study", fontsize=9)
         said.append(f"{panel} {clear.sum()} of {len(part)}")
     _title(figure, f"Significant differences: {', '.join(said)}")
     figure.tight_layout()
