@@ -160,9 +160,10 @@ def ablation_table(
         against: of `cannot_tell`.
 
     Returns:
-        `comparison, setting, size, variant, examples, examples_full, seeds, metric, value, full, n, difference,
-        ci_low, ci_high, se, df, p, detectable, p_holm, tells`: examples are means over seeds; `value` and `full` are
-        the percentages of the variant and of the full method over the `n` pairs' items, differences are in points.
+        `comparison, setting, size, variant, examples, examples_full, seeds, metric, value, full, by_seed, n,
+        difference, ci_low, ci_high, se, df, p, detectable, p_holm, tells`: examples are means over seeds; `value` and
+        `full` are the percentages of the variant and of the full method over the `n` pairs' items, differences are in
+        points, `by_seed` those of single seeds, one after the other.
         Holm's correction is over the variants of one setting, size and metric. `tells` is whether parts of the method
         can be judged by the setting. A variant that left nothing to learn from has a row with n = 0.
     """
@@ -183,10 +184,12 @@ def ablation_table(
                 verdict = compare.VERDICT_OF[metric]
                 test = compare.difference_columns(other, full, study, metric)
                 shares = {"value": 100 * other[verdict].mean(), "full": 100 * full[verdict].mean()}
+                single = 100 * (other.groupby("seed")[verdict].mean() - full.groupby("seed")[verdict].mean()).dropna()
+                shares["by_seed"] = " ".join(f"{one:.3f}" for one in single)
                 found.append(about | {"metric": metric} | shares | test)
     columns = [
         "comparison", "setting", "size", "variant", "examples", "examples_full", "seeds", "metric", "value", "full",
-        *DIFFERENCE,
+        "by_seed", *DIFFERENCE,
     ]  # fmt: skip
     made = pd.DataFrame(found, columns=columns)
     tells = [not (against or {}).get(setting.partition(",")[0]) for setting in made["setting"]]

@@ -304,7 +304,8 @@ def _ablations_accuracy(tables: Tables) -> pd.DataFrame:
     reported = recomputed.assign(series="reported", value=recomputed["reported"], ci_low=None, ci_high=None)
     both = pd.concat([own, recomputed, reported.assign(p_holm=None)])
     both = both.assign(label=both["variant"].str.replace("_", " "))
-    return both.reindex(columns=["panel", "label", "series", "value", "ci_low", "ci_high", "p_holm", "tells"])
+    shown = ["panel", "label", "series", "value", "ci_low", "ci_high", "by_seed", "p_holm", "tells"]
+    return both.reindex(columns=shown)
 
 
 #: what the figure of exploring without a part of the method shows, as `explorers` calls it
@@ -513,7 +514,7 @@ FIGURES: dict[str, FigureSpec] = {
     "ablations_accuracy": FigureSpec(
         ("ablations", "paper_ablations"), _ablations_accuracy, plots.ablation_forests,
         "Change of execution accuracy when a part of the method is left out, fine-tuned and in context, with "
-        "intervals; in a panel of its own the paper's changes, reported and recomputed.",
+        "intervals and single seeds; in a panel of its own the paper's changes, reported and recomputed.",
     ),
     "embedded_errors": FigureSpec(
         ("embedded_errors",), _errors, plots.error_points,

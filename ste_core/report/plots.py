@@ -378,9 +378,10 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
     """Change against the full method when a part is left out: here in one panel, in the paper in another.
 
     Args:
-        data: `panel` ("here", "paper"), `label, series, value, ci_low, ci_high, p_holm, tells`, in drawing order. Here
-            the series are the sizes of the training sets (value nan where a variant left nothing to learn from) and,
-            where there is one, what is shown in context; of the paper "recomputed" and "reported" (which has no
+        data: `panel` ("here", "paper"), `label, series, value, ci_low, ci_high, by_seed, p_holm, tells`, in drawing
+            order; `by_seed` has the values of single seeds, one after the other, small dots where there are several.
+            Here the series are the sizes of the training sets (value nan where a variant left nothing to learn from)
+            and, where there is one, what is shown in context; of the paper "recomputed" and "reported" (which has no
             interval). Where the first series here `tells` nothing of parts, the title says so.
     """
     panels = [name for name in ("here", "paper") if (data["panel"] == name).any()]
@@ -401,6 +402,10 @@ def ablation_forests(data: pd.DataFrame) -> Figure:
                 else:
                     _note(axes, f"{row.value:+.1f}{'*' if row.p_holm < 0.05 else ''}", row.ci_high,
                           row.position + offset, colour)  # fmt: skip
+                    seeds = str(row.by_seed).split() if panel == "here" else []
+                    if len(seeds) > 1:
+                        axes.scatter(list(map(float, seeds)), [row.position + offset - 0.09] * len(seeds), s=9,
+                                     color=colour, alpha=0.8, zorder=4)  # fmt: skip
         reported = part[part["series"] == "reported"]
         if len(reported):
             _reported(axes, reported["value"], reported["position"])
