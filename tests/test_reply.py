@@ -1,14 +1,16 @@
 """What servers of the OpenAI protocol really send, and what becomes of it. The shapes are from public threads, named
 beside each; the words are ours."""
 
+import asyncio
 import json
 
 import pytest
 
+from ste_core.core.errors import RequestRefused
 from ste_core.models import refusals, reply
 from ste_core.models.base import FILTERED, REFUSED, Choice, Completion, ToolCall
 from ste_core.models.reasoning import separate
-from ste_core.models.replies import Replies, as_react
+from ste_core.models.replies import Replies, answer_or_refusal, as_react
 
 SAID, THOUGHT = "What is twice 7?", 'They want Action: double\nAction Input: {"number": 1}'
 
@@ -318,3 +320,24 @@ def test_a_stage_says_once_that_most_replies_are_of_no_use(capsys):
         well.add(Completion((Choice("a", "stop"),), 1, 1))
     well.add(thinking)
     assert well.problem() is None and not capsys.readouterr().err
+
+
+def test_a_text_is_booked_as_refused_only_if_a_server_that_answers_refuses_it_again():
+    class Server:
+        """Refuses what is not a greeting, so many times."""
+
+        def __init__(self, times):
+            self.left, self.asked = times, []
+
+        async def complete(self, messages, **options):
+            self.asked.append(messages[0]["content"])
+            if self.asked[-1] != "Hello" and self.left:
+                self.left -= 1
+                raise RequestRefused("503")
+            return Completion((Choice("an answer", "stop"),), 1, 1)
+
+    for times, text in ((0, "an answer"), (1, "an answer"), (2, "")):
+        server = Server(times)
+        found = asyncio.run(answer_or_refusal(server, [{"role": "user", "content": "Q"}]))
+        assert found.text == text and found.choices[0].finish_reason == ("stop" if text else REFUSED)
+        assert server.asked == (["Q", "Hello", "Q"] if times else ["Q"])

@@ -102,7 +102,8 @@ async def answer_or_refusal(
     """The model's answer; an empty one that ended "refused" if its server will not answer this text, and never will.
 
     A content filter, a text longer than the server allows or one that it fails at each time should cost one answer and
-    not the run. Whether it is the text is asked by a greeting with the same options.
+    not the run. Whether it is the text is asked by a greeting with the same options; if that is answered, the text is
+    sent once more, since the server may have failed at it only because it was down.
 
     Args:
         replies: counts the answer.
@@ -114,7 +115,10 @@ async def answer_or_refusal(
         completion = await model.complete(messages, **options)
     except RequestRefused:
         await model.complete([{"role": "user", "content": "Hello"}], **options)
-        completion = Completion((Choice("", REFUSED),), 0, 0)
+        try:
+            completion = await model.complete(messages, **options)
+        except RequestRefused:
+            completion = Completion((Choice("", REFUSED),), 0, 0)
     if replies is not None:
         replies.add(completion)
     return completion
