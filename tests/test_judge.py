@@ -1,15 +1,18 @@
 """Judging anew by a language model, over the real protocol to a server on loopback."""
 
+import asyncio
 import hashlib
 import http.server
 import json
 import threading
 
+import pandas as pd
 import pytest
 from support import one_line, run_ste
 
 from ste_core.core.records import Judgement
 from ste_core.core.store import read_jsonl
+from ste_core.models.base import Choice, Completion
 from ste_core.release import audit, paper
 from ste_core.scoring import score
 
@@ -110,3 +113,31 @@ def test_a_wrong_key_is_one_line_that_does_not_repeat_it(server, made_up_release
 def test_an_unreachable_server_is_one_line(made_up_release, tmp_path):
     done = judge("http://127.0.0.1:9/v1", made_up_release, tmp_path)
     assert done.returncode == 2 and "127.0.0.1:9" in one_line(done.stderr)
+
+
+class Scripted:
+    """Says the same of each call."""
+
+    name = identity = "judge-1"
+
+    def __init__(self, text="Yes."):
+        self.text, self.asked = text, 0
+
+    async def complete(self, messages, **options):
+        self.asked += 1
+        return Completion((Choice(self.text, "stop"),), 1, 1)
+
+
+def rejudged(model, path, arguments, query="q"):
+    row = {"system": "s", "setting": "FT", "tool": "t", "item": 0, "query": query, "gold": {"a": 1}}
+    rows = pd.DataFrame([row | {"arguments": arguments}])
+    (found,) = asyncio.run(score.rejudge(rows, score.ModelJudge(model), path))
+    return found
+
+
+def test_a_verdict_on_another_call_or_prompt_is_not_taken(tmp_path):
+    yes, no, path = Scripted(), Scripted("No."), tmp_path / "judge-1.jsonl"
+    assert rejudged(yes, path, {"a": 1}).correct and not rejudged(no, path, {"a": 2}).correct
+    assert not rejudged(no, path, {"a": 1}, "another question").correct
+    assert rejudged(no, path, {"a": 1}).correct and not rejudged(yes, path, {"a": 2}).correct
+    assert (yes.asked, no.asked) == (1, 2) and len(read_jsonl(path, Judgement)) == 3

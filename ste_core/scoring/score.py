@@ -341,8 +341,12 @@ def _judgement(
         judge=judge,
         correct=correct,
         raw=raw,
-        prompt_sha256=None if prompt is None else hashlib.sha256(prompt.encode("utf-8")).hexdigest(),
+        prompt_sha256=None if prompt is None else _sha256(prompt),
     )
+
+
+def _sha256(prompt: str) -> str:
+    return hashlib.sha256(prompt.encode("utf-8", "replace")).hexdigest()
 
 
 def to_judge(verdict_rows: pd.DataFrame, string_rule_tools: Iterable[str]) -> pd.DataFrame:
@@ -355,6 +359,8 @@ async def rejudge(
 ) -> list[Judgement]:
     """Judge rows concurrently and append each judgement to `path` as it comes; rows already there are not asked again.
 
+    Of a `ModelJudge` a row is there if it was judged by the very prompt: another call or template is asked anew.
+
     Args:
         verdict_rows: rows of `to_judge`.
         judge: who judges.
@@ -364,14 +370,20 @@ async def rejudge(
     Returns:
         One judgement a row, in order.
     """
-    known = {_key(one): one for one in store.read_jsonl(path, Judgement) if one.judge == judge.name}
+    prompt = judge.prompt if isinstance(judge, ModelJudge) else None
+    known = {
+        (_key(one), one.prompt_sha256 if prompt else None): one
+        for one in store.read_jsonl(path, Judgement)
+        if one.judge == judge.name
+    }
 
     async def one(row: Any) -> Judgement:
-        if _key(row) not in known:
-            known[_key(row)] = await judge.judge(row)
-            store.append_jsonl(path, [known[_key(row)]])
+        key = _key(row), _sha256(prompt(row)) if prompt else None
+        if key not in known:
+            known[key] = await judge.judge(row)
+            store.append_jsonl(path, [known[key]])
         done()
-        return known[_key(row)]
+        return known[key]
 
     return await gather([one(row) for row in verdict_rows.itertuples()])
 
