@@ -110,6 +110,15 @@ def test_the_same_bytes_whatever_the_concurrency_and_sharding(make):
     assert [one.tool for one in read_trials(at, "full", 3)] == sorted(known_tools() * 4)
 
 
+def test_shards_share_the_tools_in_whatever_order_a_server_lists_them(make):
+    settings, shares = make(tools=None).exploration, []
+    for number, listed in enumerate(("abcde", "edcba", "badce"), 1):
+        box = FunctionToolbox([])
+        box._set_tools([Tool(name=name, description="A tool.") for name in listed])
+        shares.append([one.name for one in explore_run._Part(None, None, None, (number, 3)).choose(settings, box)])
+    assert [sorted(one) for one in shares] == [["a", "d"], ["b", "e"], ["c"]] and shares[1] == ["e", "b"]
+
+
 def test_all_tools_are_explored_at_once(make):
     model = Scripted(jitter=0.01)
     explore(make(), model=model)

@@ -217,7 +217,8 @@ class _Part:
         number, count = self.shard or (1, 1)
         if not 1 <= number <= count:
             raise UserError(f"shard {number}/{count}: must be one of 1/{count} to {count}/{count}")
-        return [toolbox.tools[name] for name in dict.fromkeys(wanted)][number - 1 :: count]
+        own = set(sorted(set(wanted))[number - 1 :: count])  # a server may list its tools in any order, job by job
+        return [toolbox.tools[name] for name in dict.fromkeys(wanted) if name in own]
 
     def left_out(self, settings: Exploration, toolbox: Toolbox) -> list[str]:
         """What a user has to know of the tools, a line each: left out, or not wholly understood."""
