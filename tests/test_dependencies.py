@@ -93,6 +93,18 @@ def test_weights_are_told_by_content_not_by_time(tmp_path: Path) -> None:
     assert dependencies.weights(study, ["model", "org/hub-name"], noted) != first
 
 
+def test_weights_may_lie_outside_the_repository(tmp_path: Path) -> None:
+    study = config.load("smoke").model_copy()
+    study._root = tmp_path / "repository"
+    outside, noted = tmp_path / "models" / "mine", tmp_path / "noted.json"
+    outside.mkdir(parents=True)
+    (outside / "model.safetensors").write_bytes(b"1")
+    (first,) = dependencies.weights(study, [str(outside)], noted)
+    (outside / "model.safetensors").write_bytes(b"23")
+    (second,) = dependencies.weights(study, [str(outside)], noted)
+    assert first.startswith(f"{outside} ") and second.startswith(f"{outside} ") and first != second
+
+
 def test_names_are_followed(tmp_path: Path) -> None:
     """Through packages that pass a name on, imports in functions and classes; not through annotations."""
     for name, text in {

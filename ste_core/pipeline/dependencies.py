@@ -17,6 +17,7 @@ import ast
 import hashlib
 import itertools
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -390,7 +391,7 @@ def weights(study: Study, names: Iterable[str], noted: Path) -> list[str]:
             if key not in known:
                 with path.open("rb") as file:
                     known[key] = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.relative_to(study.root)} {known[key]}\n".encode())
+            digest.update(f"{os.path.relpath(path, study.root)} {known[key]}\n".encode())
         pinned = f"{name} {TABLE[name].sha256}" if name in TABLE else name
         lines.append(f"{name} {digest.hexdigest()}" if files else pinned)
     if known != before:
