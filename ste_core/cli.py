@@ -345,10 +345,10 @@ def _report(study: "Study") -> None:
 
 
 def _notebook(options: argparse.Namespace) -> int:
+    processes.end_with_run()  # before imports that take seconds
     from ste_core.core.config import looks_like_a_key
     from ste_core.pipeline.notebook import execute
 
-    processes.end_with_run()
     for name, value in options.parameters:
         if looks_like_a_key(name, value):  # parameters are kept in the executed notebook
             raise UserError(f"-p {name}: a key does not belong in a parameter; put it in an environment variable")

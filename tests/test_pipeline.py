@@ -14,6 +14,7 @@ import psutil
 import pytest
 from support import ROOT, one_line, run_ste
 
+from ste_core.pipeline import processes
 from ste_core.release import paper
 from ste_core.report import figures, places
 
@@ -140,6 +141,20 @@ def test_nothing_lives_on_when_the_command_alone_is_killed(tmp_path, how):
     assert process.wait(timeout=120) == -how
     _, alive = psutil.wait_procs(below, timeout=120)
     assert [one.cmdline() for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+def test_a_job_of_a_run_that_has_ended_does_not_begin_unless_on_another_machine():
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    here = processes.environment()[processes.RUN].partition(" ")[2]
+    code = "from ste_core.pipeline import processes; processes.end_with_run(); print('alive')"
+    for run, lives in (
+        (f"{ended.pid} {here}", False), (f"{os.getpid()} {here}", True), (f"{ended.pid} elsewhere", True), ("", True),
+    ):  # fmt: skip
+        environment = os.environ | {processes.RUN: run}
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == ((0, "alive\n") if lives else (1, "")), run
 
 
 def test_two_runs_on_one_folder_do_not_mix(made_up_run, made_up_release):

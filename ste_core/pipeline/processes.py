@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-#: the environment variable that tells jobs which process is `ste run`
+#: the environment variable that tells jobs which process is `ste run`, and on which machine
 RUN = "STE_RUN"
 
 #: the one that tells Snakemake's jobs where the user's cache is, while Snakemake has another
@@ -30,7 +30,16 @@ _PR_SET_PDEATHSIG = 1
 
 def environment() -> dict[str, str]:
     """This process's environment, and that it is the one that jobs end with."""
-    return os.environ | {RUN: str(os.getpid())}
+    return os.environ | {RUN: f"{os.getpid()} {_machine()}"}
+
+
+def _machine() -> str:
+    """Where numbers of processes mean the same: this boot of this machine, and of its containers this one."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""  # not Linux, or a container that hides it
 
 
 def ends_with_parent() -> Callable[[], None] | None:
@@ -42,10 +51,17 @@ def ends_with_parent() -> Callable[[], None] | None:
 
 
 def end_with_run() -> None:
-    """From now on this process ends at once when `ste run` does."""
+    """From now on this process ends at once when `ste run` does; if it has ended already, now."""
+    number, _, machine = os.environ.get(RUN, "").partition(" ")
+    if machine != _machine():
+        return  # no run, or not on this machine
     try:
-        run = os.pidfd_open(int(os.environ[RUN]))
-    except (AttributeError, KeyError, ValueError, OSError):  # not Linux, no run, or not on this machine
+        run = os.pidfd_open(int(number))
+    except ProcessLookupError:
+        if machine:
+            os._exit(1)
+        return
+    except (AttributeError, ValueError, OSError):  # not Linux, or no run
         return
 
     def watch() -> None:
