@@ -7,7 +7,7 @@ import pytest
 
 from ste_core.core import config
 from ste_core.core.errors import UserError
-from ste_core.pipeline import resources
+from ste_core.pipeline import gold_run, resources, stages
 
 
 def load(tmp_path, text):
@@ -133,6 +133,17 @@ def test_a_model_is_made_as_the_study_says(tmp_path, monkeypatch):
     assert (model.model._key, model.model._prices) == ("one-key", (1.0, 2.5)) and "OPENAI_API_KEY" not in os.environ
     with pytest.raises(UserError, match=r"^study 'trial': models: no model 'n'; there are: m$"):
         resources.chat(made, "n")
+
+
+@pytest.mark.parametrize("key", ["only", "without"])
+def test_only_items_of_tools_that_the_world_leaves_are_answered_and_learnt(tmp_path, key):
+    names = ["add_days", "time_in_zone", "loan_payment"]
+    study = load(tmp_path, f"name: t\nextends: quick\nworld: {{{key}: {names}}}\nexploration: {{tools: null}}\n")
+    left = set(resources.listing(study).tools)
+    assert left == set(names) if key == "only" else len(left) == 47 and not left & set(names)
+    assert {one.gold.tool for one in stages.items_of(study)} == left
+    assert {one.tool for one in stages.examples(study, "full", 0, "gold")} == left
+    assert {one.tool for one in gold_run.development_examples(study)} == left
 
 
 def test_a_problem_of_the_whole_is_one_line():

@@ -122,6 +122,10 @@ class World(Section):
             raise ValueError("name the tools by one of tools, mcp, functions, toolbench")
         return self
 
+    def leaves(self, tool: str) -> bool:
+        """Whether `only` and `without` leave a tool."""
+        return (self.only is None or tool in self.only) and tool not in self.without
+
 
 Prompts = Literal["instruct", "small"]  # texts of requests, see `ste_core.core.prompting`
 Style = Literal["instruct", "small", "native"]  # how a model is asked: `prompts`, or `native` by its `tool_format`

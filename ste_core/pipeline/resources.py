@@ -16,7 +16,7 @@ from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from ste_core.core.config import Finetuning, LocalModel, ServedModel, Study, Style, no_model
+from ste_core.core.config import Finetuning, LocalModel, ServedModel, Study, Style, World, no_model
 from ste_core.core.errors import UserError
 from ste_core.core.records import Example, Step, TestItem, Trial
 from ste_core.core.store import read_jsonl
@@ -132,14 +132,18 @@ def listing(study: Study) -> Toolbox:
 
 
 def items(study: Study, split: Literal["test", "dev"]) -> list[TestItem]:
-    """The items of the study's test or development set.
+    """The items of the study's test or development set, of the tools that `world.only` and `world.without` leave.
 
     Raises:
         UserError: the study names none, or the file is not there or not of that kind.
     """
     if study.world is None:
         raise UserError(f"study '{study.name}': world: missing; name the test set there")
-    named = study.world.test_set if split == "test" else study.world.dev_set
+    return [one for one in _all_items(study, study.world, split) if study.world.leaves(one.gold.tool)]
+
+
+def _all_items(study: Study, world: World, split: Literal["test", "dev"]) -> list[TestItem]:
+    named = world.test_set if split == "test" else world.dev_set
     if named is None:
         raise UserError(f"study '{study.name}': world.{split}_set: missing; name a file of queries with their calls")
     if MADE.fullmatch(named):

@@ -78,9 +78,7 @@ def choose(tools: Mapping[str, Tool], world: World, where: str) -> list[Tool]:
                 close = difflib.get_close_matches(name, tools, n=1)
                 hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(tools)[:300]}"
                 raise UserError(f"{where}.{key}: no tool '{name}'; {hint}")
-    left = [
-        tool for name, tool in tools.items() if (world.only is None or name in world.only) and name not in world.without
-    ]
+    left = [tool for name, tool in tools.items() if world.leaves(name)]
     if not left:
         raise UserError(f"{where}: 'only' and 'without' leave no tool")
     return left
