@@ -14,7 +14,9 @@ import psutil
 import pytest
 from support import ROOT, one_line, run_ste
 
+from ste_core.core.errors import UserError
 from ste_core.pipeline import processes
+from ste_core.pipeline.notebook import execute
 from ste_core.release import paper
 from ste_core.report import figures, places
 
@@ -174,6 +176,21 @@ def test_a_failed_notebook_is_named_in_a_line_and_kept(tmp_path):
     assert "Traceback" not in done.stderr
     outputs = nbformat.read(tmp_path / "out.ipynb", 4).cells
     assert any(output.output_type == "error" for cell in outputs for output in cell.get("outputs", []))
+
+
+def test_a_kernel_has_time_to_start_and_one_that_does_not_is_one_line(tmp_path, monkeypatch):
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / "in.ipynb")
+    given = {}
+
+    def late(*_, **options):
+        given.update(options)
+        raise RuntimeError("Kernel didn't respond in 600 seconds")
+
+    monkeypatch.setattr("papermill.execute_notebook", late)
+    monkeypatch.setenv("STE_EXECUTES", "")  # as it was, after the test
+    with pytest.raises(UserError, match=r"in\.ipynb: its kernel did not start \(Kernel didn't respond") as caught:
+        execute(tmp_path / "in.ipynb", tmp_path / "out.ipynb", {})
+    assert "\n" not in str(caught.value) and given["start_timeout"] == 600
 
 
 def test_a_run_that_cannot_write_says_why_in_a_line(tmp_path):

@@ -26,13 +26,16 @@ from papermill.exceptions import PapermillExecutionError
 from ste_core.core.errors import UserError, one_line
 from ste_core.core.store import write_text
 
+#: how long a kernel may take to start; on a machine with much to do a minute, papermill's own limit, is not enough
+START_SECONDS = 600
+
 
 def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
     """Execute `notebook` with `parameters` and write the executed copy to `output`.
 
     Raises:
-        UserError: no such notebook, an unknown parameter, or a failed cell (named by its number); the notebook with
-            the failure stands in `output`.
+        UserError: no such notebook, an unknown parameter, a kernel that does not start, or a failed cell (named by
+            its number); the notebook with the failure stands in `output`.
     """
     if not notebook.is_file():
         raise UserError(f"{notebook}: no such notebook")
@@ -46,7 +49,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
         output.parent.mkdir(parents=True, exist_ok=True)
         papermill.execute_notebook(
             _literal(notebook), _literal(output), parameters, cwd=notebook.parent, kernel_name="python3",
-            progress_bar=False, log_output=True, extra_arguments=["--log-level=CRITICAL"],
+            progress_bar=False, log_output=True, start_timeout=START_SECONDS,
+            extra_arguments=["--log-level=CRITICAL"],
         )  # fmt: skip
     except PapermillExecutionError as error:
         reason = one_line(error.evalue, 500)
@@ -56,6 +60,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, Any]) -> None:
         raise UserError(
             f"{notebook}: its kernel died (killed, or out of memory); run it again (see {output})"
         ) from None
+    except RuntimeError as error:  # of the kernel's client, which waits for its first answer
+        raise UserError(f"{notebook}: its kernel did not start ({one_line(error)}); run it again") from None
     except OSError as error:
         raise UserError(f"{output}: cannot be written: {error.strerror or error}") from None
     finally:
