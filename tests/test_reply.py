@@ -218,6 +218,16 @@ def test_other_frames_and_streams_that_nobody_asked_for():
             reply.read_completion("data: ".join(cut).encode())
 
 
+@pytest.mark.parametrize(
+    "calls",
+    [[{"index": 0, "function": "x"}], 5, [{"index": 0, "function": {"name": "f"}}, {"index": 0, "function": "x"}]],
+)
+def test_a_stream_of_another_shape_is_no_reply(calls):
+    event = {"choices": [{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}]}
+    with pytest.raises(reply.NoReply, match=r"^the reply is not a chat completion$"):
+        reply.read_completion(f"data: {json.dumps(event)}\n\ndata: [DONE]\n".encode())
+
+
 def test_tokens_are_what_was_paid_for():
     """Gemini and Grok leave thinking out of completion_tokens: router-for-me/CLIProxyAPI#5733, inspect_ai#5528."""
     for usage, counted in (

@@ -46,6 +46,9 @@ _MOST_TOKENS = 4_000_000
 _TAGGED = re.compile(r"<tool_call>\s*(?=\{)|\[TOOL_CALLS\]\s*(?=\[)")
 _UNTAGGED = re.compile(r"\s*</tool_call>")
 
+#: what reading a value raises that has another shape than a completion
+_MISSHAPEN = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+
 
 class NoReply(Exception):
     """What arrived is no answer: what the server says of it, if anything.
@@ -69,7 +72,10 @@ def read_completion(body: bytes) -> Completion:
     Raises:
         NoReply: it is none.
     """
-    value = _value(body)
+    try:
+        value = _value(body)
+    except _MISSHAPEN:
+        raise NoReply("the reply is not a chat completion") from None
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     value = _unwrapped(value)
@@ -86,7 +92,7 @@ def read_completion(body: bytes) -> Completion:
         raise NoReply(said, value if told else None, refusals.status_of(value) if told else None, usage)
     try:
         choices = tuple(_choice(one) for one in value["choices"])
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except _MISSHAPEN:
         raise NoReply("the reply is not a chat completion", tokens=usage) from None
     except NoReply as fault:
         fault.tokens = usage
