@@ -141,3 +141,9 @@ def test_a_verdict_on_another_call_or_prompt_is_not_taken(tmp_path):
     assert not rejudged(no, path, {"a": 1}, "another question").correct
     assert rejudged(no, path, {"a": 1}).correct and not rejudged(yes, path, {"a": 2}).correct
     assert (yes.asked, no.asked) == (1, 2) and len(read_jsonl(path, Judgement)) == 3
+
+
+def test_half_a_character_in_a_verdict_is_written_as_a_question_mark(tmp_path):
+    found = rejudged(Scripted("No. \ud83d"), tmp_path / "judge-1.jsonl", {"a": 2})
+    assert found.correct is False and found.raw == "No. ?"
+    assert read_jsonl(tmp_path / "judge-1.jsonl", Judgement) == [found]

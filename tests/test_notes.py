@@ -167,6 +167,13 @@ def test_words_that_are_no_good_leave_the_note_as_it_was(answer, reason):
     assert asyncio.run(notes.word_notes(by_rule, TOOLS, Says(answer, reason=reason))) == by_rule
 
 
+def test_half_a_character_in_a_models_words_does_not_stop_the_notes_from_being_written(tmp_path):
+    (worded,) = asyncio.run(notes.word_notes(two_notes(), TOOLS, Says("Write the day as YYYY-MM-DD \ud83d")))
+    store.append_jsonl(tmp_path / "notes.jsonl", [worded])
+    assert store.read_jsonl(tmp_path / "notes.jsonl", notes.Note) == [worded]
+    assert worded.text() == "lend: Write the day as YYYY-MM-DD ?"
+
+
 # --- documentation ----------------------------------------------------------------------------------------------------
 
 GOOD = (

@@ -327,7 +327,8 @@ class ModelJudge:
             self.model, [{"role": "user", "content": prompt}], replies=self._replies, temperature=0.0,
             max_tokens=self._max_tokens, seed=self._seed,
         )  # fmt: skip
-        return _judgement(row, self.name, prompting.read_yes_no(completion.text), raw=completion.text, prompt=prompt)
+        raw = completion.text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written
+        return _judgement(row, self.name, prompting.read_yes_no(raw), raw=raw, prompt=prompt)
 
 
 def _judgement(
