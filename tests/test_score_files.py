@@ -80,6 +80,21 @@ def test_files_of_no_format_and_items_that_stand_twice(tmp_path):
         score_files.read_predictions(tmp_path / "torn.jsonl")
 
 
+def test_lines_of_ours_end_where_json_lines_do_and_other_encodings_are_one_line(tmp_path):
+    said = "one\u2028two\x85three"
+    one = Prediction(system="s", setting="t", item=0, query="q", gold=Call(tool="a", arguments={}), output=said)
+    path = tmp_path / "mine.jsonl"
+    for end in (b"\n", b"\r\n", b""):
+        path.write_bytes(one.model_dump_json().encode() + end)
+        assert score_files.read_predictions(path) == [one]
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="holds no prediction"):
+        score_files.read_predictions(path)
+    path.write_bytes(one.model_copy(update={"output": "caf\xe9"}).model_dump_json().encode("latin-1"))
+    with pytest.raises(UserError, match=r"mine\.jsonl: not UTF-8 \(byte \d+\); save the file as such$"):
+        score_files.read_predictions(path)
+
+
 def test_systems_are_compared_on_common_items_alone(tmp_path):
     own = score_files.judged(score_files.read_predictions(write_csv(tmp_path / "mine.csv")))
     other = score_files.judged(score_files.read_predictions(write_csv(tmp_path / "other.csv", ROWS[1:])))

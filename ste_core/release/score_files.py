@@ -87,8 +87,12 @@ def read_predictions(path: Path, test_set: TestSet | None = None, *, name: str |
 
 
 def _records(path: Path) -> list[Prediction]:
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")  # `splitlines` would cut at characters that texts may hold
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 (byte {error.start}); save the file as such") from None
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
         try:
             rows.append(Prediction.model_validate_json(line))
         except ValidationError as error:
