@@ -20,9 +20,13 @@ LEFT = {
     "distilled/full/seed0/examples.jsonl": '{"query": "été"}\n',
     "predictions/icl/full/seed0.jsonl": "a\n",
     "continual/replay/seed0/round0.done.json": "{}",
+    "learners/other/forms/.run/seed0.done": "done",
+    "learners/other/predictions/icl/full/seed0.jsonl": "b\n",
 }
 PASSING = ("exploration/full/seed0/.run/add_days.lock", "predictions/icl/full/.seed0.jsonl.77.tmp")
-STAYS = ("models/full/seed0/model.safetensors", "cache/completions.sqlite", "tables/amount.csv")
+STAYS = (
+    "models/full/seed0/model.safetensors", "learners/other/models/x", "cache/completions.sqlite", "tables/amount.csv",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -79,7 +83,8 @@ def test_another_file_is_never_overwritten(elsewhere):
 @pytest.mark.parametrize(
     "name",
     ["../outside.txt", "/tmp/outside.txt", "exploration/../../outside.txt", "exploration", "exploration/./x",
-     "exploration//x", "exploration/\\..\\x", "models/x", "run.json"],
+     "exploration//x", "exploration/\\..\\x", "models/x", "learners/other/models/x",
+     "learners/../forms/x", "learners/other/forms", "run.json"],
 )  # fmt: skip
 def test_a_name_that_has_no_place_there_is_refused(elsewhere, name):
     with tarfile.open(archive.file_of(elsewhere), "w:xz") as packed:

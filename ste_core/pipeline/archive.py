@@ -27,10 +27,12 @@ FOLDERS = ("exploration", "distilled", "forms", "predictions", "continual")
 #: what of it only helps a run on its way
 PASSING = re.compile(r"\.lock$|\.tmp$")
 
-#: where the answers of a study's other learners lie
-LEARNERS = "learners"
+#: where the answers of a study's other learners lie, and what of theirs is packed
+LEARNERS, OF_LEARNERS = "learners", ("forms", "predictions")
 
-_NAME = re.compile(rf"(?:{LEARNERS}/(?!\.\.?/)[^/\\\x00]+/predictions|{'|'.join(FOLDERS)})(?:/(?!\.\.?/)[^/\\\x00]+)+")
+_NAME = re.compile(
+    rf"(?:{LEARNERS}/(?!\.\.?/)[^/\\\x00]+/(?:{'|'.join(OF_LEARNERS)})|{'|'.join(FOLDERS)})(?:/(?!\.\.?/)[^/\\\x00]+)+"
+)
 
 
 def file_of(study: Study) -> Path:
@@ -52,7 +54,8 @@ def pack(study: Study) -> tuple[Path, int]:
     Raises:
         UserError: there is nothing yet.
     """
-    folders = [*(study.results / folder for folder in FOLDERS), *study.results.glob(f"{LEARNERS}/*/predictions")]
+    folders = [study.results / folder for folder in FOLDERS]
+    folders += [one for folder in OF_LEARNERS for one in study.results.glob(f"{LEARNERS}/*/{folder}")]
     found = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
     found = [path for path in found if not PASSING.search(path.name)]
     if not found:
