@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
+from urllib.parse import quote
 
 from pydantic import JsonValue
 
@@ -222,3 +223,10 @@ def _finite(value: JsonValue) -> bool:
 def _encodable(text: str) -> str:
     """The text with lone surrogates replaced, so that it can be written as UTF-8."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def strike(text: str, key: str) -> str:
+    """The text with `***` for a key: as it is, as an address quotes it, as JSON writes it."""
+    for written in {key, quote(key, safe=""), json.dumps(key)[1:-1]}:
+        text = text.replace(written, "***")
+    return text

@@ -30,7 +30,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
 
 import httpx2
 from aiolimiter import AsyncLimiter
@@ -41,7 +40,7 @@ from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Observation, Tool
 from ste_core.core.store import write_text
 from ste_core.tools import refusals
-from ste_core.tools.base import ConnectionLost, Toolbox, ToolError
+from ste_core.tools.base import ConnectionLost, Toolbox, ToolError, strike
 
 HEADER_LOGS = ("httpcore2.http11", "httpcore2.http2")  # show a reply's headers, in which a server may repeat the key
 ERROR_CHARS = 500  # of a refusal's body: enough for its message, short of an HTML page
@@ -208,10 +207,7 @@ class HttpToolbox(Toolbox):
         return text
 
     def _strike(self, text: str) -> str:
-        key = self._key.get_secret_value()
-        for written in {key, quote(key, safe=""), json.dumps(key)[1:-1]}:
-            text = text.replace(written, "***")
-        return text
+        return strike(text, self._key.get_secret_value())
 
     def _strike_record(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = self._strike(record.getMessage()), ()

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import mcp_types
 import uvicorn
@@ -28,11 +28,12 @@ from ste_core.core.errors import UserError
 from ste_core.core.react import contain
 from ste_core.core.records import Call, Observation, Tool
 from ste_core.tools import mcp_link
-from ste_core.tools.base import ConnectionLost, Toolbox, ToolError
+from ste_core.tools.base import ConnectionLost, Toolbox, ToolError, strike
 
 FAMILY = "ste-study/family"  # where a served tool's family stands in its MCP metadata
 MAX_PAGES = 1000  # of a tool list: a server whose pages never end must not keep us
 ASKED_AGAIN = 2  # times a call is, whose answer was lost with its connection
+KEY_CHARS = 8  # of a value that may be a key; shorter ones stand in texts for other reasons
 
 
 class McpToolbox(Toolbox):
@@ -46,12 +47,14 @@ class McpToolbox(Toolbox):
         command: the words of a command that starts a server on its stdin and stdout; or
         url: the address of a streamable-HTTP server.
         env: environment variables for the command, beside the few that are safe to inherit (PATH, HOME and the like):
-            a server's key goes here, from this process's environment.
+            a server's key goes here, from this process's environment; what comes back has `***` for a value of 8
+            characters or more.
         cwd: where the command starts; default here.
         timeout: seconds a call may take.
         start_timeout: seconds connecting and listing may take (`npx` may have to download).
         reconnect_timeout: seconds a server that is gone is waited for.
         max_chars: characters of an observation the model gets to see.
+        secret_url: whether the address holds a key; what comes back has `***` for it, too.
 
     Raises:
         UserError: neither or both of `command` and `url`; on entry, a server that is not there, ends or hangs.
@@ -70,6 +73,7 @@ class McpToolbox(Toolbox):
         start_timeout: float = 60.0,
         reconnect_timeout: float = 30.0,
         max_chars: int = 2048,
+        secret_url: bool = False,
     ) -> None:
         super().__init__(timeout=timeout, max_chars=max_chars)
         if bool(command) == bool(url) or isinstance(command, str):
@@ -78,8 +82,11 @@ class McpToolbox(Toolbox):
         self.reconnect_timeout = reconnect_timeout
         self._command = list(command or ())
         self._url = url
-        self._env = dict(env or {})
-        self._transport = mcp_link.http(url) if url else mcp_link.stdio(self._command, self._env, cwd)
+        env = dict(env or {})
+        keys = [*env.values(), *(_keys(url) if url and secret_url else ())]
+        # the longest first: one may hold another
+        self._keys = sorted({key for key in keys if len(key) >= KEY_CHARS}, key=lambda key: (-len(key), key))
+        self._transport = mcp_link.http(url) if url else mcp_link.stdio(self._command, env, cwd)
         self._link: mcp_link.McpLink | None = None
         self._left = False
 
@@ -130,7 +137,7 @@ class McpToolbox(Toolbox):
         if self._left or self._link is None:
             return False
         if asked_again >= ASKED_AGAIN:
-            self._lost = f"{loss}: {1 + asked_again} times, whenever one tool was called"
+            self._lost = self._strike(f"{loss}: {1 + asked_again} times, whenever one tool was called")
             return False
         broken = self._link
         async with self._mending:
@@ -158,22 +165,19 @@ class McpToolbox(Toolbox):
         if isinstance(error, TimeoutError):
             return f"no answer within {self.start_timeout:g} seconds; check that it is an MCP server"
         said = " ".join(str(error).split())
-        said = (said.replace(self._url, self._name) if self._url else said)[:200] or type(error).__name__
+        said = self._strike(said.replace(self._url, self._name) if self._url else said)[:200] or type(error).__name__
         if self._url:
             return f"cannot be reached ({said}); check the URL and that the server runs"
         if isinstance(error, OSError):
             return f"cannot be started ({error.strerror or said}); check the command"
-        last = next((line for line in reversed(stderr.splitlines()) if line.strip()), "")
-        for value in self._env.values():
-            if len(value) >= 8:  # may be a key that the server repeats
-                last = last.replace(value, "***")
+        last = self._strike(next((line for line in reversed(stderr.splitlines()) if line.strip()), ""))
         said += f"; its last words: {' '.join(last.split())[:200]}" if last else ""
         return f"ended before it listed its tools ({said}); run the command in a terminal to see why"
 
     async def _run(self, call: Call) -> JsonValue:
         if self._link is None:
             raise ToolError(f"the MCP server {self._name} is not connected")
-        result = await self._link.call(call.tool, call.arguments)
+        result = await self._ask(self._link, call)
         shown = "\n".join(part.text for part in result.content if isinstance(part, mcp_types.TextContent))
         value = result.structured_content
         if result.is_error:
@@ -194,24 +198,53 @@ class McpToolbox(Toolbox):
                 if problem or self._link is None:
                     return _refusal(problem or f"the MCP server {self._name} is not connected")
                 async with asyncio.timeout(self.timeout):
-                    return await self._link.call(call.tool, call.arguments)
+                    return await self._ask(self._link, call)
             except ConnectionLost as loss:
                 if not await self._recover(loss, asked_again):
-                    return _refusal(self._lost or str(loss))
+                    return _refusal(self._strike(self._lost or str(loss)))
                 asked_again += 1
             except ToolError as error:
-                return _refusal(str(error))
+                return _refusal(self._strike(str(error)))
             except TimeoutError:
                 return _refusal(f"no answer within {self.timeout:g} seconds")
 
     def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
         if isinstance(value, _Reply):
             text, value = str(value), value.value
-        return super()._observe(ok, text, value, start)
+        return super()._observe(ok, self._strike(text), value, start)
+
+    async def _ask(self, link: mcp_link.McpLink, call: Call) -> mcp_types.CallToolResult:
+        """A call's result, the server's keys struck out of it."""
+        result = await link.call(call.tool, call.arguments)
+        for part in result.content:
+            if isinstance(part, mcp_types.TextContent):
+                part.text = self._strike(part.text)
+        if self._keys and result.structured_content is not None:
+            result.structured_content = self._struck(result.structured_content)
+        return result
+
+    def _strike(self, text: str) -> str:
+        for key in self._keys:
+            text = strike(text, key)
+        return text
+
+    def _struck(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {self._strike(name): self._struck(one) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._struck(one) for one in value]
+        return self._strike(value) if isinstance(value, str) else value
 
 
 def _refusal(text: str) -> mcp_types.CallToolResult:
     return mcp_types.CallToolResult(content=[mcp_types.TextContent(text=f"Error: {text}")], is_error=True)
+
+
+def _keys(url: str) -> list[str]:
+    """An address with a key in it, and its parts that may be the key or hold it."""
+    parts = urlsplit(url)
+    asked = url.partition(parts.netloc)[2]  # all that a server sees of it
+    return [url, asked, parts.username or "", parts.password or "", *(value for _, value in parse_qsl(parts.query))]
 
 
 async def _nothing(_: Client) -> None:

@@ -126,7 +126,13 @@ def _server(world: World, server: McpServer, where: str, root: Path) -> Toolbox:
                 pass
 
     return Server(
-        command or None, url=url, env=env, cwd=root, timeout=server.timeout, start_timeout=server.start_timeout
+        command or None,
+        url=url,
+        env=env,
+        cwd=root,
+        timeout=server.timeout,
+        start_timeout=server.start_timeout,
+        secret_url=server.url_env is not None,
     )
 
 

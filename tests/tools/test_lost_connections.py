@@ -26,6 +26,7 @@ from ste_core.models.base import Budget, Choice, Completion
 from ste_core.pipeline import explore_run
 from ste_core.scoring import execution
 from ste_core.tools.mcp import McpToolbox
+from ste_core.tools.open import open_toolbox
 from ste_core.tools.toolbench import ToolBenchToolbox
 
 RAW = Path(__file__).with_name("raw_server.py")
@@ -154,6 +155,22 @@ def test_what_a_server_answers_is_its_answer(
 
     answer, after = run(work())
     assert (answer.text, answer.ok) == (text, not text.startswith("Error: ")) and after.text == "2"
+
+
+def test_an_address_that_holds_a_key_is_struck_out_of_what_comes_back(
+    contract: ContractServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Sessions(contract, ENDED["400"])
+    monkeypatch.setenv("SHOP_URL", f"{contract.url}/mcp?key=planted-123")
+    said = ("to $SHOP_URL", "GET /mcp?key=planted-123", "bad key planted-123")
+    replies = [{"error": {"code": -32000, "message": os.path.expandvars(text)}} for text in said]
+
+    async def work() -> list[str]:
+        world = config.World(mcp=config.McpServer(url_env="SHOP_URL", timeout=60, start_timeout=300))
+        async with open_toolbox(world, where="world", root=Path()) as box:
+            return [(await box.execute(call({"status": 200, "reply": reply}))).text for reply in replies]
+
+    assert run(work()) == ["Error: to ***", "Error: GET ***", "Error: bad key ***"]
 
 
 def test_a_server_that_is_gone_for_good_is_said_so(contract: ContractServer) -> None:

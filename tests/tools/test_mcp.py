@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import mcp_servers
 import pytest
@@ -251,6 +253,30 @@ def test_a_key_in_a_servers_last_words_is_struck_out() -> None:
     words = "import os, sys; sys.exit('bad key ' + os.environ['SERVICE_KEY'])"
     said = entering(command=[sys.executable, "-c", words], env={"SERVICE_KEY": "planted-key-123"})
     assert "bad key ***" in said and "planted" not in said
+
+
+def test_a_key_in_what_a_server_answers_is_struck_out() -> None:
+    key = 'planted/key "123"'
+    told = {"content": [{"type": "text", "text": f"you sent {key}"}], "structuredContent": {key: [key, 1]}}
+    spec = {
+        "tools": [{"name": name, "inputSchema": {"type": "object"}} for name in ("tells", "fails", "refuses")],
+        "results": {
+            "tells": told,
+            "fails": {"isError": True, "content": [{"type": "text", "text": json.dumps({"bad": key})}]},
+            "refuses": {"error": {"code": -32602, "message": f"bad key {quote(key, safe='')}"}},
+        },
+    }
+    raw = [sys.executable, str(SERVERS.with_name("raw_server.py")), json.dumps(spec)]
+
+    async def work() -> list[tuple[Observation, Any]]:
+        async with McpToolbox(raw, env={"SERVICE_KEY": key, "LEVEL": "you"}) as there:
+            return [(await there.execute(call(name)), await there.relay(call(name))) for name in there.tools]
+
+    (tells, told_on), (fails, _), (refuses, _) = seen = run(work())
+    assert (tells.text, tells.value) == ("you sent ***", {"***": ["***", 1]})
+    assert told_on.structured_content == tells.value
+    assert (fails.text, refuses.text) == ('Error: {"bad": "***"}', "Error: bad key ***")
+    assert not [one for pair in seen for one in pair if "planted" in one.model_dump_json()]
 
 
 @pytest.mark.parametrize("options", [{}, {"command": []}, {"command": ["x"], "url": "http://x"}, {"command": "x y"}])

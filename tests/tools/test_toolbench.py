@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from contract_server import KEY, ContractServer, run, toolbench_answer
@@ -340,7 +341,7 @@ def test_the_key_is_seen_nowhere(
     bench: ContractServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    quoted = http.quote(KEY, safe="")
+    quoted = quote(KEY, safe="")
     echo = json.dumps({"error": "", "response": f"you sent {KEY} or {quoted}"})
     bench.script = [
         (200, {"X-Echo": KEY, "Set-Cookie": f"key={KEY}"}, echo),
