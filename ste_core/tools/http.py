@@ -195,16 +195,16 @@ class HttpToolbox(Toolbox):
             except httpx2.HTTPError as error:
                 raise PassingFailure(self._strike(f"no reply ({type(error).__name__}: {error})")) from None
         text = self._strike(response.text)
+        if response.is_success:
+            self._answer(text)
+            return text
         said = self._strike(f"status {response.status_code}: {refusals.words(text)[:ERROR_CHARS]}")
         if response.status_code == 429 or response.status_code >= 500:
             wait = _retry_after(response.headers.get("Retry-After"))
             if wait is not None and wait > self.timeout:
                 raise ToolError(f"{said} (come back in {wait:.0f} seconds)")
             raise PassingFailure(said, wait)
-        if not response.is_success:
-            raise ToolError(said)
-        self._answer(text)
-        return text
+        raise ToolError(said)
 
     def _strike(self, text: str) -> str:
         return strike(text, self._key.get_secret_value())

@@ -38,6 +38,9 @@ _NOISE = {"stack", "stacktrace", "trace", "input", "ctx"}
 _KIND = {"type", "code", "errorcode", "errortype", "name", "kind", "level", "errorsdata"}
 
 _DEEPEST = 12
+_LONGEST_PAGE = (
+    20_000  # characters of HTML that are looked at: what finds tags takes the square of a hostile page's length
+)
 
 
 def words(body: Any) -> str:
@@ -97,6 +100,7 @@ def _text(text: str, depth: int) -> str:
             if value != text:
                 return _words(value, depth - 1) or start
     if re.match(r"<(!doctype|html|\?xml|[A-Za-z][\w:]*[ />])", start, re.IGNORECASE):
+        start = start[:_LONGEST_PAGE]
         bare = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", start)
         bare = html.unescape(re.sub(r"<[^>]*>", " ", bare)).strip()
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", start)

@@ -291,6 +291,14 @@ def test_what_is_no_answer_is_observed_in_its_words(bench: ContractServer) -> No
     assert ask(toolbench(bench), CALL).text == "Error: status 422: body.tool_input: must be a text"
 
 
+def test_only_failures_are_searched_for_words(bench: ContractServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[Any] = []
+    monkeypatch.setattr(http.refusals, "words", lambda body: searched.append(body) or "said")
+    assert ask(toolbench(bench), CALL).ok and not searched
+    bench.script = [(404, {}, "no such API")]
+    assert ask(toolbench(bench), CALL).text == "Error: status 404: said" and searched == ["no such API"]
+
+
 def test_a_server_that_is_not_there_or_hangs(bench: ContractServer) -> None:
     bench.script = ["hang"] * 2
     seen = ask(toolbench(bench, retries=1, request_timeout=0.2), CALL)
