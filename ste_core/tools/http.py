@@ -36,7 +36,7 @@ from aiolimiter import AsyncLimiter
 from pydantic import JsonValue, SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from ste_core.core.errors import UserError
+from ste_core.core.errors import UserError, tell
 from ste_core.core.records import Call, Observation, Tool
 from ste_core.core.store import write_text
 from ste_core.tools import refusals
@@ -114,6 +114,7 @@ class HttpToolbox(Toolbox):
             reraise=True,
         )
         self._open: AsyncExitStack | None = None
+        self._told = False  # that the cache cannot be written
 
     async def __aenter__(self) -> Self:
         if self._cache is not None:
@@ -179,8 +180,17 @@ class HttpToolbox(Toolbox):
         except PassingFailure as failure:
             raise ToolError(str(failure)) from None
         if path is not None:
-            write_text(path, json.dumps({"request": asdict(request), "text": text}, ensure_ascii=False, indent=1))
+            self._keep(path, json.dumps({"request": asdict(request), "text": text}, ensure_ascii=False, indent=1))
         return self._answer(text)
+
+    def _keep(self, path: Path, content: str) -> None:
+        """Write into the cache; where that cannot be, the answer counts all the same, and the user is told once."""
+        try:
+            write_text(path, content)
+        except (UserError, OSError) as error:
+            if not self._told:
+                tell(f"{error}; answers of tools are not kept, and will be asked for again")
+            self._told = True
 
     async def _try(self, request: HttpRequest) -> str:
         """One try: the text of an answer, the key struck out of it."""

@@ -1,6 +1,7 @@
 """ToolBench and RapidAPI: descriptions as tools, and calls against a contract server on loopback."""
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from ste_core.core import store
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Observation, Tool
 from ste_core.tools import http
@@ -328,6 +330,20 @@ def test_a_cache_out_of_reach(bench: ContractServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="name a folder that can be written"):
         ask(toolbench(bench, cache=tmp_path / "file" / "cache"), CALL)
+
+
+def test_a_cache_that_cannot_be_written_costs_no_answer(
+    bench: ContractServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store.os, "replace", full)
+    calls = [Call(tool=FACT.name, arguments={"number": number}) for number in range(3)]
+    seen = ask(toolbench(bench, cache=tmp_path), *calls)
+    assert [one.value["input"]["number"] for one in seen] == [0, 1, 2] and not list(tmp_path.rglob("*.json*"))
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and "No space left on device; answers of tools are not kept" in told
 
 
 def test_the_rate_holds_for_every_try_and_not_for_the_cache(bench: ContractServer, tmp_path: Path) -> None:
