@@ -193,8 +193,12 @@ class Toolbox:
             return f"unknown tool '{call.tool}'"
         if self._checks:
             return checking.problem(call.arguments, self._tools[call.tool].parameters)
-        name = next((name for name, value in call.arguments.items() if not _finite(value)), None)
-        return None if name is None else f"{name}: not a number that JSON has; nothing was sent"
+        for name, value in call.arguments.items():
+            if not _finite(value):
+                return f"{name}: not a number that JSON has; nothing was sent"
+            if not _writable([name, value]):
+                return f"{_encodable(name)}: holds half of a surrogate pair, which is no text; nothing was sent"
+        return None
 
     def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
         shown = contain(_encodable(text[: self.max_chars + 1]))
@@ -217,6 +221,15 @@ def _finite(value: JsonValue) -> bool:
         return math.isfinite(value)
     if isinstance(value, dict | list):
         return all(map(_finite, value.values() if isinstance(value, dict) else value))
+    return True
+
+
+def _writable(value: JsonValue) -> bool:
+    """Whether a value can be sent: UTF-8 has no lone surrogates."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
     return True
 
 

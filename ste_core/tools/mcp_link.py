@@ -27,6 +27,7 @@ import mcp_types
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
+from pydantic import ValidationError
 
 from ste_core.core import json_schema
 from ste_core.tools import refusals
@@ -226,6 +227,7 @@ class _Wire:
             self._asked[str(message.id)] = message.method
 
     def _mended(self, item: Any) -> Any:
+        item = _read(item)
         message = getattr(item, "message", None)
         if not isinstance(message, mcp_types.JSONRPCResponse | mcp_types.JSONRPCError) or message.id is None:
             return item
@@ -244,6 +246,18 @@ class _Wire:
         if result is None:
             return item
         return SessionMessage(mcp_types.JSONRPCResponse(jsonrpc="2.0", id=message.id, result=result), item.metadata)
+
+
+def _read(item: Any) -> Any:
+    """A line that the library could not read, as a message with lone surrogates replaced; anything else as it is.
+
+    Servers on Node send half of a pair where they cut a text inside an emoji.
+    """
+    if isinstance(item, ValidationError):
+        with suppress(Exception):  # no message for other reasons
+            line = json.dumps(json.loads(item.errors()[0]["input"]), ensure_ascii=False).encode("utf-8", "replace")
+            return SessionMessage(mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False))
+    return item
 
 
 @dataclass(slots=True)

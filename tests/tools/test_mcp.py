@@ -279,6 +279,27 @@ def test_a_key_in_what_a_server_answers_is_struck_out() -> None:
     assert not [one for pair in seen for one in pair if "planted" in one.model_dump_json()]
 
 
+def test_half_a_character_in_a_result_is_replaced_and_in_an_argument_refused() -> None:
+    half = {"content": [{"type": "text", "text": "cut \ud83d, whole \U0001f600"}], "structuredContent": {"a": "\ud83d"}}
+    spec = {"tools": [{"name": "half", "inputSchema": {"type": "object"}}], "results": {"half": half}}
+    raw = [sys.executable, str(SERVERS.with_name("raw_server.py")), json.dumps(spec)]
+
+    async def work() -> list[Observation]:
+        async with McpToolbox(raw) as there:
+            calls = [
+                call("half"),
+                call("half", a=["\ud83d"]),
+                call("half", **{"\ud83d": 1}),
+                call("half", a="\U0001f600"),
+            ]
+            return [await there.execute(one) for one in calls]
+
+    result, argument, name, whole = run(work())
+    assert (result.ok, result.text, result.value) == (True, "cut ?, whole \U0001f600", {"a": "?"}) and whole.ok
+    why = "holds half of a surrogate pair, which is no text; nothing was sent"
+    assert (argument.ok, argument.text, name.text) == (False, f"Error: a: {why}", f"Error: ?: {why}")
+
+
 @pytest.mark.parametrize("options", [{}, {"command": []}, {"command": ["x"], "url": "http://x"}, {"command": "x y"}])
 def test_a_command_or_a_url(options: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="either a command, as a list of words, or a URL"):
