@@ -11,8 +11,9 @@ import asyncio
 import json
 import shlex
 import socket
+import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -314,7 +315,9 @@ async def _serve(toolbox: Toolbox, name: str, transport: Literal["stdio", "http"
         server = _server(toolbox, name)
         if transport == "stdio":
             async with stdio_server() as (read, write):
-                await server.run(read, write, server.create_initialization_options())
+                # what a tool prints would wait in the buffer of `sys.stdout` until the protocol has its stream back
+                with redirect_stdout(sys.stderr):
+                    await server.run(read, write, server.create_initialization_options())
             return
         try:
             listener = socket.create_server((host, port))

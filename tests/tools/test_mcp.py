@@ -279,6 +279,24 @@ def test_a_key_in_what_a_server_answers_is_struck_out() -> None:
     assert not [one for pair in seen for one in pair if "planted" in one.model_dump_json()]
 
 
+def test_what_a_tool_prints_is_kept_off_the_protocol() -> None:
+    about = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+    asked = [
+        {"id": 1, "method": "initialize", "params": about},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1}}},
+    ]
+    env = {**os.environ, **ENV, "PYTHONUNBUFFERED": ""}  # empty: as most run it
+    with subprocess.Popen(command("ours"), stdin=-1, stdout=-1, stderr=-1, text=True, env=env) as process:
+        assert process.stdin and process.stdout
+        for one in asked:
+            print(json.dumps({"jsonrpc": "2.0"} | one), file=process.stdin, flush=True)
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]  # before the end of its stdin ends it
+        rest, printed = process.communicate(timeout=120)
+    assert [one["id"] for one in answers] == [1, 2] and rest == ""
+    assert "what a tool prints" in printed
+
+
 def test_half_a_character_in_a_result_is_replaced_and_in_an_argument_refused() -> None:
     half = {"content": [{"type": "text", "text": "cut \ud83d, whole \U0001f600"}], "structuredContent": {"a": "\ud83d"}}
     spec = {"tools": [{"name": "half", "inputSchema": {"type": "object"}}], "results": {"half": half}}
