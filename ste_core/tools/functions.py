@@ -216,7 +216,7 @@ class FunctionToolbox(Toolbox):
     """Python functions, plain or marked by `function_tool`, run in this process.
 
     Each call runs in a daemon thread of its own, so that a function that hangs keeps neither its caller nor the
-    interpreter's exit waiting.
+    interpreter's exit waiting, unless it holds the interpreter (see `ste_core.tools.threads`).
     """
 
     def __init__(self, functions: Iterable[Function], *, timeout: float = 10.0, max_chars: int = 2048) -> None:

@@ -2,6 +2,9 @@
 
 >>> asyncio.run(in_thread(lambda: 6 * 7, "sum"))
 42
+
+That holds for what waits or runs as Python. A call in C that keeps the interpreter's lock (a catastrophic regular
+expression) stops all threads until it returns, and no time-out is noticed before; that takes another process.
 """
 
 import asyncio
