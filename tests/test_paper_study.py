@@ -12,12 +12,13 @@ import yaml
 from support import ROOT, one_line, run_ste, write_json
 from tiny import make_model
 
-from ste_core.core import config
+from ste_core.core import config, prompting
 from ste_core.core.config import Finetuning
 from ste_core.core.errors import UserError
-from ste_core.core.records import Call, Example, Prediction
+from ste_core.core.records import Call, Example, Prediction, Tool
 from ste_core.method import finetune, retrieve
 from ste_core.pipeline import finetune_job, plan, resources
+from ste_core.pipeline.cost import tokens
 from ste_core.pipeline.plan import Assumptions, StageCost, assume
 from ste_core.release import paper
 from ste_core.release.formats import from_data_dict, from_release, read_test_set, read_values, to_data_dict, to_release
@@ -104,6 +105,43 @@ def test_a_plan_counts_what_the_study_asks_for(tmp_path):
     assert hub.gpu_hours > 0 and hub.disk == 7e9 * 4
     adapted = made(finetuning={"base": "org/model-7b", "method": "lora"})["finetune", "full"]
     assert adapted.disk < hub.disk / 10 and adapted.gpu_hours < hub.gpu_hours
+
+
+@pytest.mark.parametrize("style", ["small", "instruct", "native"])
+def test_a_plan_measures_prompts_as_their_model_is_asked(style, tmp_path):
+    """Worked examples are most of what a pretrained judge or paraphraser reads."""
+    asked, pretrained = {"kind": "openai", "model": "m", "prompts": "small"}, style != "small"
+    if pretrained:
+        asked |= {"prompts": "instruct", "tool_format": "native" if style == "native" else "react"}
+    path, written = tmp_path / "trial.yaml", ["worded_notes", "documentation"] if pretrained else []
+    forms = {"forms": ["notes", *written], "budgets": [100]}
+    changes = {"models": {"micro": asked}, "exploitation": {"context": None}, "ablations": {"hindsight": pretrained}}
+    path.write_text(yaml.safe_dump({"name": "trial", "extends": "smoke", "forms": forms} | changes))
+    study = config.load(path)
+    rows = plan.plan(study).rows
+    each = {(row.stage, row.what.split(":")[0]): row.prompt_tokens / row.requests for row in rows if row.requests}
+    tools = [resources.listing(study).tools[name] for name in study.exploration.tools]
+    tool = Tool(name="t", description="x" * (sum(len(one.documentation()) for one in tools) // len(tools)))
+    query, result, answer, shown = "x" * 120, "x" * 240, "x" * 160, tool.description
+    call = Call(tool="t", arguments={"argument": "x" * 140})
+
+    def near(messages, more=0, within=0.08):
+        return pytest.approx(tokens(messages) + more, rel=within)
+
+    assert each["judge", "full"] == near(prompting.judge(shown, query, call, result, answer, style))
+    assert each["judge", "no_feedback"] == near(prompting.judge(shown, query, call, "none", None, style))
+    assert each["paraphrase", "full"] == near(prompting.paraphrase(query, style))
+    added = len(shown) if style == "native" else 0  # four tools, by the chat template or the server
+    plain = prompting.ask_call("x" * 60, [shown] * 4, (), style)
+    assert each["predict", "baseline"] == near(plain, added)
+    assert each["predict", "notes by rule"] == near(plain, added + 100)
+    tuned = next(value for (_, what), value in each.items() if what == "tuned, full")
+    assert tuned == near(prompting.tuned("x" * 60))
+    if pretrained:
+        anew = tokens(prompting.hindsight(tool, call, result, style))
+        assert tokens(prompting.paraphrase(query, style)) < each["paraphrase", "hindsight"] < 1.08 * anew
+        worded = prompting.word_note(tool, ["argument"], (call, result), (call, result), style)
+        assert each["forms", "notes and documentation of 6 tools (micro)"] == near(worded, within=0.5)
 
 
 def test_what_is_done_is_not_planned_again(tmp_path):

@@ -113,6 +113,11 @@ class Usual:
         return cls(**tokens, replies=replies / tried)
 
 
+def tokens(messages: Iterable[Message]) -> float:
+    """The tokens of a prompt, about: those of its texts, and four a message for what the chat template adds."""
+    return sum(len(message["content"]) / CHARACTERS_A_TOKEN + 4 for message in messages)
+
+
 def trial_sizes(
     tool: Tool,
     settings: Exploration,
@@ -162,10 +167,6 @@ def _instruct_sizes(
     replies: float, turns: float, verdict: float,
 ) -> tuple[float, float, float]:  # fmt: skip
     """As `trial_sizes`, where imagining and reflecting are asked apart, each behind worked examples."""
-
-    def tokens(messages: list[Message]) -> float:
-        return sum(len(message["content"]) / CHARACTERS_A_TOKEN + 4 for message in messages)
-
     blank = Trial(tool=tool.name, variant="", seed=0, episode=0, trial=0, query="", steps=())
     asked = tokens(prompting.imagine_in_turns(tool, [], values_first=settings.values_first))
     next_one = "imagine_values_next" if settings.values_first else "imagine_told"

@@ -4,10 +4,10 @@
 >>> StageCost("judge", "4 tools", 100, 20_000, 1_000, money=0.25).cells()[:5]
 ['judge', '4 tools', '100', '20,000', '1,000']
 
-Asks no model and no server, needs neither key nor GPU, and imports no torch. Sizes are those of the prompts and of the
-tools' documentation where the tools can be listed, else what `Assumptions` says; what is on disk already is not counted
-again. Hours are rough: operations by the assumed speed of one processor, so two GPUs take half. The exam and the audit
-ask nothing that costs; they have no row.
+Asks no model and no server, needs neither key nor GPU, and imports no torch. Sizes are those of the prompts as each
+model is asked, worked examples and all, and of the tools' documentation where the tools can be listed, else what
+`Assumptions` says; what is on disk already is not counted again. Hours are rough: operations by the assumed speed of
+one processor, so two GPUs take half. The exam and the audit ask nothing that costs; they have no row.
 """
 
 import copy
@@ -22,12 +22,12 @@ from pathlib import Path
 from ste_core.core import prompting
 from ste_core.core.config import NO_VARIANT, WORDED, Finetuning, LocalModel, Study
 from ste_core.core.errors import UserError
-from ste_core.core.records import TestItem, Tool
+from ste_core.core.records import Call, TestItem, Tool
 from ste_core.method import distill, forms
 from ste_core.method.explore import CHARACTERS_A_TOKEN
 from ste_core.models import weights
 from ste_core.pipeline import explore_run, forms_run, gold_run, resources, stages
-from ste_core.pipeline.cost import Usual
+from ste_core.pipeline.cost import Usual, tokens
 from ste_core.tools.base import Toolbox
 
 #: bytes of a text record for each of its tokens: four characters, names of fields and all
@@ -38,6 +38,9 @@ CHECKPOINT_BYTES, MODEL_BYTES, HUB_BYTES = 2 * 12, 4, 2
 
 #: parameters from which on a model is planned for a GPU
 FOR_A_GPU = 1e9
+
+#: stand in prompts for what is counted apart
+_CALL, _TOOL = Call(tool="", arguments={}), Tool(name="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,21 +255,20 @@ class _Work:
                 continue
             usual, tools = Usual(), len(self.tools) * len(seeds)
             judged = round(tools * settings.episodes * settings.trials * self.assumed.kept)
-            frame = len(prompting.template("judge_trial")) / CHARACTERS_A_TOKEN
-            length = frame + self._documentation() + usual.query + usual.reply + usual.result + 40
             if options.judge:
+                answered = variant != distill.NO_FEEDBACK  # else there is neither result nor answer
+                frame = prompting.judge("", "", _CALL, "", "" if answered else None, self.study.style(options.model))
+                length = tokens(frame) + self._documentation() + usual.query + usual.reply
+                length += usual.result + 40 if answered else 0
                 what = _times(f"{variant}: {judged // len(seeds):,} trials", len(seeds))
                 rows.append(self._asked("judge", what, options.model, judged, judged * length, judged * 40))
             sources = self._sources(settings.episodes * settings.trials)
             asked = round(tools * sources * distill.paraphrases_each(round(sources), options))
             if asked:
-                frame = len(prompting.template("paraphrase")) / CHARACTERS_A_TOKEN
-                rows.append(
-                    self._asked(
-                        "paraphrase", _times(f"{variant}: {asked // len(seeds):,} queries", len(seeds)),
-                        options.paraphraser or options.model, asked, asked * (frame + usual.query), asked * usual.query,
-                    )
-                )  # fmt: skip
+                writer = options.paraphraser or options.model
+                what = _times(f"{variant}: {asked // len(seeds):,} queries", len(seeds))
+                length = tokens(prompting.paraphrase("", self.study.style(writer))) + usual.query
+                rows.append(self._asked("paraphrase", what, writer, asked, asked * length, asked * usual.query))
         return [*rows, *(row for part in WORDED for row in self._written(part))]
 
     def _written(self, part: str) -> list[StageCost]:
@@ -285,11 +287,14 @@ class _Work:
             each = len(stages.examples(study, stages.FULL, 0, stages.GOLD))
             sources = each / len(self.tools)
         reworded = round(len(self.tools) * sources * distill.paraphrases_each(round(sources), options))
-        length = self._documentation() + usual.query + usual.reply + usual.result + 40
+        writer = options.paraphraser or options.model
+        style, count = study.style(writer), seeds * (each + reworded)
+        length = tokens(prompting.hindsight(_TOOL, _CALL, "", style))
+        length += self._documentation() + usual.reply + usual.result
+        again = tokens(prompting.paraphrase("", style)) + usual.query
         what = _times(f"{part}: {each:,} queries written anew, {reworded:,} reworded", seeds)
-        tokens = seeds * (each * length + reworded * 2 * usual.query)
-        return [self._asked("paraphrase", what, options.paraphraser or options.model, seeds * (each + reworded), tokens,
-                            seeds * (each + reworded) * usual.query)]  # fmt: skip
+        shown = seeds * (each * length + reworded * again)
+        return [self._asked("paraphrase", what, writer, count, shown, count * usual.query)]
 
     def write_forms(self) -> list[StageCost]:
         """Notes and documentation in a model's words, and what held-out trials say of the latter."""
@@ -298,18 +303,23 @@ class _Work:
             return []
         to_go = [one for one in settings.seeds if not forms_run.forms_file(study, one).exists()]
         wanted = forms.pieces_of(options.forms)
-        texts = len({"worded_notes", "documentation"} & wanted) * len(self.tools) * len(to_go)
-        tried = 0.0
+        usual, model = Usual(), options.model or (study.distillation.model if study.distillation else "")
+        style = study.style(model)
+        asked = {
+            "worded_notes": prompting.word_note(_TOOL, (), (_CALL, ""), (_CALL, ""), style),
+            "documentation": prompting.ask_rewrite(_TOOL, (), style),
+        }
+        calls = self._documentation() + 2 * (usual.reply + usual.result)
+        lengths = [tokens(frame) + calls for name, frame in asked.items() if name in wanted]
+        texts, tried = len(lengths) * len(self.tools) * len(to_go), 0.0
         if "documentation" in wanted:  # with the old documentation and with the new
             tried = 2 * options.held_out * len(self.tools) * settings.episodes * settings.trials * len(to_go)
         if not texts:
             return []
-        usual = Usual()
-        length = self._documentation() + usual.query + usual.reply + usual.result
-        model = options.model or (study.distillation.model if study.distillation else "")
         what = _times(f"notes and documentation of {len(self.tools)} tools", len(to_go))
+        shown = len(self.tools) * len(to_go) * sum(lengths) + tried * self._call(model, 1)
         written = texts * options.max_tokens / 2 + tried * usual.reply
-        return [self._asked("forms", what, model, texts + tried, texts * 4 * length + tried * length, written)]
+        return [self._asked("forms", what, model, texts + tried, shown, written)]
 
     def answer_forms(self) -> list[StageCost]:
         """The test items with each form of experience; each budget is taken as used up."""
@@ -326,7 +336,7 @@ class _Work:
             ]
             if form == "weights" or not to_go:  # its answers are those of fine-tuning
                 continue
-            plain = self.query + 15 if form in forms.TUNED else self._prompt()
+            plain = self._tuned() if form in forms.TUNED else self._prompt()
             shown = sum(plain + budget for budget, _ in to_go)
             count = each * len(to_go)
             what = f"{forms.LABELS[form]}: {each:,} items, {len(to_go)} times"
@@ -342,8 +352,17 @@ class _Work:
 
     def _prompt(self) -> float:
         """Tokens of a prompt without experience."""
-        frame = len(prompting.template("predict")) / CHARACTERS_A_TOKEN
-        return frame + self._documented() * self._documentation() + self.query
+        assert self.study.exploitation is not None
+        return self._call(self.study.exploitation.model, self._documented())
+
+    def _call(self, model: str, shown: int) -> float:
+        """Tokens of a prompt that asks for a call, some tools documented."""
+        frame = tokens(prompting.ask_call("", (), style=self.study.style(model)))
+        return frame + shown * self._documentation() + self.query
+
+    def _tuned(self) -> float:
+        """Tokens of a prompt to a fine-tuned model."""
+        return tokens(prompting.tuned("")) + self.query
 
     def predict(self) -> list[StageCost]:
         section = self.study.exploitation
@@ -451,8 +470,7 @@ class _Work:
                 each = len(gold_run.gold_items(self.study, setting))
                 wide = setting in gold_run.WIDE
                 shown = 0 if form == "tuned" else section.wide_count if wide else section.candidate_count
-                length = len(prompting.template("predict")) / CHARACTERS_A_TOKEN + self.query + 15
-                length += shown * self._documentation()
+                length = self._tuned() if form == "tuned" else self._call(learner, shown)
                 length += section.demonstrations * (Usual().query + 35) if form == "icl" else 0
                 count = each * len(to_go)
                 what = _times(f"{setting}: {each:,} items, {shown} tools shown", len(to_go)).replace("seeds", "runs")
@@ -464,7 +482,7 @@ class _Work:
     def _answers(self, what: str, options: Finetuning, count: int, seeds: int) -> StageCost:
         """Answers of fine-tuned models, in process."""
         written = count * min(self.study.exploitation.max_tokens if self.study.exploitation else 96, 45)
-        shown = count * (self.query + 15)
+        shown = count * self._tuned()
         gpu, cpu = self._hours(self._size(options.base), shown, written)
         what = _times(f"{what}: {count // seeds:,} items", seeds)
         return StageCost("predict", what, count, round(shown), written, 0.0, gpu, cpu, count * 45 * TOKEN_BYTES)
