@@ -235,7 +235,9 @@ def test_every_tool_and_test_item_of_the_paper_study_is_the_releases(release_dir
     assert main.exploration.tools == [name for name in release.apis() if "%%" in name]
     assert set(main.exploration.tools) == set(resources.listing(main).tools)
     assert main.continual.tools == [name for batch in release.batches() for name in batch if "%%" in name]
-    items = resources.items(main, "test")
+    whole = main.model_copy(update={"world": main.world.model_copy(update={"only": None})})
+    items = resources.items(whole, "test")
+    assert [one for one in items if one.gold.tool in main.exploration.tools] == resources.items(main, "test")
     assert len(items) == 750 and {one.item for one in items} == set(range(15))
     gold = {name: [row["query"] for row in rows] for name, rows in release.read(paper.TEST_SET).items()}
     assert {name: [one.query for one in items if one.gold.tool == name] for name in gold} == gold
