@@ -455,13 +455,14 @@ def test_tables_of_a_known_course(tmp_path):
     assert not matrix.drop(columns="position").isna().any(axis=None) and not table.isna().any(axis=None)
     again = forgetting.arm_measures(rows.sample(frac=1, random_state=0).sort_values("arm", kind="stable"), exam, this)
     assert again.equals(summary.reset_index()[again.columns])
-    draw_all(matrix, summary.reset_index(), forgetting.general_ability(exam, this), tmp_path)
+    draw_all(matrix, summary.reset_index(), table, forgetting.general_ability(exam, this), tmp_path)
 
 
-def draw_all(matrix, summary, general, folder):
+def draw_all(matrix, summary, differences, general, folder):
     from ste_core.report import figures
 
-    tables = {"continual_matrix": matrix, "continual_summary": summary, "continual_general": general}
+    tables = {"continual_matrix": matrix, "continual_summary": summary, "continual_differences": differences,
+              "continual_general": general}  # fmt: skip
     tables = {name: store.write_table(table, folder / f"{name}.csv") for name, table in tables.items()}
     with plots.style():
         for name in ("continual_matrices", "continual_replay", "continual_general"):
@@ -477,8 +478,9 @@ def test_a_model_that_gets_nothing_right_has_tables_and_figures_all_the_same(arm
     summary = forgetting.arm_measures(rows, exam, this)
     own = summary[~summary["arm"].str.startswith("paper")]
     assert (own["value"] == 0).all() and not own.isna().any(axis=None)
-    assert (forgetting.arm_differences(rows, exam, this)["difference"] == 0).all()
-    draw_all(forgetting.matrix(rows, this), summary, forgetting.general_ability(exam, this), tmp_path)
+    differences = forgetting.arm_differences(rows, exam, this)
+    assert (differences["difference"] == 0).all()
+    draw_all(forgetting.matrix(rows, this), summary, differences, forgetting.general_ability(exam, this), tmp_path)
 
 
 def test_intervals_grow_with_the_spread_between_tools_and_pair_arms():

@@ -353,7 +353,7 @@ def _replay(tables: Tables) -> pd.DataFrame:
     table = table[table["kind"].isin(["sequential", "joint"])]
     tests = tables["continual_differences"]
     tests = tests[tests["contrast"] == "replay"].assign(arm=tests["comparison"].str.split(" - ").str[0])
-    table = table.merge(tests[["arm", "measure", "p_holm"]], how="left")
+    table = table.merge(tests[["arm", "measure", "p_holm"]].drop_duplicates(["arm", "measure"]), how="left")
     with_general = [", with general tasks" if count else "" for count in table["general"]]
     joint, paper = table["kind"] == "joint", table["arm"].str.startswith("paper")
     table = table.assign(

@@ -723,7 +723,8 @@ def replay_curve(data: pd.DataFrame) -> Figure:
     if curve["replay"].nunique() > 1:
         first, last = curve.iloc[0], curve.iloc[-1]
         _title(figure, f"Final average: {last['value']:.1f} % with {last['replay']:.0f} % replayed, "
-               f"{first['value']:.1f} % with {first['replay']:.0f} % (Holm {_p(last['p_holm'])})")  # fmt: skip
+               f"{first['value']:.1f} % with {first['replay']:.0f} %"
+               + (f" (Holm {_p(last['p_holm'])})" if pd.notna(last["p_holm"]) else ""))  # fmt: skip
     else:
         _title(figure, "No arms differ in the share that is replayed")
     figure.tight_layout(rect=(0, 0.06, 1, 1))
