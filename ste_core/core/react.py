@@ -200,6 +200,16 @@ def _simple(schema: dict[str, Any], root: dict[str, Any], depth: int) -> str:
 
 # --- what comes back --------------------------------------------------------------------------------------------------
 
+
+def encodable(text: str) -> str:
+    """The text with lone surrogates replaced, so that it can be written as UTF-8.
+
+    >>> encodable("cut \\ud83d here")
+    'cut ? here'
+    """
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 _PROMPT_LABEL = re.compile(r"\b(Thought|Action Input|Action|Observation|Final Answer|User Query):")
 
 

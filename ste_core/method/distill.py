@@ -42,7 +42,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from ste_core.core import prompting, store
+from ste_core.core import prompting, react, store
 from ste_core.core.config import Distillation, Style
 from ste_core.core.errors import UserError
 from ste_core.core.records import Call, Example, Message, Record, Step, Tool, Trial
@@ -492,7 +492,7 @@ class _Desk:
                 trial=trial.trial,
                 number=number,
                 model=model.name,
-                text=completion.text.encode("utf-8", "replace").decode("utf-8"),  # lone surrogates cannot be written
+                text=react.encodable(completion.text),  # lone surrogates cannot be written
                 finish_reason=completion.finish_reason,
                 prompt_sha256=hashlib.sha256(messages[-1]["content"].encode("utf-8", "replace")).hexdigest(),
                 request_sha256=sha,

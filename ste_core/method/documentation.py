@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import Field
 
-from ste_core.core import json_schema, prompting
+from ste_core.core import json_schema, prompting, react
 from ste_core.core.config import Style
 from ste_core.core.records import Call, Record, Tool, Trial
 from ste_core.core.untrusted import instruction_in, one_line_of
@@ -102,7 +102,7 @@ async def rewrite_documentation(
             model, prompting.ask_rewrite(tool, shown, style), replies=counted, temperature=0.0, max_tokens=max_tokens,
             seed=request_seed(seed, "rewrite", tool.name),
         )  # fmt: skip
-        raw = reply.text.encode("utf-8", "replace").decode("utf-8")
+        raw = react.encodable(reply.text)
         return read_rewrite(raw, tool, cut=reply.finish_reason == "length").model_copy(update={"writer": model.name})
 
     by_tool = {name: [one for one in trials if one.tool == name] for name in tools}

@@ -580,7 +580,7 @@ class _Explorer:
         text = (as_react(choice) if purpose == "try" else choice.text)[: TOKEN_CHARACTERS * self.settings.max_tokens]
         for one in stop:  # some models ignore it
             text = text.split(one)[0]
-        return replace(choice, text=text.encode("utf-8", "replace").decode("utf-8").strip())
+        return replace(choice, text=react.encodable(text).strip())
 
 
 # --- what is shown and read -------------------------------------------------------------------------------------------

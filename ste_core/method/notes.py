@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from ste_core.core import prompting
+from ste_core.core import prompting, react
 from ste_core.core.config import Style
 from ste_core.core.records import Call, Record, Tool, Trial
 from ste_core.core.untrusted import instruction_in, one_line_of
@@ -211,7 +211,7 @@ async def word_notes(
 
 def wording(reply: Completion) -> str | None:
     """What a reply says, if it can stand in a note."""
-    said = reworded(reply.text.encode("utf-8", "replace").decode("utf-8"))  # lone surrogates cannot be written
+    said = reworded(react.encodable(reply.text))  # lone surrogates cannot be written
     cut_off = reply.finish_reason == "length"
     return None if not said or cut_off or len(said) > LONGEST_WORDING or instruction_in(reply.text) else said
 

@@ -422,4 +422,4 @@ def _item_seed(seed: int, item: TestItem) -> int:
 
 def _output(text: str) -> str:
     """A reply as it is kept: what a server that ignores stop strings says further is cut off, and it can be written."""
-    return text.split(STOP)[0].encode("utf-8", "replace").decode("utf-8")
+    return react.encodable(text.split(STOP)[0])

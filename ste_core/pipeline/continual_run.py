@@ -22,7 +22,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ste_core.core import aio, prompting, store
+from ste_core.core import aio, prompting, react, store
 from ste_core.core.config import Arm, Finetuning, Study
 from ste_core.core.errors import UserError
 from ste_core.core.records import Record
@@ -247,7 +247,7 @@ async def _examined(chat: ChatModel, exam: Sequence[GeneralTask], max_tokens: in
         reply = await answer_or_refusal(
             chat, prompting.general(task.task), temperature=0.0, max_tokens=max_tokens, seed=0
         )
-        text = reply.text.encode("utf-8", "replace").decode("utf-8")  # so that it can be written
+        text = react.encodable(reply.text)  # so that it can be written
         return ExamAnswer(item=number, task=task.task, expected=task.reply, reply=text)
 
     return await gather([ask(*one) for one in enumerate(exam)])

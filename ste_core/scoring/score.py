@@ -327,7 +327,7 @@ class ModelJudge:
             self.model, [{"role": "user", "content": prompt}], replies=self._replies, temperature=0.0,
             max_tokens=self._max_tokens, seed=self._seed,
         )  # fmt: skip
-        raw = completion.text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates cannot be written
+        raw = react.encodable(completion.text)  # lone surrogates cannot be written
         return _judgement(row, self.name, prompting.read_yes_no(raw), raw=raw, prompt=prompt)
 
 

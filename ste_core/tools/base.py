@@ -27,7 +27,7 @@ from urllib.parse import quote
 from pydantic import JsonValue
 
 from ste_core.core import json_schema
-from ste_core.core.react import contain
+from ste_core.core.react import contain, encodable
 from ste_core.core.records import Call, Observation, Tool
 from ste_core.tools import checking, results
 
@@ -149,10 +149,10 @@ class Toolbox:
                 return self._observe(False, f"Error: {type(error).__name__}: {error}", None, start)
         try:
             if isinstance(value, str):
-                text = _encodable(value)
+                text = encodable(value)
                 plain = value if text == value else text
             else:
-                text = _encodable(results.dumps(value))
+                text = encodable(results.dumps(value))
                 plain = json.loads(text)  # as written: a tuple becomes a list, a key text
             return self._observe(True, text, plain, start)
         except results.NotJson as error:
@@ -197,11 +197,11 @@ class Toolbox:
             if not _finite(value):
                 return f"{name}: not a number that JSON has; nothing was sent"
             if not _writable([name, value]):
-                return f"{_encodable(name)}: holds half of a surrogate pair, which is no text; nothing was sent"
+                return f"{encodable(name)}: holds half of a surrogate pair, which is no text; nothing was sent"
         return None
 
     def _observe(self, ok: bool, text: str, value: JsonValue, start: float) -> Observation:
-        shown = contain(_encodable(text[: self.max_chars + 1]))
+        shown = contain(encodable(text[: self.max_chars + 1]))
         truncated = len(shown) > self.max_chars
         if truncated:
             mark = f"... [cut, {len(text):,} characters in all]"
@@ -231,11 +231,6 @@ def _writable(value: JsonValue) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _encodable(text: str) -> str:
-    """The text with lone surrogates replaced, so that it can be written as UTF-8."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def strike(text: str, key: str) -> str:

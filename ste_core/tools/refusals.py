@@ -38,9 +38,8 @@ _NOISE = {"stack", "stacktrace", "trace", "input", "ctx"}
 _KIND = {"type", "code", "errorcode", "errortype", "name", "kind", "level", "errorsdata"}
 
 _DEEPEST = 12
-_LONGEST_PAGE = (
-    20_000  # characters of HTML that are looked at: what finds tags takes the square of a hostile page's length
-)
+#: characters of a page that are looked at: what finds its tags may take the square of its length
+_LONGEST_PAGE = 20_000
 
 
 def words(body: Any) -> str:
